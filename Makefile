@@ -1,0 +1,53 @@
+# make reproduce   train the article's VAE on MNIST and lay its losses beside the article's
+# make test        run the tests
+# Both set up .venv first. Python 3.9 to 3.13; another than `python3`: make PYTHON=python3.12 ...
+
+PYTHON ?= python3
+VENV   ?= .venv
+EPOCHS ?= 100
+DIMZ   ?= 20
+GPU    ?= -1
+SEED   ?= 0
+OUT    ?= runs/z$(DIMZ)
+
+BIN := $(VENV)/bin
+CHAINER := chainer==7.8.1
+
+.PHONY: install reproduce test lint matrix clean
+.DELETE_ON_ERROR:
+
+install: $(VENV)/installed
+
+# Chainer is built without build isolation because its build needs setuptools older than 82.
+$(VENV)/installed: setup.py pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 9) <= sys.version_info < (3, 14))' || { \
+	  echo "make: Python 3.9 to 3.13 is needed, for example: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet "setuptools<81" wheel
+	$(BIN)/python -m pip install --quiet --no-build-isolation $(CHAINER)
+	$(BIN)/python -m pip install --quiet --no-build-isolation --editable ".[test]"
+	@touch $@
+
+# A run that is already there goes on to EPOCHS.
+reproduce: install
+	@if [ -e $(OUT)/config.json ]; then \
+	  $(BIN)/chainer-vae train --resume $(OUT) --epoch $(EPOCHS) --dimz $(DIMZ) --gpu $(GPU) --seed $(SEED); \
+	else \
+	  $(BIN)/chainer-vae train --out $(OUT) --epoch $(EPOCHS) --dimz $(DIMZ) --gpu $(GPU) --seed $(SEED); \
+	fi
+
+test: install
+	$(BIN)/python -m pytest
+
+lint: install
+	$(BIN)/python -m pip install --quiet --no-build-isolation --editable ".[dev]"
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# The quick tests on every Python that is here, each with its oldest and newest NumPy.
+matrix:
+	$(PYTHON) tests/matrix.py
+
+clean:
+	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .mypy_cache

@@ -1,0 +1,30 @@
+"""The VAE of the article "Variational Autoencoder徹底解説", on today's machines.
+
+Importing this package makes Chainer 7.8.1 usable first (see :mod:`chainer_vae.compat`), so
+``import chainer`` works after it.
+"""
+
+from chainer_vae import compat
+
+compat.activate()
+
+from chainer_vae.datasets import Dataset, load_mnist  # noqa: E402 - they import Chainer
+from chainer_vae.errors import InputError, NonFiniteLossError  # noqa: E402
+from chainer_vae.evaluation import Evaluation, evaluate  # noqa: E402
+from chainer_vae.initializers import Xavier  # noqa: E402
+from chainer_vae.model import VAE  # noqa: E402
+from chainer_vae.training import Config, Run, load_model  # noqa: E402
+
+__all__ = [
+    "VAE",
+    "Config",
+    "Dataset",
+    "Evaluation",
+    "InputError",
+    "NonFiniteLossError",
+    "Run",
+    "Xavier",
+    "evaluate",
+    "load_mnist",
+    "load_model",
+]

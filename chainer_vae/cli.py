@@ -1,0 +1,225 @@
+"""The command line: ``chainer-vae train | evaluate | doctor``.
+
+What a user can get wrong ends in one line on the standard error and exit code 2.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any, NoReturn, Optional
+
+import numpy as np
+from tqdm import tqdm
+
+from chainer_vae import article, devices
+from chainer_vae.errors import InputError, NonFiniteLossError
+from chainer_vae.evaluation import evaluate
+from chainer_vae.training import ACTIVATIONS, QUICK_IMAGES, Config, Run, load_model
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+
+
+def main(argv: Optional[list[str]] = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: The arguments after the program's name; by default, this process's own.
+
+    Returns:
+        int: The exit code: 0 done, 1 the training diverged, 2 something given cannot be used,
+        130 interrupted.
+    """
+    args = _parser().parse_args(argv)
+    try:
+        return args.command(args)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # as with ``| head``
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (InputError, NonFiniteLossError, OSError) as error:
+        print(f"chainer-vae: error: {error}", file=sys.stderr)
+        return 1 if isinstance(error, NonFiniteLossError) else 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="chainer-vae", description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_train(commands.add_parser("train", help="train the article's VAE"))
+    _add_evaluate(commands.add_parser("evaluate", help="measure a trained model on test images"))
+    doctor = commands.add_parser("doctor", help="say what is installed and what --gpu would do")
+    doctor.set_defaults(command=_doctor)
+    return parser
+
+
+def _add_train(parser: argparse.ArgumentParser) -> None:
+    default = Config()
+    parser.description = "Train the article's VAE. Defaults are the article's settings."
+
+    # Absent unless given: --resume takes the settings from the run, and refuses others.
+    def add(*names: str, **kwargs: Any) -> None:
+        parser.add_argument(*names, default=argparse.SUPPRESS, **kwargs)
+
+    add("--gpu", "-g", type=int, help="number of the GPU; negative: CPU (default)")
+    add("--epoch", "-e", type=int, help=f"passes over the training set ({default.epoch})")
+    add("--dimz", "-z", "--dim-z", type=int, help=f"latent units ({default.dimz})")
+    add("--batchsize", "-b", "--batch-size", type=int, help=f"({default.batchsize})")
+    add("--initmodel", "-m", type=Path, metavar="FILE", help="start from this saved model")
+    add(
+        "--resume", "-r", type=Path, metavar="RUN",
+        help="go on with the run in this folder, exactly; or, with --initmodel, start with this"
+        " saved optimizer (.state file)",
+    )  # fmt: skip
+    add("--out", "-o", type=Path, metavar="DIR", help="folder of the run (runs/z20 for --dimz 20)")
+    add("--test", action="store_true", help=f"use {QUICK_IMAGES} images only, to try things out")
+    add("--seed", type=int, help=f"of the random numbers ({default.seed})")
+    add("--dim-h", type=int, help=f"units in each hidden layer ({default.dim_h})")
+    add("--act", choices=ACTIVATIONS, help=f"activation of the hidden layers ({default.act})")
+    add("--C", type=float, help=f"weight of the KL divergence ({default.C})")
+    add("--k", type=int, help=f"samples of z for each training image ({default.k})")
+    add("--dataset", type=_folder, metavar="DIR", help="a folder of IDX files instead of MNIST")
+    parser.set_defaults(command=_train)
+
+
+def _folder(text: str) -> str:
+    return str(Path(text).resolve())
+
+
+def _train(args: argparse.Namespace) -> int:
+    given = vars(args)
+    given.pop("command")
+    resume, initmodel, out = (given.pop(name, None) for name in ("resume", "initmodel", "out"))
+    if resume is not None and initmodel is None:
+        run = Run.resume(_run_folder(resume), out, **given)
+    else:
+        config = Config(**given)
+        run = Run.start(config, out or Path("runs") / f"z{config.dimz}", initmodel, resume)
+    config = run.config
+    print(
+        f"VAE {run.images.shape[1]}-{config.dim_h}-{config.dim_h}-{config.dimz} ({config.act}),"
+        f" {len(run.images):,} training and {len(run.test_images):,} test images,"
+        f" seed {config.seed}, on {devices.describe(config.gpu)}"
+    )
+    if run.epoch or run.position:
+        print(f"going on after epoch {run.epoch}, step {run.steps_done}")
+    bar = tqdm(
+        total=config.epoch * run.steps_per_epoch,
+        initial=run.steps_done,
+        unit="step",
+        dynamic_ncols=True,
+        disable=not sys.stderr.isatty(),
+    )
+    with bar:
+        for entry in run.train(on_step=bar.update):
+            bar.write(
+                f"epoch {entry['epoch']:3d}"
+                f"  train {entry['main/loss']:.3f} (reconstruction {entry['main/rec_loss']:.3f})"
+                f"  test {entry['validation/main/loss']:.3f}"
+                f" (reconstruction {entry['validation/main/rec_loss']:.3f})"
+                f"  {entry['elapsed_time']:.0f} s"
+            )
+            sys.stdout.flush()
+    if run.interrupted and run.epoch < config.epoch:
+        print(
+            f"stopped after step {run.steps_done} (epoch {run.epoch} is complete) and saved;"
+            f" go on with: chainer-vae train --resume {run.folder}"
+        )
+        return 130
+    print(_beside_the_article(run))
+    print(f"saved in {run.folder}")
+    return 0
+
+
+def _run_folder(resume: Path) -> Path:
+    """The folder of the run that ``--resume`` names, by itself or by its .state file."""
+    if resume.is_dir():
+        return resume
+    if not resume.exists():
+        raise InputError(f"there is no run {resume}")
+    if not (resume.parent / "config.json").is_file():
+        raise InputError(
+            f"{resume} is not in the folder of a run; to start with this optimizer state,"
+            " give the model that belongs to it by --initmodel"
+        )
+    return resume.parent
+
+
+def _beside_the_article(run: Run) -> str:
+    """The losses of the last epoch, and the article's of the same epoch where they compare."""
+    last = run.log[-1]
+    epoch = int(last["epoch"])
+    rows = [
+        (
+            "this run",
+            last["main/loss"],
+            last["main/rec_loss"],
+            last["validation/main/loss"],
+            last["validation/main/rec_loss"],
+        )
+    ]
+    default = Config()
+    differing = [
+        f"{name} {getattr(run.config, name)}"
+        for name in ("dimz", "dim_h", "act", "C", "k", "batchsize", "dataset", "test")
+        if getattr(run.config, name) != getattr(default, name)
+    ]
+    logs = article.load_logs()
+    if differing:
+        note = "the author recorded no run with " + ", ".join(differing)
+    elif epoch not in logs[0]:
+        note = f"the author's runs end at epoch {max(logs[0])}"
+    else:
+        note = "article: Chainer 2.0.0 on a GPU; the author's two runs, test with k = 10"
+        rows += [(f"article, run {i}", *log[epoch]) for i, log in enumerate(logs, 1)]
+    lines = [
+        f"after epoch {epoch}, nats per image ({note}):",
+        f"{'':16}{'train loss':>12}{'train rec.':>12}{'test loss':>12}{'test rec.':>12}",
+    ]
+    for name, *losses in rows:
+        lines.append(f"{name:16}" + "".join(f"{loss:12.3f}" for loss in losses))
+    return "\n".join(lines)
+
+
+def _add_evaluate(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Measure a trained model on test images."
+    parser.add_argument("run", type=Path, metavar="RUN", help="the folder of the run")
+    parser.add_argument("--k", type=int, default=10, help="samples of z for each image (10)")
+    parser.add_argument("--gpu", "-g", type=int, default=-1, help="number of the GPU (CPU)")
+    parser.add_argument("--seed", type=int, default=0, help="of the samples (0)")
+    parser.add_argument(
+        "--dataset", type=_folder, metavar="DIR", help="a folder of IDX files (the run's own)"
+    )
+    parser.set_defaults(command=_evaluate)
+
+
+def _evaluate(args: argparse.Namespace) -> int:
+    settings = {"k": args.k, "seed": args.seed, "gpu": args.gpu}
+    if args.dataset is not None:
+        settings["dataset"] = args.dataset
+    model, config = load_model(args.run, args.gpu)
+    config = Config(**{**vars(config), **settings})
+    images = config.load_data().test_images
+    n_in = model.le1.W.shape[1]
+    if images.shape[1] != n_in:
+        raise InputError(
+            f"the images have {images.shape[1]} pixels, but the model of {args.run} takes {n_in}"
+        )
+    np.random.seed(config.seed)
+    if config.gpu >= 0:
+        model.xp.random.seed(config.seed)
+    result = evaluate(model, images, config.k, config.batchsize)
+    print(f"{len(images):,} test images, k = {config.k}, nats per image")
+    print(f"-ELBO           {result.loss:10.3f}")
+    print(f"reconstruction  {result.rec_loss:10.3f}")
+    print(f"KL divergence   {result.kl:10.3f}")
+    return 0
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    for name, found in devices.report():
+        print(f"{name:12} {found}")
+    return 0

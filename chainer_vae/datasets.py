@@ -1,0 +1,129 @@
+"""MNIST, shipped with the package, and any folder of files in its format.
+
+The format (IDX) is a header of big-endian 32-bit numbers, a magic number and the sizes of
+the axes, then the bytes of the array: http://yann.lecun.com/exdb/mnist/.  Nothing is
+downloaded, and nothing read is executed.
+"""
+
+import gzip
+import struct
+import zlib
+from pathlib import Path
+from typing import NamedTuple, Optional, Union
+
+import numpy as np
+
+from chainer_vae.errors import InputError
+
+DATA_DIR = Path(__file__).parent / "data"
+
+IMAGES_MAGIC = 0x00000803  # unsigned bytes, three axes
+LABELS_MAGIC = 0x00000801  # unsigned bytes, one axis
+
+
+class Dataset(NamedTuple):
+    """Images and their labels.
+
+    Images are float32 in [0, 1], shape (number, pixels), row by row; labels are int32,
+    shape (number,).
+    """
+
+    train_images: np.ndarray
+    train_labels: np.ndarray
+    test_images: np.ndarray
+    test_labels: np.ndarray
+
+
+def load_mnist(directory: Optional[Union[str, Path]] = None) -> Dataset:
+    """MNIST, or another data set in the same format.
+
+    Args:
+        directory: A folder with the four files ``train-images-idx3-ubyte``,
+            ``train-labels-idx1-ubyte``, ``t10k-images-idx3-ubyte`` and
+            ``t10k-labels-idx1-ubyte``, each gzipped (``.gz``) or not; Fashion-MNIST and KMNIST
+            come this way.  By default, MNIST itself: 60,000 and 10,000 images of 784 pixels.
+
+    Returns:
+        Dataset: Training and test images and labels.
+
+    Raises:
+        InputError: A file is missing, damaged or not of this format, or the files do not
+            fit each other.
+    """
+    directory = DATA_DIR if directory is None else Path(directory)
+    if not directory.is_dir():
+        raise InputError(f"the data set folder {directory} does not exist or is not a folder")
+    train_images, train_labels = _read_pair(directory, "train")
+    test_images, test_labels = _read_pair(directory, "t10k")
+    if train_images.shape[1:] != test_images.shape[1:]:
+        raise InputError(
+            f"{directory}: training images are {_size(train_images)} pixels,"
+            f" but test images are {_size(test_images)}"
+        )
+    return Dataset(_scale(train_images), train_labels, _scale(test_images), test_labels)
+
+
+def _read_pair(directory: Path, prefix: str) -> tuple[np.ndarray, np.ndarray]:
+    images_file = _find(directory, f"{prefix}-images-idx3-ubyte")
+    labels_file = _find(directory, f"{prefix}-labels-idx1-ubyte")
+    images = _read_idx(images_file, IMAGES_MAGIC, "images")
+    labels = _read_idx(labels_file, LABELS_MAGIC, "labels")
+    if len(images) != len(labels):
+        raise InputError(
+            f"{images_file} holds {len(images)} images,"
+            f" but {labels_file.name} holds {len(labels)} labels"
+        )
+    if images.size == 0:
+        raise InputError(f"{images_file} holds no pixels")
+    return images, labels.astype(np.int32)
+
+
+def _find(directory: Path, name: str) -> Path:
+    for file in (directory / name, directory / f"{name}.gz"):
+        if file.is_file():
+            return file
+    raise InputError(f"{directory} has no file {name} or {name}.gz")
+
+
+def _read_idx(file: Path, magic: int, content: str) -> np.ndarray:
+    """The array of bytes in an IDX file."""
+    try:
+        data = file.read_bytes()
+        if file.suffix == ".gz":
+            data = gzip.decompress(data)
+    except EOFError:
+        raise InputError(f"{file} is truncated: its gzip stream ends too early") from None
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise InputError(f"{file} is not a sound gzip file: {error}") from None
+    except OSError as error:
+        raise InputError(f"cannot read {file}: {error.strerror or error}") from None
+
+    axes = magic & 0xFF
+    header = struct.Struct(f">{1 + axes}I")
+    if len(data) < header.size:
+        raise InputError(f"{file} is truncated: {len(data)} bytes, shorter than its header")
+    found, *shape = header.unpack_from(data)
+    if found != magic:
+        raise InputError(
+            f"{file} is not an IDX file of {content}:"
+            f" its magic number is 0x{found:08x}, not 0x{magic:08x}"
+        )
+    expected = header.size + int(np.prod(shape, dtype=object))
+    if len(data) != expected:
+        fault = "is truncated" if len(data) < expected else "has trailing bytes"
+        sizes = " x ".join(map(str, shape))
+        raise InputError(
+            f"{file} {fault}: its header says {sizes}, {expected} bytes in all,"
+            f" but it has {len(data)}"
+        )
+    return np.frombuffer(data, np.uint8, offset=header.size).reshape(shape)
+
+
+def _scale(images: np.ndarray) -> np.ndarray:
+    rows = images.reshape(len(images), -1).astype(np.float32)
+    rows /= 255
+    return rows
+
+
+def _size(images: np.ndarray) -> str:
+    return " x ".join(map(str, images.shape[1:]))

@@ -1,0 +1,173 @@
+"""What this machine has, and which of it ``--gpu`` uses."""
+
+import importlib
+import os
+import platform
+from importlib import metadata
+from typing import Any, Optional
+
+import chainer
+import numpy as np
+from chainer.backends import cuda
+
+from chainer_vae import compat
+from chainer_vae.errors import InputError
+
+INSTALL_CUPY = (
+    'pip install "chainer-vae[cuda13]" (CUDA 13) or "chainer-vae[cuda12]" (CUDA 12),'
+    ' from this package\'s folder: pip install ".[cuda13]"'
+)
+
+
+def use_device(gpu: int) -> None:
+    """Make a GPU the current device; a negative number stands for the CPU.
+
+    Args:
+        gpu: The CUDA number of the GPU, from 0.
+
+    Raises:
+        InputError: That GPU cannot be used; the message says why, and what to do.
+    """
+    if gpu < 0:
+        return
+    fault = gpu_fault(gpu)
+    if fault is not None:
+        raise InputError(f"--gpu {gpu}: {fault}")
+    cuda.get_device_from_id(gpu).use()
+
+
+def gpu_fault(gpu: int) -> Optional[str]:
+    """Why GPU number ``gpu`` cannot be used, and what to do; None where it can."""
+    try:
+        cupy = importlib.import_module("cupy")
+    except ImportError as error:
+        if isinstance(error, ModuleNotFoundError) and error.name == "cupy":
+            return f"CuPy is not installed: {INSTALL_CUPY}"
+        reason = _first_line(error.__cause__ or error)
+        if "libcuda.so" in reason:
+            return f"no NVIDIA driver is installed ({reason})"
+        return f"CuPy is installed but cannot be imported: {reason}"
+
+    runtime = cupy.cuda.runtime
+    driver_version = runtime.driverGetVersion()
+    if driver_version == 0:
+        return "no NVIDIA driver is installed; install one, or leave --gpu out to use the CPU"
+    try:
+        count = runtime.getDeviceCount()
+    except runtime.CUDARuntimeError as error:
+        if error.status == runtime.errorInsufficientDriver:
+            return (
+                f"the NVIDIA driver is too old: it knows CUDA {_cuda_version(driver_version)},"
+                f" but this CuPy needs {_cuda_version(runtime.runtimeGetVersion())};"
+                " update the driver, or install CuPy for an older CUDA"
+            )
+        if error.status == runtime.errorNoDevice:
+            return "the NVIDIA driver finds no GPU"
+        return f"CUDA does not work here: {error}"
+    if gpu >= count:
+        there = ", ".join(f"{i}: {gpu_name(cupy, i)}" for i in range(count))
+        return f"there is no such GPU; this machine has {there or 'none'}"
+    if not cuda.available:
+        reason = _first_line(cuda._resolution_error)
+        return f"CuPy cannot load a CUDA library ({reason}); install it with {INSTALL_CUPY}"
+    return None
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else repr(error)
+
+
+def gpu_name(cupy: Any, gpu: int) -> str:
+    """The product name of a GPU, for example "NVIDIA H100 80GB HBM3"."""
+    name = cupy.cuda.runtime.getDeviceProperties(gpu)["name"]
+    return name.decode() if isinstance(name, bytes) else str(name)
+
+
+def _cuda_version(number: int) -> str:
+    return f"{number // 1000}.{number % 1000 // 10}"
+
+
+def _version(distribution: str) -> Optional[str]:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def versions() -> dict[str, str]:
+    """The versions that a result depends on."""
+    found = {
+        "chainer-vae": _version("chainer-vae"),
+        "python": platform.python_version(),
+        "chainer": chainer.__version__,
+        "numpy": np.__version__,
+        "cupy": getattr(cuda.cupy, "__version__", None) if cuda.available else None,
+    }
+    return {name: version for name, version in found.items() if version is not None}
+
+
+def describe(gpu: int) -> str:
+    """The device that a result was computed on, in words."""
+    if gpu >= 0:
+        return gpu_name(cuda.cupy, gpu)
+    return f"{cpu_name()}, {os.cpu_count()} cores, {blas()}"
+
+
+def cpu_name() -> str:
+    """The processor's name, as well as this system tells it."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            for line in file:
+                if line.startswith("model name"):
+                    return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def blas() -> str:
+    """The library that multiplies NumPy's matrices, its kernel and its number of threads."""
+    from threadpoolctl import threadpool_info
+
+    found = [
+        f"{pool['internal_api']} {pool['version']}"
+        f" ({pool.get('architecture', '?')}, {pool['num_threads']} threads)"
+        for pool in threadpool_info()
+        if pool["user_api"] == "blas"
+    ]
+    return ", ".join(found) or "unknown BLAS"
+
+
+def report() -> list[tuple[str, str]]:
+    """What ``chainer-vae doctor`` prints: pairs of a name and what was found."""
+    lines = [
+        ("chainer-vae", _version("chainer-vae") or "not installed, run from its folder"),
+        ("Python", f"{platform.python_version()} ({platform.platform()})"),
+        ("NumPy", np.__version__),
+        ("BLAS", blas()),
+        ("CPU", f"{cpu_name()}, {os.cpu_count()} cores"),
+        ("Chainer", chainer.__version__),
+    ]
+    lines += [
+        ("  mended", f"{mend.module}: {mend.gone}; since {mend.since}") for mend in compat.applied()
+    ]
+    try:
+        cupy = importlib.import_module("cupy")
+    except ImportError:
+        cupy = None
+    lines.append(("CuPy", cupy.__version__ if cupy else "cannot be imported or is not installed"))
+    fault = gpu_fault(0)
+    if fault is None:
+        assert cupy is not None
+        runtime = cupy.cuda.runtime
+        lines += [
+            (
+                "CUDA",
+                f"{_cuda_version(runtime.runtimeGetVersion())}, driver for"
+                f" {_cuda_version(runtime.driverGetVersion())}",
+            ),
+            *((f"GPU {i}", gpu_name(cupy, i)) for i in range(runtime.getDeviceCount())),
+        ]
+    lines.append(("--gpu 0", "will work" if fault is None else f"will not work: {fault}"))
+    return lines

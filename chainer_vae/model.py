@@ -1,0 +1,210 @@
+"""The article's variational autoencoder, as a Chainer model."""
+
+from typing import Any, Callable
+
+import chainer
+import chainer.functions as F
+import chainer.links as L
+import numpy as np
+from chainer.functions.loss.vae import gaussian_kl_divergence
+
+from chainer_vae.initializers import Xavier
+
+
+class VAE(chainer.Chain):
+    """Variational autoencoder: a Gaussian encoder and a Bernoulli decoder, each a 3-layer MLP.
+
+    With ``a`` the activation function, B the batch size, and each ``Linear`` an
+    affine map ``h W^T + b``:
+
+        encoder q(z|x) = N(mu, diag(sigma^2))
+            h1     = a(le1(x))                 (B, n_h)
+            h2     = a(le2(h1))                (B, n_h)
+            mu     = le3_mu(h2)                (B, n_latent)
+            ln_var = le3_ln_var(h2)            (B, n_latent), the logarithm of sigma^2
+        decoder p(x|z) = Bernoulli(sigmoid(h3))
+            h1     = a(ld1(z))                 (B, n_h)
+            h2     = a(ld2(h1))                (B, n_h)
+            h3     = ld3(h2)                   (B, n_in), the logits of the pixels
+
+    The prior is p(z) = N(0, I).  The encoder gives ln(sigma^2) rather than sigma because
+    any real number is a valid value of it.
+
+    Inputs may be NumPy or CuPy arrays or Chainer variables, of float16, float32 or float64;
+    one of another floating type than the parameters is cast to theirs.  An input with more
+    axes, such as (B, 28, 28), is flattened to (B, n_in).
+
+    Args:
+        n_in (int): Number of pixels, 784 for MNIST.
+        n_latent (int): Number of latent units.
+        n_h (int): Number of units in each hidden layer.
+        act_func (callable): Activation of the hidden layers.
+
+    Attributes:
+        rec_loss (chainer.Variable): Reconstruction error of the last call of a loss
+            function, in nats per image: summed over the pixels, averaged over the batch.
+        latent_loss (chainer.Variable): C times the KL divergence of that call, in nats per
+            image: summed over the latent units, averaged over the batch.
+        loss (chainer.Variable): Their sum.
+
+    Raises:
+        ValueError: ``n_in``, ``n_latent`` or ``n_h`` is not a positive integer.
+
+    Source: Kingma and Welling, "Auto-Encoding Variational Bayes", 2013, appendix C; the
+    class of this name in kenmatsu4, "Variational Autoencoder徹底解説", 2017, section 2,
+    whose link and variable names are kept, so that saved models load here and back.
+    """
+
+    def __init__(
+        self, n_in: int, n_latent: int, n_h: int, act_func: Callable[[Any], Any] = F.tanh
+    ) -> None:
+        for name, size in (("n_in", n_in), ("n_latent", n_latent), ("n_h", n_h)):
+            if not isinstance(size, (int, np.integer)) or size < 1:
+                raise ValueError(f"VAE needs a positive integer for {name}, but got {size!r}")
+        super().__init__()
+        self.act_func = act_func
+        with self.init_scope():
+            # encoder
+            self.le1 = L.Linear(n_in, n_h, initialW=Xavier(n_in, n_h))
+            self.le2 = L.Linear(n_h, n_h, initialW=Xavier(n_h, n_h))
+            self.le3_mu = L.Linear(n_h, n_latent, initialW=Xavier(n_h, n_latent))
+            self.le3_ln_var = L.Linear(n_h, n_latent, initialW=Xavier(n_h, n_latent))
+            # decoder
+            self.ld1 = L.Linear(n_latent, n_h, initialW=Xavier(n_latent, n_h))
+            self.ld2 = L.Linear(n_h, n_h, initialW=Xavier(n_h, n_h))
+            self.ld3 = L.Linear(n_h, n_in, initialW=Xavier(n_h, n_in))
+
+    def __call__(self, x: Any, sigmoid: bool = True) -> chainer.Variable:
+        """Reconstruct ``x`` from the mean of its code: decode(mu(x)), without sampling.
+
+        Args:
+            x: Images in [0, 1], shape (B, n_in).
+            sigmoid (bool): Whether to return probabilities (True) or logits.
+
+        Returns:
+            chainer.Variable: The reconstruction, shape (B, n_in).
+
+        Raises:
+            ValueError, TypeError: As :meth:`encode`.
+        """
+        return self.decode(self.encode(x)[0], sigmoid)
+
+    def encode(self, x: Any) -> tuple[chainer.Variable, chainer.Variable]:
+        """The parameters of q(z|x).
+
+        Args:
+            x: Images in [0, 1], shape (B, n_in).
+
+        Returns:
+            tuple of chainer.Variable: ``mu`` and ``ln_var`` = ln(sigma^2), each of shape
+            (B, n_latent).
+
+        Raises:
+            ValueError: The shape of ``x`` is not (B, n_in).
+            TypeError: ``x`` is not an array of floating-point numbers.
+        """
+        x = _as_rows("x", x, self.le1.W)
+        x.name = "x"
+        h1 = self.act_func(self.le1(x))
+        h1.name = "enc_h1"
+        h2 = self.act_func(self.le2(h1))
+        h2.name = "enc_h2"
+        mu = self.le3_mu(h2)
+        mu.name = "z_mu"
+        ln_var = self.le3_ln_var(h2)
+        ln_var.name = "z_ln_var"
+        return mu, ln_var
+
+    def decode(self, z: Any, sigmoid: bool = True) -> chainer.Variable:
+        """The parameters of p(x|z).
+
+        Args:
+            z: Codes, shape (B, n_latent).
+            sigmoid (bool): Whether to return the probability of each pixel (True) or its
+                logit, which :func:`chainer.functions.bernoulli_nll` takes.
+
+        Returns:
+            chainer.Variable: Shape (B, n_in).
+
+        Raises:
+            ValueError: The shape of ``z`` is not (B, n_latent).
+            TypeError: ``z`` is not an array of floating-point numbers.
+        """
+        h1 = self.act_func(self.ld1(_as_rows("z", z, self.ld1.W)))
+        h1.name = "dec_h1"
+        h2 = self.act_func(self.ld2(h1))
+        h2.name = "dec_h2"
+        h3 = self.ld3(h2)
+        h3.name = "dec_h3"
+        return F.sigmoid(h3) if sigmoid else h3
+
+    def get_loss_func(self, C: float = 1.0, k: int = 1) -> Callable[[Any], chainer.Variable]:
+        """The loss of a batch: with C = 1, the negative ELBO (evidence lower bound).
+
+            loss = -E_q(z|x)[ln p(x|z)] + C * D_KL[q(z|x) || p(z)]
+
+        in nats per image: summed over pixels and latent units, averaged over the batch.
+        The expectation is estimated with ``k`` samples by the reparameterization trick,
+        z = mu + sigma * eps with eps ~ N(0, I), through which the gradient passes to mu
+        and sigma.  The divergence has the closed form
+
+            D_KL = 1/2 * sum_j (mu_j^2 + sigma_j^2 - ln sigma_j^2 - 1).
+
+        Args:
+            C (float): Weight of the divergence, the regularization; 1 for the ELBO
+                ("beta" in a beta-VAE).
+            k (int): Number of samples of z for each image.
+
+        Returns:
+            callable: Takes images (B, n_in) in [0, 1], returns the loss, a variable of
+            shape (), and leaves ``rec_loss``, ``latent_loss`` and ``loss`` on the model.
+
+        Raises:
+            ValueError: ``k`` is not a positive integer.  The callable raises what
+                :meth:`encode` does.
+        """
+        if not isinstance(k, (int, np.integer)) or k < 1:
+            raise ValueError(f"get_loss_func needs a positive integer for k, but got {k!r}")
+
+        def loss_func(x: Any) -> chainer.Variable:
+            x = _as_rows("x", x, self.le1.W)
+            mu, ln_var = self.encode(x)
+            batchsize = len(mu)
+            # -E_q(z|x)[ln p(x|z)], estimated with k samples
+            rec_loss: Any = 0
+            for _ in range(k):
+                z = F.gaussian(mu, ln_var)
+                z.name = "z"
+                rec_loss += F.bernoulli_nll(x, self.decode(z, sigmoid=False)) / (k * batchsize)
+            self.rec_loss = rec_loss
+            self.rec_loss.name = "reconstruction error"
+            # D_KL[q(z|x) || p(z)]
+            self.latent_loss = C * gaussian_kl_divergence(mu, ln_var) / batchsize
+            self.latent_loss.name = "latent loss"
+            self.loss = self.rec_loss + self.latent_loss
+            self.loss.name = "loss"
+            return self.loss
+
+        return loss_func
+
+
+def _as_rows(name: str, array: Any, W: chainer.Parameter) -> chainer.Variable:
+    """``array`` as a variable of shape (B, W.shape[1]) and the dtype of ``W``."""
+    n = W.shape[1]
+    shape, dtype = getattr(array, "shape", None), getattr(array, "dtype", None)
+    if shape is None or dtype is None:
+        raise TypeError(
+            f"{name} must be a NumPy or CuPy array or a chainer.Variable,"
+            f" not {type(array).__name__}"
+        )
+    if len(shape) < 2 or int(np.prod(shape[1:])) != n:
+        raise ValueError(f"{name} has shape {shape}, but this model needs (batch size, {n})")
+    if dtype not in (np.float16, np.float32, np.float64):
+        raise TypeError(
+            f"{name} has dtype {dtype}, but this model needs float16, float32 or float64"
+            " (for images of bytes: x.astype('float32') / 255)"
+        )
+    rows = chainer.as_variable(array)
+    if len(shape) > 2:
+        rows = F.reshape(rows, (shape[0], n))
+    return rows if dtype == W.dtype else F.cast(rows, W.dtype)

@@ -1,0 +1,446 @@
+"""The article's learning loop, made resumable.
+
+A run is a folder:
+
+    mlp_20.model   the parameters, as Chainer saves them (20: the number of latent units)
+    mlp_20.state   the optimizer, as Chainer saves it; and, under "training/", what else a run
+                   needs to go on exactly: the parameters again (the two files are not written
+                   in one instant), the random generator, and where in the epoch it stands
+    log            the losses of every epoch, in the layout of Chainer's LogReport
+    graph.dot      the computational graph of the first loss, for Graphviz
+    config.json    the settings, and what the run was computed on
+"""
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Callable, Optional
+
+import chainer
+import chainer.functions as F
+import numpy as np
+from chainer import computational_graph
+
+from chainer_vae import checkpoints, devices
+from chainer_vae.datasets import Dataset, load_mnist
+from chainer_vae.errors import InputError, NonFiniteLossError
+from chainer_vae.evaluation import evaluate
+from chainer_vae.model import VAE
+
+ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
+    "softplus": F.softplus,
+    "tanh": F.tanh,
+    "relu": F.relu,
+    "sigmoid": F.sigmoid,
+}
+TEST_SAMPLES = 10  # the article's k for the test loss
+QUICK_IMAGES = 100  # how many of each set ``test`` leaves
+
+
+@dataclass(frozen=True)
+class Config:
+    """The settings of a run; the defaults are the article's.
+
+    Raises:
+        InputError: A setting is out of range.
+    """
+
+    epoch: int = 100
+    dimz: int = 20  # number of latent units
+    dim_h: int = 500  # number of units in each hidden layer
+    act: str = "softplus"  # activation of the hidden layers
+    C: float = 1.0  # weight of the divergence in the loss
+    k: int = 1  # number of samples of z for each training image
+    batchsize: int = 100
+    seed: int = 0
+    gpu: int = -1
+    dataset: Optional[str] = None  # a folder of IDX files; None: MNIST
+    test: bool = False  # train and test on 100 images only, to try things out
+
+    def __post_init__(self) -> None:
+        for name in ("epoch", "dimz", "dim_h", "k", "batchsize"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if not (math.isfinite(self.C) and self.C >= 0):
+            raise InputError(f"C must be a finite number, 0 or more, not {self.C}")
+        if not 0 <= self.seed < 2**32:
+            raise InputError(f"seed must be from 0 to {2**32 - 1}, not {self.seed}")
+        if self.act not in ACTIVATIONS:
+            raise InputError(f"act must be one of {', '.join(ACTIVATIONS)}, not {self.act!r}")
+
+    def load_data(self) -> Dataset:
+        """The data set that these settings name."""
+        data = load_mnist(self.dataset)
+        return Dataset(*(part[:QUICK_IMAGES] for part in data)) if self.test else data
+
+    def build_model(self, n_in: int) -> VAE:
+        """A model of these sizes, with random weights from ``numpy.random``."""
+        return VAE(n_in, self.dimz, self.dim_h, ACTIVATIONS[self.act])
+
+
+class Run:
+    """A training run: model, optimizer, data, how far it has come, and its folder."""
+
+    def __init__(self, config: Config, folder: Path, data: Dataset) -> None:
+        self.config = config
+        self.folder = folder
+        self.images = data.train_images
+        self.test_images = data.test_images
+        self.model = config.build_model(n_in=data.train_images.shape[1])
+        if config.gpu >= 0:
+            self.model.to_gpu(config.gpu)
+        self.optimizer = chainer.optimizers.Adam()
+        self.optimizer.setup(self.model)
+
+        self.epoch = 0  # finished epochs
+        self.permutation = np.empty(0, np.int32)  # this epoch's order of the images
+        self.position = 0  # how many of them this epoch has used
+        self.sums = np.zeros(2)  # of loss and rec_loss over those images
+        self.elapsed = 0.0  # seconds of training
+        self.saved_step = 0  # how many steps the files in the folder hold
+        self.random_state: Any = None  # of numpy.random, between calls of ``train``
+        self.log: list[dict[str, float]] = []
+        self.environments: list[dict[str, Any]] = []  # what the run was computed on
+        self.interrupted = False
+
+    # Starting and going on
+
+    @classmethod
+    def start(
+        cls,
+        config: Config,
+        folder: Path,
+        initmodel: Optional[Path] = None,
+        initstate: Optional[Path] = None,
+    ) -> "Run":
+        """A new run.
+
+        Args:
+            config: Its settings.
+            folder: Where it is saved; must not hold a run already.
+            initmodel: A saved model to take the weights from.
+            initstate: A saved optimizer to take the state from; one written by other
+                programs will do.
+
+        Raises:
+            InputError: The folder holds a run or cannot be written, a file cannot be used, or
+                the GPU or the data set cannot.
+        """
+        _require_no_run(folder)
+        devices.use_device(config.gpu)
+        data = config.load_data()
+        with _numpy_random(np.random.RandomState(config.seed).get_state()) as get_state:
+            run = cls(config, folder, data)
+            run.random_state = get_state()
+        if initmodel is not None:
+            checkpoints.restore_model(run.model, checkpoints.load_npz(initmodel), initmodel)
+        if initstate is not None:
+            checkpoints.restore_optimizer(run.optimizer, checkpoints.load_npz(initstate), initstate)
+        run._note_environment()
+        run.save()
+        return run
+
+    @classmethod
+    def resume(cls, folder: Path, out: Optional[Path] = None, **changes: Any) -> "Run":
+        """Go on with a saved run, exactly as if it had not stopped.
+
+        Args:
+            folder: Where the run is.
+            out: Where to save from here on; by default, ``folder``.
+            changes: Settings given anew.  ``epoch`` and ``gpu`` may differ from the saved
+                ones; the rest must agree.
+
+        Raises:
+            InputError: There is no sound run in the folder, a setting differs, or it cannot
+                be gone on with here.
+        """
+        saved, content = load_config(folder)
+        if out is not None and out.resolve() != folder.resolve():
+            _require_no_run(out)
+        for name, value in changes.items():
+            if name not in ("epoch", "gpu") and value != getattr(saved, name):
+                raise InputError(
+                    f"the run in {folder} has {name} {getattr(saved, name)!r}, not {value!r};"
+                    " leave that option out to go on with it, or start a new run"
+                )
+        config = Config(**{**asdict(saved), **changes})
+        devices.use_device(config.gpu)
+        state_file = folder / f"mlp_{config.dimz}.state"
+        arrays = checkpoints.load_npz(state_file)
+        data = config.load_data()
+        with _numpy_random(np.random.get_state()):
+            run = cls(config, folder if out is None else out, data)
+        run.environments = content["environments"]
+        run._restore(arrays, state_file)
+        log = checkpoints.load_json(folder / "log")
+        run.log = [entry for entry in log if entry["epoch"] <= run.epoch]
+        run._note_environment()
+        run.save()
+        return run
+
+    def _restore(self, arrays: dict[str, np.ndarray], source: Path) -> None:
+        own = {
+            name[len("training/") :]: array
+            for name, array in arrays.items()
+            if name.startswith("training/")
+        }
+        model = {
+            name[len("model/") :]: array for name, array in own.items() if name.startswith("model/")
+        }
+        checkpoints.restore_model(self.model, model, source)
+        checkpoints.restore_optimizer(self.optimizer, arrays, source)
+        try:
+            self.epoch = int(own["epoch"])
+            self.permutation = own["permutation"]
+            self.position = int(own["position"])
+            self.sums = own["sums"]
+            self.elapsed = float(own["elapsed"])
+            self.random_state = (
+                "MT19937",
+                own["random/keys"],
+                int(own["random/position"]),
+                int(own["random/has_gauss"]),
+                float(own["random/cached_gaussian"]),
+            )
+        except (KeyError, TypeError, ValueError):
+            raise InputError(f"{source} does not say where its run stands") from None
+        n = len(self.images)
+        if len(self.permutation) not in (0, n) or not 0 <= self.position <= n:
+            raise InputError(
+                f"{source} belongs to {len(self.permutation)} training images,"
+                f" but the data set has {n}"
+            )
+
+    def _note_environment(self) -> None:
+        self.environments.append(
+            {
+                "from_epoch": self.epoch,
+                "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+                "versions": devices.versions(),
+                "device": devices.describe(self.config.gpu),
+            }
+        )
+
+    # Saving
+
+    def save(self) -> None:
+        """Write the whole run to its folder.
+
+        Raises:
+            InputError: It cannot be written; what was there before stays.
+        """
+        config = {
+            "arguments": asdict(self.config),
+            "n_in": self.images.shape[1],
+            "environments": self.environments,
+        }
+        model = checkpoints.to_arrays(self.model)
+        _, keys, position, has_gauss, cached_gaussian = self.random_state
+        own = {
+            "epoch": self.epoch,
+            "permutation": self.permutation,
+            "position": self.position,
+            "sums": self.sums,
+            "elapsed": self.elapsed,
+            "random/keys": keys,
+            "random/position": position,
+            "random/has_gauss": has_gauss,
+            "random/cached_gaussian": cached_gaussian,
+            **{f"model/{name}": array for name, array in model.items()},
+        }
+        state = checkpoints.to_arrays(self.optimizer)
+        state.update({f"training/{name}": np.asarray(value) for name, value in own.items()})
+        name = f"mlp_{self.config.dimz}"
+        checkpoints.save_json(self.folder / "config.json", config)
+        checkpoints.save_npz(self.folder / f"{name}.model", model)
+        # Before the state: a log that is an epoch ahead of it is cut when the run goes on.
+        checkpoints.save_json(self.folder / "log", self.log)
+        checkpoints.save_npz(self.folder / f"{name}.state", state)
+        self.saved_step = self.steps_done
+
+    # Training
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return -(-len(self.images) // self.config.batchsize)
+
+    @property
+    def steps_done(self) -> int:
+        return self.epoch * self.steps_per_epoch + -(-self.position // self.config.batchsize)
+
+    def train(self, on_step: Callable[[], None] = lambda: None) -> Iterator[dict[str, float]]:
+        """Train to the configured number of epochs, saving after each.
+
+        SIGINT (Ctrl-C) ends the training after the step in hand, saved, with ``interrupted``
+        set; a second one ends the program at once.
+
+        Args:
+            on_step: Called after every step.
+
+        Yields:
+            dict: The log entry of each epoch as it ends, in nats per image.
+
+        Raises:
+            NonFiniteLossError: A loss is infinite or not a number.  The folder keeps the end
+                of the epoch before.
+            InputError: The folder cannot be written any more.
+        """
+        while self.epoch < self.config.epoch and not self.interrupted:
+            started = time.monotonic()
+            with _SigintFlag() as sigint:
+                with _numpy_random(self.random_state) as get_state:
+                    self._train_epoch(on_step, sigint)
+                    entry = self._end_epoch() if self.position == len(self.images) else None
+                    self.random_state = get_state()
+                self.elapsed += time.monotonic() - started
+                if entry is not None:
+                    self.log.append({**entry, "elapsed_time": self.elapsed})
+                self.save()
+            self.interrupted = sigint.raised
+            if entry is not None:
+                yield self.log[-1]
+
+    def _train_epoch(self, on_step: Callable[[], None], sigint: "_SigintFlag") -> None:
+        config, xp = self.config, self.model.xp
+        if self.position == 0:
+            self.permutation = np.random.permutation(len(self.images)).astype(np.int32)
+            self.sums = np.zeros(2)
+        self._seed_gpu()
+        loss_func = self.model.get_loss_func(config.C, config.k)
+        while self.position < len(self.images) and not sigint.raised:
+            rows = self.permutation[self.position : self.position + config.batchsize]
+            # A loss that overflows is reported once, below, not by NumPy.
+            with np.errstate(over="ignore", invalid="ignore"):
+                loss = loss_func(xp.asarray(self.images[rows]))
+                losses = float(loss.array), float(self.model.rec_loss.array)
+                self._require_finite(losses[0], f"the training loss of step {self.steps_done + 1}")
+                self.model.cleargrads()
+                loss.backward()
+                self.optimizer.update()
+            if not (self.folder / "graph.dot").exists():
+                graph = computational_graph.build_computational_graph([loss])
+                checkpoints.save_text(self.folder / "graph.dot", graph.dump())
+            self.sums += np.multiply(losses, len(rows))
+            self.position += len(rows)
+            on_step()
+
+    def _end_epoch(self) -> dict[str, float]:
+        with np.errstate(over="ignore", invalid="ignore"):
+            test = evaluate(self.model, self.test_images, TEST_SAMPLES, self.config.batchsize)
+        self._require_finite(test.loss, f"the test loss after step {self.steps_done}")
+        loss, rec_loss = (float(total) for total in self.sums / len(self.images))
+        self.epoch += 1
+        self.permutation = np.empty(0, np.int32)
+        self.position = 0
+        return {
+            "main/loss": loss,
+            "main/rec_loss": rec_loss,
+            "validation/main/loss": test.loss,
+            "validation/main/rec_loss": test.rec_loss,
+            "epoch": self.epoch,
+            "iteration": self.epoch * self.steps_per_epoch,
+        }
+
+    def _require_finite(self, loss: float, what: str) -> None:
+        if not math.isfinite(loss):
+            raise NonFiniteLossError(
+                f"{what} (epoch {self.epoch + 1}) is {loss};"
+                f" {self.folder} keeps the state after step {self.saved_step}"
+            )
+
+    def _seed_gpu(self) -> None:
+        """Make the GPU's noise of this epoch a function of the seed, up to where it stands.
+
+        The state of CuPy's generator cannot be saved, so every epoch starts it anew, and the
+        draws of the steps already done are repeated and dropped.
+        """
+        xp, config = self.model.xp, self.config
+        if xp is np:
+            return
+        xp.random.seed((config.seed * 1_000_003 + self.epoch) % 2**32)
+        for start in range(0, self.position, config.batchsize):
+            n = min(config.batchsize, len(self.images) - start)
+            for _ in range(config.k):
+                xp.random.standard_normal((n, config.dimz), dtype=np.float32)
+
+
+def _require_no_run(folder: Path) -> None:
+    if (folder / "config.json").exists():
+        raise InputError(
+            f"{folder} already holds a run: go on with it by --resume {folder},"
+            " or choose another folder by --out"
+        )
+
+
+def load_config(folder: Path) -> tuple[Config, dict[str, Any]]:
+    """The settings of the run in ``folder``, and the whole content of its config.json.
+
+    Raises:
+        InputError: There is no run, or its config.json is not one of ours.
+    """
+    if not (folder / "config.json").is_file():
+        raise InputError(f"{folder} holds no run: it has no config.json")
+    content = checkpoints.load_json(folder / "config.json")
+    try:
+        known = {field.name for field in fields(Config)}
+        arguments = {name: v for name, v in content["arguments"].items() if name in known}
+        content["n_in"], content["environments"]
+        return Config(**arguments), content
+    except (KeyError, TypeError, AttributeError):
+        raise InputError(f"{folder / 'config.json'} is not the settings of a run") from None
+
+
+def load_model(folder: Path, gpu: int = -1) -> tuple[VAE, Config]:
+    """The model of the run in ``folder``, and its settings.
+
+    Raises:
+        InputError: There is no run, or its files cannot be used.
+    """
+    config, content = load_config(folder)
+    devices.use_device(gpu)
+    file = folder / f"mlp_{config.dimz}.model"
+    arrays = checkpoints.load_npz(file)
+    with _numpy_random(np.random.get_state()):
+        model = config.build_model(content["n_in"])
+    checkpoints.restore_model(model, arrays, file)
+    if gpu >= 0:
+        model.to_gpu(gpu)
+    return model, config
+
+
+@contextmanager
+def _numpy_random(state: Any) -> Iterator[Callable[[], Any]]:
+    """Put ``numpy.random`` into ``state`` for a while; gives the caller's state back after."""
+    callers = np.random.get_state()
+    np.random.set_state(state)
+    try:
+        yield np.random.get_state
+    finally:
+        np.random.set_state(callers)
+
+
+class _SigintFlag:
+    """Notes a first SIGINT instead of raising it; the second raises KeyboardInterrupt."""
+
+    def __init__(self) -> None:
+        self.raised = False
+
+    def __enter__(self) -> "_SigintFlag":
+        self._main = threading.current_thread() is threading.main_thread()
+        if self._main:
+            self._previous = signal.signal(signal.SIGINT, self._note)
+        return self
+
+    def _note(self, number: int, frame: Any) -> None:
+        self.raised = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def __exit__(self, *exc: object) -> None:
+        if self._main:
+            signal.signal(signal.SIGINT, self._previous)

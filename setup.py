@@ -1,0 +1,40 @@
+"""The package: what it holds, what it needs, and its command.
+
+Chainer 7.8.1 comes as source only and its build needs an older setuptools; README.md shows the
+two lines with which pip installs it, and pyproject.toml tells uv.
+"""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+
+setup(
+    name="chainer-vae",
+    version="0.1.0",
+    description="The VAE of the article Variational Autoencoder徹底解説, on today's machines",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    python_requires=">=3.9,<3.14",
+    packages=find_packages(include=["chainer_vae", "chainer_vae.*"]),
+    package_data={"chainer_vae": ["py.typed", "data/*"]},
+    entry_points={"console_scripts": ["chainer-vae = chainer_vae.cli:main"]},
+    install_requires=[
+        "chainer==7.8.1",
+        "numpy>=1.22,<2.6",  # what Chainer has been tried with
+        "six",
+        "matplotlib",
+        "packaging",  # compares versions
+        "threadpoolctl",  # names the BLAS library that a result was computed with
+        "tqdm",  # the progress bar
+    ],
+    extras_require={
+        # ctk: the CUDA libraries come as wheels, too; only the NVIDIA driver must be there.
+        "cuda12": ["cupy-cuda12x[ctk]>=13"],
+        "cuda13": ["cupy-cuda13x[ctk]>=14; python_version >= '3.10'"],
+        "test": ["pytest"],
+        "dev": ["mypy", "pytest", "ruff"],
+    },
+)
