@@ -1,3 +1,7 @@
+import gzip
+import struct
+
+import numpy as np
 import pytest
 
 from chainer_vae import load_mnist
@@ -10,3 +14,35 @@ def mnist():
     for part in data:
         part.flags.writeable = False
     return data
+
+
+def idx(array, magic=None):
+    """An array of bytes as the content of an IDX file, with its own or another magic number."""
+    magic = 0x800 + array.ndim if magic is None else magic
+    return struct.pack(f">{1 + array.ndim}I", magic, *array.shape) + array.tobytes()
+
+
+def write_idx_folder(folder, mnist, n_train, n_test, gzipped=True):
+    """The first images of MNIST, as the four files of a data set."""
+    folder.mkdir()
+    for prefix, images, labels, n in (
+        ("train", mnist.train_images, mnist.train_labels, n_train),
+        ("t10k", mnist.test_images, mnist.test_labels, n_test),
+    ):
+        pixels = np.rint(images[:n] * 255).astype(np.uint8).reshape(n, 28, 28)
+        for name, array in (
+            (f"{prefix}-images-idx3-ubyte", pixels),
+            (f"{prefix}-labels-idx1-ubyte", labels[:n].astype(np.uint8)),
+        ):
+            content = idx(array)
+            if gzipped:
+                (folder / f"{name}.gz").write_bytes(gzip.compress(content))
+            else:
+                (folder / name).write_bytes(content)
+    return folder
+
+
+@pytest.fixture
+def small_set(tmp_path, mnist):
+    """A folder with 250 training and 40 test images."""
+    return write_idx_folder(tmp_path / "small", mnist, 250, 40)

@@ -119,11 +119,6 @@ def _pkg_resources() -> types.ModuleType:
     return module
 
 
-def _cupy_cuda_with_cublas() -> types.ModuleType:
-    cuda = importlib.import_module("cupy.cuda")
-    return _Lent(cuda, cublas=importlib.import_module("cupy_backends.cuda.libs.cublas"))
-
-
 def _cupy_from(version: str) -> Callable[[], bool]:
     def needed() -> bool:
         try:
@@ -147,6 +142,26 @@ def _lend_float(resize_images: types.ModuleType) -> None:
 def _hush_cudnn(cuda: types.ModuleType) -> None:
     if cuda.available and not cuda.cudnn_enabled:
         cuda.check_cuda_available._already_warned = True
+
+
+def _index_by_tuple(categorical: types.ModuleType) -> None:
+    def log_prob(self: Any, x: Any) -> Any:
+        axes = numpy.meshgrid(*(range(n) for n in self.batch_shape), indexing="ij")
+        index = (*axes, getattr(x, "array", x).astype(numpy.int32))
+        return self.log_p[index]
+
+    categorical.Categorical.log_prob = log_prob
+
+
+def _sum_in_float64(reporter: types.ModuleType) -> None:
+    add = reporter.Summary.add
+
+    def add_in_float64(self: Any, value: Any, weight: Any = 1) -> None:
+        if isinstance(value, (numpy.floating, numpy.ndarray)) and value.dtype.kind == "f":
+            value = value.astype(numpy.float64)
+        add(self, value, weight)
+
+    reporter.Summary.add = add_in_float64
 
 
 def _serve_mnist(mnist: types.ModuleType) -> None:
@@ -200,17 +215,24 @@ MENDS = (
         patch=_lend_float,
     ),
     Mend(
-        "chainer.backends.cuda",
-        "cupy.cuda.cublas",
-        "CuPy 14.0",
-        _cupy_from("14.0"),
-        lend={"cupy.cuda": _cupy_cuda_with_cublas},
+        "chainer.distributions.categorical",
+        "numpy.meshgrid giving a list",
+        "NumPy 2.0",
+        _numpy_from("2.0"),
+        patch=_index_by_tuple,
+    ),
+    Mend(
+        "chainer.reporter",
+        "means of float32 and float16 values (Evaluator, LogReport) summed in float64",
+        "NumPy 2.0",
+        _numpy_from("2.0"),
+        patch=_sum_in_float64,
     ),
     Mend(
         "chainer.backends.cuda",
-        "cuDNN, which CuPy's wheels no longer bring and this warning asks to install",
-        "CuPy 10 (wheels), 14.0 (CuPy itself)",
-        _cupy_from("10.0"),
+        "cuDNN, which a warning at every first use of a GPU asks to install",
+        "CuPy 14.0 (removed; its wheels had stopped bringing it before)",
+        _cupy_from("12.0"),
         patch=_hush_cudnn,
     ),
     Mend(
@@ -278,6 +300,10 @@ def activate() -> None:
     if _mender in sys.meta_path:
         return
     sys.meta_path.insert(0, _mender)
+    if "chainer" not in sys.modules:
+        # An import of Chainer that failed before this one leaves half of its modules behind.
+        for name in [name for name in sys.modules if name.startswith(("chainer.", "chainerx."))]:
+            del sys.modules[name]
     with warnings.catch_warnings():
         # Chainer's own: invalid escapes in its docstrings, deprecated names of NumPy.
         warnings.simplefilter("ignore")

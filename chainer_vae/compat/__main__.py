@@ -19,7 +19,8 @@ def main(args: list[str]) -> None:
         print(USAGE)
         return
     if not args or args == ["-m"]:
-        sys.exit(USAGE)
+        print(USAGE, file=sys.stderr)
+        sys.exit(2)
     compat.activate()
     if args[0] == "-m":
         sys.argv = args[1:]

@@ -19,8 +19,8 @@ from chainer.functions.loss.vae import gaussian_kl_divergence
 
 # One row a recording: the model's sizes, and how it is trained.  With tanh, rounding errors grow
 # about thousandfold within 100 steps: under another BLAS kernel or number of threads, this very
-# program's float32 losses differ by up to 9e-5, and the divergence alone by 6e-4.  In float64 nothing
-# but another computation makes a difference, so that is where tanh is held to 100 steps.
+# program's float32 losses differ by up to 9e-5, and the divergence alone by 6e-4.  In float64
+# nothing but another computation makes a difference: there, tanh is held to 100 steps.
 SETTINGS = [
     dict(dtype="f4", act="softplus", n_latent=20, C=1.0, k=1, steps=120),
     dict(dtype="f4", act="tanh", n_latent=20, C=1.0, k=1, steps=15),

@@ -1,0 +1,308 @@
+"""The command line, run as a user runs it."""
+
+import csv
+import fcntl
+import json
+import os
+import pty
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from chainer_vae import Config, Run, article, checkpoints, load_model
+from chainer_vae.cli import main
+
+ROOT = Path(__file__).parent.parent
+SMALL = ("--dimz", "3", "--dim-h", "16", "--batchsize", "50")
+
+
+def chainer_vae(*args, cwd, command=(sys.executable, "-m", "chainer_vae")):
+    return subprocess.run(
+        [*map(str, command), *map(str, args)], cwd=cwd, capture_output=True, text=True
+    )
+
+
+def test_train_evaluate_and_go_on(small_set, tmp_path):
+    train = ("train", "--dataset", small_set, *SMALL, "--epoch")
+    result = chainer_vae(*train, 2, "--out", "a", cwd=tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")
+    lines = result.stdout.splitlines()
+    assert lines[0].startswith("VAE 784-16-16-3 (softplus), 250 training and 40 test images, seed")
+    assert [line[:9] for line in lines[1:3]] == ["epoch   1", "epoch   2"]
+    assert "the author recorded no run with dimz 3, dim_h 16, batchsize 50, dataset" in lines[3]
+    assert lines[-1] == "saved in a"
+
+    # The same by the other two names, and then by going on: the same weights and losses.
+    script = (sys.executable, ROOT / "scripts" / "train_vae.py")
+    result = chainer_vae(*train[1:], 1, "-o", "b", cwd=tmp_path, command=script)
+    assert result.returncode == 0, result.stderr
+    installed = (Path(sys.executable).parent / "chainer-vae",)
+    result = chainer_vae("train", "-r", "b", "-e", 2, cwd=tmp_path, command=installed)
+    assert result.returncode == 0, result.stderr
+    assert "going on after epoch 1, step 5" in result.stdout
+    a, b = (checkpoints.load_npz(tmp_path / name / "mlp_3.state") for name in "ab")
+    del a["training/elapsed"], b["training/elapsed"]
+    assert a.keys() == b.keys()
+    for name in a:
+        np.testing.assert_array_equal(a[name], b[name], err_msg=name)
+
+    result = chainer_vae("evaluate", "a", cwd=tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")
+    elbo, rec_loss, kl = (float(line.split()[-1]) for line in result.stdout.splitlines()[1:])
+    assert elbo == pytest.approx(rec_loss + kl, abs=2e-3)
+    log = json.loads((tmp_path / "a" / "log").read_text())
+    assert elbo == pytest.approx(log[-1]["validation/main/loss"], rel=0.01)
+    assert "-ELBO" in chainer_vae("evaluate", "a", "--k", 2, "--seed", 1, cwd=tmp_path).stdout
+
+
+def test_default_folder_and_test_option(tmp_path):
+    result = chainer_vae("train", "--test", "-e", "1", "--dim-z", "2", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "100 training and 100 test images" in result.stdout
+    assert (tmp_path / "runs" / "z2" / "mlp_2.model").exists()
+
+
+def test_article_options(small_set, tmp_path):
+    """Every option of Chainer's example, in both spellings."""
+    chainer_vae(
+        "train", "--dataset", small_set, "-g", "-1", "-e", "1", "-z", "3", "-b", "50", "-o", "a",
+        cwd=tmp_path,
+    )  # fmt: skip
+    model, state = tmp_path / "a" / "mlp_3.model", tmp_path / "a" / "mlp_3.state"
+    result = chainer_vae(
+        "train", "--dataset", small_set, "--gpu", "-1", "--epoch", "1", "--dim-z", "3",
+        "--batch-size", "50", "--initmodel", model, "--resume", state, "--out", "b",
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert checkpoints.load_npz(tmp_path / "b" / "mlp_3.state")["t"] == 10
+
+
+def test_beside_the_article(tmp_path, capsys, monkeypatch):
+    """The table at the end of a run with the article's settings, for an epoch that it has."""
+    losses = {
+        "main/loss": 1.0,
+        "main/rec_loss": 2.0,
+        "validation/main/loss": 3.0,
+        "validation/main/rec_loss": 4.0,
+    }
+
+    def train(self, on_step):
+        self.epoch = self.config.epoch
+        self.log.append({**losses, "epoch": self.epoch, "elapsed_time": 1.0})
+        yield self.log[-1]
+
+    monkeypatch.setattr(Run, "train", train)
+    assert main(["train", "--epoch", "10", "--out", str(tmp_path / "a")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    rows = {line[:16].strip(): line[16:].split() for line in lines if line[:16].strip()}
+    assert rows["this run"] == ["1.000", "2.000", "3.000", "4.000"]
+    for row, name in (("article, run 1", "article_log"), ("article, run 2", "article_log_run2")):
+        with open(ROOT / "chainer_vae" / "data" / f"{name}.csv") as file:
+            _, *recorded = list(csv.reader(file))[10]  # a heading, then epochs from 1
+        assert [float(v) for v in rows[row]] == pytest.approx(
+            [float(v) for v in recorded], abs=5e-4
+        )
+    assert main(["train", "--epoch", "101", "--out", str(tmp_path / "b")]) == 0
+    assert "the author's runs end at epoch 100" in capsys.readouterr().out
+
+
+def test_article_logs():
+    first, second = article.load_logs()
+    assert list(first) == list(second) == list(range(1, 101))
+    assert first[100].test_loss == pytest.approx(97.193, abs=5e-4)
+    assert second[100].test_loss == pytest.approx(97.120, abs=5e-4)
+
+
+def test_doctor(tmp_path):
+    result = chainer_vae("doctor", cwd=tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")
+    found = dict(line.split(maxsplit=1) for line in result.stdout.splitlines())
+    assert found["Chainer"] == "7.8.1"
+    assert found["NumPy"] == np.__version__
+    assert found["BLAS"] and found["CPU"] and found["CuPy"]
+    assert any(line.startswith("--gpu 0 ") for line in result.stdout.splitlines())
+
+
+def wait_for(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.02)
+
+
+def test_ctrl_c_and_resume(small_set, tmp_path):
+    command = [sys.executable, "-m", "chainer_vae", "train", "--dataset", str(small_set), *SMALL]
+    process = subprocess.Popen(
+        [*command, "--epoch", "100000", "--out", "run"],
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    log = tmp_path / "run" / "log"
+    wait_for(lambda: log.exists() and '"epoch": 3' in log.read_text())
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, "")
+    last = out.splitlines()[-1]
+    assert last.startswith("stopped after step ") and "chainer-vae train --resume run" in last
+    stopped_at = int(last.split()[3])
+    model, _ = load_model(tmp_path / "run")
+    assert all(np.isfinite(p.array).all() for p in model.params())
+
+    epochs = stopped_at // 5 + 2
+    resumed = chainer_vae("train", "--resume", "run", "--epoch", epochs, cwd=tmp_path)
+    assert resumed.returncode == 0, resumed.stderr
+    whole = chainer_vae(*command[3:], "--epoch", epochs, "--out", "whole", cwd=tmp_path)
+    assert whole.returncode == 0, whole.stderr
+    a, b = (checkpoints.load_npz(tmp_path / name / "mlp_3.model") for name in ("run", "whole"))
+    for name in a:
+        np.testing.assert_array_equal(a[name], b[name], err_msg=name)
+
+
+def test_progress_bar_on_a_terminal(small_set, tmp_path):
+    leader, follower = pty.openpty()
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("4H", 24, 100, 0, 0))
+    process = subprocess.Popen(
+        [
+            sys.executable, "-m", "chainer_vae", "train", "--dataset", str(small_set), *SMALL,
+            "--epoch", "30", "--out", "run",
+        ],
+        cwd=tmp_path, stdout=follower, stderr=follower,
+    )  # fmt: skip
+    os.close(follower)
+    seen = b""
+    while True:
+        if not select.select([leader], [], [], 60)[0]:
+            pytest.fail("nothing more is printed")
+        try:
+            chunk = os.read(leader, 65536)
+        except OSError:  # the other end is closed
+            break
+        if not chunk:
+            break
+        seen += chunk
+    assert process.wait() == 0
+    text = seen.decode()
+    assert "step/s" in text and "<00:0" in text and "150/150" in text  # speed and time left
+    assert sum(part.startswith("epoch ") for part in text.replace("\r", "\n").split("\n")) == 30
+
+
+# What a user can get wrong: one line, exit code 2
+
+
+@pytest.fixture
+def run_folder(small_set, tmp_path):
+    args = ["train", "--dataset", str(small_set), *SMALL, "--epoch", "1", "--out"]
+    assert main([*args, str(tmp_path / "run")]) == 0
+    return tmp_path / "run"
+
+
+def assert_one_line(capsys, code, *expected):
+    assert code == 2
+    captured = capsys.readouterr()
+    (line,) = captured.err.splitlines()
+    assert line.startswith("chainer-vae")
+    for text in expected:
+        assert text in line
+
+
+@pytest.mark.parametrize(
+    ("args", "expected"),
+    [
+        (["train", "--epoch", "0"], "epoch must be at least 1, not 0"),
+        (["train", "--dimz", "-3"], "dimz must be at least 1"),
+        (["train", "--epoch", "many"], "argument --epoch/-e: invalid int value: 'many'"),
+        (["train", "--C", "nan"], "C must be a finite number"),
+        (["train", "--act", "elu"], "argument --act: invalid choice: 'elu'"),
+        (["train", "--epochs", "3"], "unrecognized arguments: --epochs 3"),
+        (["train", "--dataset", "nowhere"], "nowhere does not exist"),
+        (["train", "--initmodel", "nothing.model"], "there is no file nothing.model"),
+        (["train", "--resume", "nothing"], "there is no run nothing"),
+        (["evaluate", "nothing"], "nothing holds no run: it has no config.json"),
+        (["evaluate", "."], ". holds no run: it has no config.json"),
+        (["evaluate"], "the following arguments are required: RUN"),
+        (["dance"], "invalid choice: 'dance'"),
+        ([], "the following arguments are required: COMMAND"),
+    ],
+)
+def test_wrong_arguments(tmp_path, monkeypatch, capsys, args, expected):
+    monkeypatch.chdir(tmp_path)
+    try:
+        code = main(args)
+    except SystemExit as exit:
+        code = exit.code
+    assert_one_line(capsys, code, expected)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif("cupy" in sys.modules, reason="this machine has CuPy")
+@pytest.mark.parametrize("command", [["train"], ["evaluate", "run"]])
+def test_gpu_without_cupy(run_folder, monkeypatch, capsys, command):
+    monkeypatch.chdir(run_folder.parent)
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    capsys.readouterr()
+    assert_one_line(capsys, main([*command, "--gpu", "0"]), "--gpu 0: CuPy is not installed")
+
+
+def test_unwritable_folder(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    out = tmp_path / "file" / "run"
+    assert_one_line(capsys, main(["train", "--test", "--out", str(out)]), f"cannot write {out}")
+
+
+def test_bad_model_files(run_folder, tmp_path, capsys):
+    out = ["--out", str(tmp_path / "new")]
+    model = run_folder / "mlp_3.model"
+    capsys.readouterr()
+    code = main(["train", "--initmodel", str(model), "--dim-h", "16", "--dimz", "2", *out])
+    assert_one_line(capsys, code, "is of other sizes", "shape (16, 3), but (16, 2)")
+    content = model.read_bytes()
+    model.write_bytes(content[: len(content) // 2])
+    assert_one_line(capsys, main(["evaluate", str(run_folder)]), "mlp_3.model", "truncated")
+    np.savez(run_folder / "foreign.npz", weights=np.zeros(3))
+    (run_folder / "foreign.npz").replace(model)
+    assert_one_line(capsys, main(["evaluate", str(run_folder)]), "mlp_3.model has no")
+    model.unlink()
+    assert_one_line(capsys, main(["evaluate", str(run_folder)]), "there is no file", "mlp_3.model")
+
+
+def test_state_file_alone(run_folder, tmp_path, capsys):
+    state = tmp_path / "mlp_3.state"
+    (run_folder / "mlp_3.state").rename(state)
+    capsys.readouterr()
+    code = main(["train", "--resume", str(state)])
+    assert_one_line(capsys, code, "give the model that belongs to it by --initmodel")
+
+
+def test_other_images(run_folder, tmp_path, mnist, capsys):
+    from conftest import idx
+
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    for prefix in ("train", "t10k"):
+        (folder / f"{prefix}-images-idx3-ubyte").write_bytes(idx(np.ones((9, 5, 5), np.uint8)))
+        (folder / f"{prefix}-labels-idx1-ubyte").write_bytes(idx(np.ones(9, np.uint8)))
+    capsys.readouterr()
+    code = main(["evaluate", str(run_folder), "--dataset", str(folder)])
+    assert_one_line(capsys, code, "the images have 25 pixels, but the model", "takes 784")
+
+
+def test_diverging_run(small_set, tmp_path):
+    """A variance of e^1000 overflows at the first step: exit code 1, one line."""
+    run = Run.start(Config(dimz=3, dim_h=16, dataset=str(small_set)), tmp_path / "a")
+    run.model.le3_ln_var.b.array[:] = 1000
+    checkpoints.save_npz(tmp_path / "m", checkpoints.to_arrays(run.model))
+    result = chainer_vae(
+        "train", "--dataset", small_set, *SMALL, "--initmodel", "m", "--out", "b", cwd=tmp_path
+    )
+    assert result.returncode == 1
+    (line,) = result.stderr.splitlines()
+    assert "the training loss of step 1 (epoch 1) is nan" in line
+    assert "b keeps the state after step 0" in line

@@ -1,0 +1,272 @@
+import os
+import subprocess
+import sys
+import textwrap
+import types
+from pathlib import Path
+
+import chainer
+import chainer.functions as F
+import numpy as np
+import pytest
+
+from chainer_vae import compat
+
+HERE = Path(__file__).parent
+
+
+def python(*args, cwd=None, path=()):
+    """Run a fresh interpreter, with folders put before all others on its path."""
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, path))}
+    return subprocess.run(
+        [sys.executable, *map(str, args)], capture_output=True, text=True, cwd=cwd, env=env
+    )
+
+
+def script(tmp_path, text):
+    file = tmp_path / "program.py"
+    file.write_text(textwrap.dedent(text))
+    return file
+
+
+def test_import_leaves_numpy_and_sys_modules_alone_and_is_silent(tmp_path):
+    program = script(
+        tmp_path,
+        """
+        import sys, numpy
+        before = dir(numpy), hasattr(numpy, "float"), hasattr(numpy, "sctypes")
+        import chainer_vae, chainer.testing, chainer.functions
+        assert (dir(numpy), hasattr(numpy, "float"), hasattr(numpy, "sctypes")) == before
+        # An older setuptools has it, without a warning; then Chainer takes the real one.
+        if "pkg_resources" in sys.modules:
+            assert sys.modules["pkg_resources"].__file__
+        assert "numpy.distutils" not in sys.modules
+        assert not any(name.split(".")[0] == "cupy" for name in sys.modules)
+        """,
+    )
+    for flags in ((), ("-W", "error")):
+        result = python(*flags, program)
+        assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+def test_chainer_missing(tmp_path):
+    program = script(
+        tmp_path,
+        """
+        import sys
+        sys.modules["chainer"] = None
+        del sys.modules["chainer"]
+        class Nowhere:
+            def find_spec(self, name, path=None, target=None):
+                if name == "chainer":
+                    raise ModuleNotFoundError("No module named 'chainer'", name="chainer")
+        sys.meta_path.insert(0, Nowhere())
+        import chainer_vae.compat
+        """,
+    )
+    result = python(program)
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1].startswith(
+        "ModuleNotFoundError: chainer-vae needs Chainer 7.8.1; install it with:"
+    )
+
+
+@pytest.mark.parametrize(
+    "fault", ["import something_missing", "raise ImportError('broken')", "1 / 0"]
+)
+def test_a_real_import_error_is_not_hidden(tmp_path, fault):
+    (tmp_path / "chainer").mkdir()
+    (tmp_path / "chainer" / "__init__.py").write_text(fault)
+    result = python("-c", "import chainer_vae", path=[tmp_path])
+    assert result.returncode == 1
+    last = result.stderr.splitlines()[-1]
+    assert "something_missing" in last or "broken" in last or "division" in last
+    assert str(tmp_path) in result.stderr  # the traceback leads to where it is
+
+
+def test_import_again_after_chainer_alone_has_failed():
+    """As in a notebook: ``import chainer`` fails, then ``import chainer_vae``."""
+    result = python(
+        "-c",
+        "try:\n import chainer\nexcept Exception: pass\n"
+        "import chainer_vae, chainer; assert chainer.__version__ == '7.8.1'",
+    )
+    assert result.returncode == 0, result.stderr
+
+
+# The mechanism, on a package of its own
+
+
+@pytest.fixture
+def old_package(tmp_path, monkeypatch):
+    (tmp_path / "oldpkg").mkdir()
+    (tmp_path / "oldpkg" / "__init__.py").write_text("")
+    (tmp_path / "oldpkg" / "uses.py").write_text(
+        "import json, gone_module\nfrom . import other\n"
+        "value = gone_module.value\nname = json.gone_name\n"
+        "def later():\n    import gone_module\n    return gone_module.value\n"
+    )
+    (tmp_path / "oldpkg" / "other.py").write_text("import json\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield
+    for name in [name for name in sys.modules if name.startswith("oldpkg")]:
+        del sys.modules[name]
+
+
+def mender(*, needed):
+    import json
+
+    mends = (
+        compat.Mend(
+            "oldpkg.uses",
+            "gone_module",
+            "1.0",
+            lambda: needed,
+            lend={"gone_module": lambda: types.SimpleNamespace(value=5)},
+        ),
+        compat.Mend(
+            "oldpkg.uses",
+            "json.gone_name",
+            "1.0",
+            lambda: True,
+            lend={"json": lambda: compat._Lent(json, gone_name="here")},
+            patch=lambda module: setattr(module, "patched", True),
+        ),
+    )
+    return compat._Mender(mends)
+
+
+def test_mends_reach_only_their_module(old_package, monkeypatch):
+    import json
+
+    finder = mender(needed=True)
+    monkeypatch.setattr(sys, "meta_path", [finder, *sys.meta_path])
+    from oldpkg import uses
+
+    assert (uses.value, uses.name, uses.patched, uses.later()) == (5, "here", True, 5)
+    assert uses.json.dumps([1]) == "[1]"
+    assert uses.other.json is json and not hasattr(json, "gone_name")
+    assert "gone_module" not in sys.modules
+    assert [mend.gone for mend in finder.applied] == ["gone_module", "json.gone_name"]
+
+
+def test_a_mend_not_needed_is_not_applied(old_package, monkeypatch):
+    finder = mender(needed=False)
+    monkeypatch.setattr(sys, "meta_path", [finder, *sys.meta_path])
+    with pytest.raises(ModuleNotFoundError, match="gone_module"):
+        from oldpkg import uses  # noqa: F401
+    assert finder.applied == []
+
+
+def test_those_needed_here_are_applied():
+    loaded = [mend for mend in compat.MENDS if mend.module in sys.modules]
+    assert [m for m in loaded if m.needed()] == [m for m in loaded if m in compat.applied()]
+    assert all(mend.needed() for mend in compat.applied())
+    assert len(loaded) >= 7
+
+
+# What the mends are for
+
+
+def test_as_strided():
+    x = chainer.Variable(np.arange(12, dtype=np.float32).reshape(3, 4))
+    y = F.as_strided(x, (2, 3), (4, 2), 1)
+    np.testing.assert_array_equal(y.array, [[1, 3, 5], [5, 7, 9]])
+    y.grad = np.ones_like(y.array)
+    y.backward()
+    np.testing.assert_array_equal(x.grad, [[0, 1, 0, 1], [0, 2, 0, 1], [0, 1, 0, 0]])
+
+
+def test_resize_images():
+    x = np.array([[[[0, 1], [2, 3]]]], np.float32)
+    y = F.resize_images(x, (3, 3))
+    np.testing.assert_allclose(y.array[0, 0], [[0, 0.5, 1], [1, 1.5, 2], [2, 2.5, 3]])
+
+
+def test_categorical():
+    p = np.array([[0.2, 0.8], [0.5, 0.5], [0.9, 0.1]], np.float32)
+    log_prob = chainer.distributions.Categorical(p).log_prob(np.array([1, 0, 1]))
+    np.testing.assert_allclose(log_prob.array, np.log([0.8, 0.5, 0.1]), rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_means_of_a_log(dtype):
+    summary = chainer.reporter.Summary()
+    for _ in range(5000):
+        summary.add(dtype(1))
+    assert summary.compute_mean() == 1
+    assert summary.compute_mean().dtype == np.float64
+
+
+def test_requirements():
+    from chainer import testing
+
+    assert not hasattr(testing.with_requires("numpy>=1.0")(lambda: 1), "__unittest_skip__")
+    for requirement in ("numpy<1.0", "no-such-package"):
+        skipped = testing.with_requires(requirement)(lambda: 1)
+        assert skipped.__unittest_skip__, requirement
+
+
+def test_get_mnist(mnist):
+    train, test = chainer.datasets.get_mnist()
+    np.testing.assert_allclose(train._datasets[0], mnist.train_images, rtol=2e-7)
+    np.testing.assert_array_equal(train._datasets[1], mnist.train_labels)
+    np.testing.assert_array_equal(test._datasets[1], mnist.test_labels)
+
+
+# python -m chainer_vae.compat
+
+
+def test_runs_a_script_as_python_would(tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "beside.py").write_text("value = 3\n")
+    program = folder / "program.py"
+    program.write_text(
+        "import sys, chainer, beside\n"
+        "print(sys.argv, __name__, __file__, sys.path[0], beside.value)\n"
+        "sys.exit(7)\n"
+    )
+    arguments = [program, "a", "-m", "--help"]
+    under_compat = python("-m", "chainer_vae.compat", *arguments)
+    program.write_text(program.read_text().replace("chainer, ", ""))
+    plain = python(*arguments)
+    assert under_compat.stdout == plain.stdout != ""
+    assert (under_compat.returncode, under_compat.stderr) == (plain.returncode, "") == (7, "")
+
+
+def test_runs_a_module_as_python_would(tmp_path):
+    package = tmp_path / "pkg"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "tool.py").write_text(
+        "import sys, chainer\nprint(sys.argv, __name__, __package__)\nsys.exit('a message')\n"
+    )
+    result = python("-m", "chainer_vae.compat", "-m", "pkg.tool", "x", "-y", cwd=tmp_path)
+    assert result.returncode == 1
+    assert result.stderr == "a message\n"
+    assert result.stdout == f"{[str(package / 'tool.py'), 'x', '-y']} __main__ pkg\n"
+
+
+def test_an_error_in_the_script(tmp_path):
+    result = python("-m", "chainer_vae.compat", script(tmp_path, "import chainer\n1 / 0\n"))
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1] == "ZeroDivisionError: division by zero"
+
+
+def test_wrong_calls(tmp_path):
+    result = python("-m", "chainer_vae.compat", tmp_path / "nothing.py")
+    assert result.returncode == 2
+    assert len(result.stderr.splitlines()) == 1 and "nothing.py" in result.stderr
+    for args in ((), ("-m",)):
+        result = python("-m", "chainer_vae.compat", *args)
+        assert result.returncode == 2 and result.stderr.startswith("usage:")
+    assert python("-m", "chainer_vae.compat", "--help").stdout.startswith("usage:")
+
+
+def test_a_program_of_2017(tmp_path):
+    program = HERE / "programs" / "trainer_of_2017.py"
+    result = python("-m", "chainer_vae.compat", program, tmp_path / "result")
+    assert result.returncode == 13, result.stderr
+    assert "validation/main/accuracy" in result.stdout
+    assert result.stderr == ""

@@ -1,0 +1,145 @@
+import gzip
+import hashlib
+
+import numpy as np
+import pytest
+from conftest import idx, write_idx_folder
+
+from chainer_vae import InputError, load_mnist
+from chainer_vae.datasets import DATA_DIR
+
+# Of the files that were published, unpacked.
+SHA256 = {
+    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+}
+IMAGES, LABELS = "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"
+
+
+@pytest.mark.parametrize("name", SHA256)
+def test_shipped_files_are_mnist(name):
+    content = gzip.decompress((DATA_DIR / f"{name}.gz").read_bytes())
+    assert hashlib.sha256(content).hexdigest() == SHA256[name]
+
+
+def test_mnist(mnist):
+    assert mnist.train_images.shape == (60000, 784)
+    assert mnist.test_images.shape == (10000, 784)
+    for images in (mnist.train_images, mnist.test_images):
+        assert images.dtype == np.float32
+        assert images.min() == 0 and images.max() == 1
+    # How often each digit occurs, as published.
+    assert np.bincount(mnist.train_labels).tolist() == [
+        5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949,
+    ]  # fmt: skip
+    assert np.bincount(mnist.test_labels).tolist() == [
+        980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009,
+    ]  # fmt: skip
+    # The mean and standard deviation that everyone normalizes MNIST with.
+    assert mnist.train_images.mean(dtype=float) == pytest.approx(0.1307, abs=5e-5)
+    assert mnist.train_images.std(dtype=float) == pytest.approx(0.3081, abs=5e-5)
+    assert mnist.train_labels[:5].tolist() == [5, 0, 4, 1, 9]
+    assert mnist.test_labels[:5].tolist() == [7, 2, 1, 0, 4]
+
+
+@pytest.mark.parametrize("gzipped", [True, False])
+def test_folder(tmp_path, mnist, gzipped):
+    data = load_mnist(write_idx_folder(tmp_path / "set", mnist, 30, 20, gzipped))
+    np.testing.assert_array_equal(data.train_images, mnist.train_images[:30])
+    np.testing.assert_array_equal(data.test_images, mnist.test_images[:20])
+    np.testing.assert_array_equal(data.train_labels, mnist.train_labels[:30])
+    np.testing.assert_array_equal(data.test_labels, mnist.test_labels[:20])
+
+
+def replace(folder, name, content):
+    (folder / name).write_bytes(gzip.compress(content))
+
+
+def damage_missing_file(folder):
+    (folder / LABELS).unlink()
+    return "has no file train-labels-idx1-ubyte"
+
+
+def damage_truncated_gzip(folder):
+    content = (folder / IMAGES).read_bytes()
+    (folder / IMAGES).write_bytes(content[: len(content) // 2])
+    return f"{IMAGES} is truncated"
+
+
+def damage_not_gzip(folder):
+    (folder / IMAGES).write_bytes(b"<html>404</html>")
+    return f"{IMAGES} is not a sound gzip file"
+
+
+def damage_corrupt_gzip(folder):
+    content = bytearray((folder / IMAGES).read_bytes())
+    content[len(content) // 2 : len(content) // 2 + 40] = bytes(40)
+    (folder / IMAGES).write_bytes(content)
+    return IMAGES
+
+
+def damage_empty(folder):
+    replace(folder, IMAGES, b"")
+    return f"{IMAGES} is truncated: 0 bytes"
+
+
+def damage_magic(folder):
+    replace(folder, IMAGES, idx(np.zeros((30, 28, 28), np.uint8), magic=0xD03))
+    return "its magic number is 0x00000d03, not 0x00000803"
+
+
+def damage_labels_as_images(folder):
+    replace(folder, IMAGES, idx(np.zeros(30000, np.uint8)))
+    return "its magic number is 0x00000801, not 0x00000803"
+
+
+def damage_short(folder):
+    replace(folder, IMAGES, idx(np.zeros((30, 28, 28), np.uint8))[:-1])
+    return "is truncated: its header says 30 x 28 x 28, 23536 bytes in all, but it has 23535"
+
+
+def damage_trailing(folder):
+    replace(folder, LABELS, idx(np.zeros(30, np.uint8)) + b"\0")
+    return "has trailing bytes"
+
+
+def damage_huge_header(folder):
+    huge = b"\0\0\x08\x03" + b"\xff" * 12
+    replace(folder, IMAGES, huge + bytes(100))
+    return "is truncated: its header says 4294967295 x 4294967295 x 4294967295"
+
+
+def damage_counts(folder):
+    replace(folder, LABELS, idx(np.zeros(29, np.uint8)))
+    return "holds 30 images, but train-labels-idx1-ubyte.gz holds 29 labels"
+
+
+def damage_sizes(folder):
+    replace(folder, IMAGES, idx(np.zeros((30, 32, 32), np.uint8)))
+    return "training images are 32 x 32 pixels, but test images are 28 x 28"
+
+
+def damage_no_images(folder):
+    replace(folder, IMAGES, idx(np.zeros((0, 28, 28), np.uint8)))
+    replace(folder, LABELS, idx(np.zeros(0, np.uint8)))
+    return f"{IMAGES} holds no pixels"
+
+
+@pytest.mark.parametrize(
+    "damage", [f for name, f in sorted(globals().items()) if name.startswith("damage_")]
+)
+def test_damaged_folder(tmp_path, mnist, damage):
+    folder = write_idx_folder(tmp_path / "set", mnist, 30, 20)
+    message = damage(folder)
+    with pytest.raises(InputError) as error:
+        load_mnist(folder)
+    assert message in str(error.value)
+    assert str(folder) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_no_folder(tmp_path):
+    with pytest.raises(InputError, match="nowhere does not exist"):
+        load_mnist(tmp_path / "nowhere")

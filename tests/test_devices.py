@@ -1,0 +1,128 @@
+"""Every way in which a GPU can be out of reach, told apart, with a stand-in for CuPy.
+
+What the stand-in does was seen: of CuPy 12.3, 13.6 and 14.2 on a machine without an NVIDIA driver.
+"""
+
+import builtins
+import sys
+import types
+
+import pytest
+from chainer.backends import cuda
+
+from chainer_vae import InputError, devices
+
+
+class CUDARuntimeError(RuntimeError):
+    def __init__(self, status):
+        super().__init__(f"cudaError {status}")
+        self.status = status
+
+
+def fake_cupy(driver=13000, runtime=13000, count=1, error=None):
+    def get_device_count():
+        if error is not None:
+            raise CUDARuntimeError(error)
+        return count
+
+    return types.SimpleNamespace(
+        __version__="14.2.0",
+        cuda=types.SimpleNamespace(
+            runtime=types.SimpleNamespace(
+                CUDARuntimeError=CUDARuntimeError,
+                errorInsufficientDriver=35,
+                errorNoDevice=100,
+                driverGetVersion=lambda: driver,
+                runtimeGetVersion=lambda: runtime,
+                getDeviceCount=get_device_count,
+                getDeviceProperties=lambda i: {"name": b"NVIDIA H100"},
+            )
+        ),
+    )
+
+
+@pytest.fixture
+def cupy(monkeypatch):
+    def install(module):
+        monkeypatch.setitem(sys.modules, "cupy", module)
+
+    return install
+
+
+@pytest.fixture
+def broken_cupy(monkeypatch):
+    """``import cupy`` fails as CuPy fails: its own text, from the real cause."""
+
+    def install(cause):
+        monkeypatch.delitem(sys.modules, "cupy", raising=False)
+
+        class Finder:
+            @staticmethod
+            def find_spec(name, path=None, target=None):
+                if name == "cupy":
+                    raise ImportError("=====\nFailed to import CuPy.\n=====") from cause
+
+        monkeypatch.setattr(sys, "meta_path", [Finder, *sys.meta_path])
+
+    return install
+
+
+def test_cpu():
+    devices.use_device(-1)
+
+
+def test_no_cupy(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    real_import = builtins.__import__
+    assert real_import is builtins.__import__
+    with pytest.raises(InputError, match=r"--gpu 0: CuPy is not installed: pip install"):
+        devices.use_device(0)
+
+
+def test_cupy_that_does_not_import(broken_cupy):
+    broken_cupy(ImportError("libcuda.so.1: cannot open shared object file"))
+    assert devices.gpu_fault(0).startswith("no NVIDIA driver is installed (libcuda.so.1")
+    broken_cupy(ImportError("numpy.core.multiarray failed to import\nmore"))
+    assert devices.gpu_fault(0) == (
+        "CuPy is installed but cannot be imported: numpy.core.multiarray failed to import"
+    )
+
+
+@pytest.mark.parametrize(
+    ("module", "gpu", "message"),
+    [
+        (fake_cupy(driver=0, error=35), 0, "no NVIDIA driver is installed"),
+        (
+            fake_cupy(driver=11040, error=35),
+            0,
+            "driver is too old: it knows CUDA 11.4, but this CuPy needs 13.0",
+        ),
+        (fake_cupy(error=100), 0, "the NVIDIA driver finds no GPU"),
+        (fake_cupy(error=999), 0, "CUDA does not work here: cudaError 999"),
+        (fake_cupy(count=2), 2, "there is no such GPU; this machine has 0: NVIDIA H100, 1: NVI"),
+    ],
+)
+def test_faults(cupy, module, gpu, message):
+    cupy(module)
+    fault = devices.gpu_fault(gpu)
+    assert message in fault
+    assert "\n" not in fault
+    with pytest.raises(InputError, match=rf"^--gpu {gpu}: "):
+        devices.use_device(gpu)
+
+
+def test_cuda_library_missing(cupy, monkeypatch):
+    cupy(fake_cupy())
+    monkeypatch.setattr(cuda, "available", False)
+    monkeypatch.setattr(cuda, "_resolution_error", ImportError("libcublas.so.13: not found"))
+    assert devices.gpu_fault(0).startswith("CuPy cannot load a CUDA library (libcublas.so.13: not")
+
+
+def test_a_gpu_that_works(cupy, monkeypatch):
+    cupy(fake_cupy())
+    monkeypatch.setattr(cuda, "available", True)
+    assert devices.gpu_fault(0) is None
+    report = dict(devices.report())
+    assert report["GPU 0"] == "NVIDIA H100"
+    assert report["CUDA"] == "13.0, driver for 13.0"
+    assert report["--gpu 0"] == "will work"

@@ -1,0 +1,318 @@
+import json
+
+import chainer
+import numpy as np
+import pytest
+
+from chainer_vae import Config, InputError, NonFiniteLossError, Run, evaluate, load_model
+from chainer_vae import training as training_module
+
+SMALL = dict(dimz=3, dim_h=16, batchsize=100, seed=5)
+
+
+def config(small_set, **changes):
+    return Config(**{**SMALL, "epoch": 4, "dataset": str(small_set), **changes})
+
+
+def finish(run, on_step=lambda: None):
+    return list(run.train(on_step))
+
+
+def weights(run):
+    arrays = {name: p.array for name, p in run.model.namedparams()}
+    for name, p in run.model.namedparams():
+        arrays.update({f"{name}/{m}": p.update_rule.state[m] for m in ("m", "v")})
+    return arrays
+
+
+def assert_same(run, other):
+    found, expected = weights(run), weights(other)
+    assert found.keys() == expected.keys()
+    for name in found:
+        np.testing.assert_array_equal(found[name], expected[name], err_msg=name)
+    without_time = [
+        [{k: v for k, v in entry.items() if k != "elapsed_time"} for entry in r.log]
+        for r in (run, other)
+    ]
+    assert without_time[0] == without_time[1]
+
+
+def test_the_loop_is_the_articles(small_set, tmp_path):
+    """Against the loop written out: one stream of random numbers, in the article's order."""
+    run = Run.start(config(small_set, C=0.5, k=2), tmp_path / "run")
+    finish(run)
+
+    data = run.config.load_data()
+    np.random.seed(5)
+    model = run.config.build_model(784)
+    optimizer = chainer.optimizers.Adam()
+    optimizer.setup(model)
+    for epoch in range(4):
+        sum_loss = sum_rec_loss = 0
+        perm = np.random.permutation(250)
+        for i in range(0, 250, 100):
+            x = chainer.Variable(data.train_images[perm[i : i + 100]])
+            optimizer.update(model.get_loss_func(0.5, 2), x)
+            sum_loss += float(model.loss.array) * len(x)
+            sum_rec_loss += float(model.rec_loss.array) * len(x)
+        with chainer.no_backprop_mode():
+            model.get_loss_func(k=10)(data.test_images)
+        entry = run.log[epoch]
+        assert entry["main/loss"] == pytest.approx(sum_loss / 250, rel=1e-12)
+        assert entry["main/rec_loss"] == pytest.approx(sum_rec_loss / 250, rel=1e-12)
+        assert entry["validation/main/loss"] == pytest.approx(float(model.loss.array), rel=1e-6)
+        assert entry["validation/main/rec_loss"] == float(model.rec_loss.array)
+        assert (entry["epoch"], entry["iteration"]) == (epoch + 1, 3 * (epoch + 1))
+    for (name, ours), (_, theirs) in zip(
+        sorted(run.model.namedparams()), sorted(model.namedparams())
+    ):
+        np.testing.assert_array_equal(ours.array, theirs.array, err_msg=name)
+
+
+def test_files(small_set, tmp_path):
+    run = Run.start(config(small_set), tmp_path / "run")
+    finish(run)
+    folder = tmp_path / "run"
+    assert sorted(f.name for f in folder.iterdir()) == [
+        "config.json", "graph.dot", "log", "mlp_3.model", "mlp_3.state",
+    ]  # fmt: skip
+    log = json.loads((folder / "log").read_text())
+    assert log == run.log and len(log) == 4
+    elapsed = [entry["elapsed_time"] for entry in log]
+    assert elapsed == sorted(elapsed) and elapsed[0] > 0
+    content = json.loads((folder / "config.json").read_text())
+    assert content["arguments"] == vars(run.config)
+    (environment,) = content["environments"]
+    assert environment["versions"]["numpy"] == np.__version__
+    assert environment["device"] and environment["date"]
+    assert "reconstruction error" in (folder / "graph.dot").read_text()
+    # Chainer's own loader reads both files, the rest in the state notwithstanding.
+    model = run.config.build_model(784)
+    optimizer = chainer.optimizers.Adam()
+    optimizer.setup(model)
+    chainer.serializers.load_npz(str(folder / "mlp_3.model"), model)
+    chainer.serializers.load_npz(str(folder / "mlp_3.state"), optimizer)
+    assert optimizer.t == 12
+    for ours, theirs in zip(run.model.params(), model.params()):
+        np.testing.assert_array_equal(ours.array, theirs.array)
+
+
+def test_seed(small_set, tmp_path):
+    runs = []
+    for i, seed in enumerate((5, 5, 6)):
+        runs.append(Run.start(config(small_set, epoch=1, seed=seed), tmp_path / str(i)))
+        finish(runs[-1])
+    assert_same(runs[0], runs[1])
+    assert runs[0].log[0]["main/loss"] != runs[2].log[0]["main/loss"]
+
+
+def test_callers_random_numbers_are_left_alone(small_set, tmp_path):
+    np.random.seed(1)
+    expected = np.random.rand(3)
+    np.random.seed(1)
+    run = Run.start(config(small_set), tmp_path / "run")
+    first = np.random.rand()
+    finish(run)
+    second = np.random.rand()
+    Run.resume(tmp_path / "run")
+    load_model(tmp_path / "run")
+    assert [first, second, np.random.rand()] == expected.tolist()
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 4, 7, 8])
+def test_resume_equals_an_uninterrupted_run(small_set, tmp_path, steps):
+    """Stopped after any step (3 steps an epoch), also twice, and read back from its files."""
+    whole = Run.start(config(small_set), tmp_path / "whole")
+    finish(whole)
+
+    def train_steps(run, n):
+        done = []
+
+        def stop():
+            done.append(1)
+            if len(done) == n:
+                training_module.signal.raise_signal(training_module.signal.SIGINT)
+
+        finish(run, stop)
+        assert run.interrupted
+
+    run = Run.start(config(small_set), tmp_path / "run")
+    train_steps(run, steps)
+    assert run.steps_done == steps
+    run = Run.resume(tmp_path / "run")
+    assert run.steps_done == steps
+    train_steps(run, 2)
+    run = Run.resume(tmp_path / "run")
+    np.random.seed(99)  # the caller's own use of it must not matter
+    finish(run)
+    assert not run.interrupted
+    assert_same(run, whole)
+    assert len(run.environments) == 3
+
+
+def test_resume_to_more_epochs_and_elsewhere(small_set, tmp_path):
+    whole = Run.start(config(small_set), tmp_path / "whole")
+    finish(whole)
+    finish(Run.start(config(small_set, epoch=2), tmp_path / "short"))
+    run = Run.resume(tmp_path / "short", tmp_path / "long", epoch=4)
+    finish(run)
+    assert_same(run, whole)
+    assert len(json.loads((tmp_path / "short" / "log").read_text())) == 2
+    assert len(json.loads((tmp_path / "long" / "log").read_text())) == 4
+    assert finish(Run.resume(tmp_path / "long")) == []  # nothing left to do
+    with pytest.raises(InputError, match=r"already holds a run"):
+        Run.resume(tmp_path / "long", tmp_path / "short")
+
+
+def test_a_run_cut_off_between_its_files_goes_on(small_set, tmp_path):
+    """Killed after the log of an epoch was written and before the state was."""
+    whole = Run.start(config(small_set), tmp_path / "whole")
+    finish(whole)
+    run = Run.start(config(small_set, epoch=2), tmp_path / "run")
+    folder = tmp_path / "run"
+    epochs = run.train()
+    next(epochs)
+    state = (folder / "mlp_3.state").read_bytes()
+    next(epochs)
+    (folder / "mlp_3.state").write_bytes(state)
+    resumed = Run.resume(folder, epoch=4)
+    assert resumed.epoch == 1
+    finish(resumed)
+    assert_same(resumed, whole)
+
+
+def test_resume_refuses_other_settings(small_set, tmp_path):
+    Run.start(config(small_set), tmp_path / "run")
+    with pytest.raises(InputError, match=r"has dimz 3, not 2; leave that option out"):
+        Run.resume(tmp_path / "run", dimz=2)
+    Run.resume(tmp_path / "run", dimz=3)
+    with pytest.raises(InputError, match=r"already holds a run: go on with it by --resume"):
+        Run.start(config(small_set), tmp_path / "run")
+
+
+def test_resume_refuses_what_is_no_run(small_set, tmp_path):
+    with pytest.raises(InputError, match=r"holds no run"):
+        Run.resume(tmp_path)
+    run = Run.start(config(small_set), tmp_path / "run")
+    state = tmp_path / "run" / "mlp_3.state"
+    content = state.read_bytes()
+    state.write_bytes(content[:-100])
+    with pytest.raises(InputError, match=r"mlp_3.state is not an npz file, or it is truncated"):
+        Run.resume(tmp_path / "run")
+    chainer.serializers.save_npz(str(state), run.model)
+    with pytest.raises(InputError, match=r"mlp_3.state has no"):
+        Run.resume(tmp_path / "run")
+    state.write_bytes(content)
+    for text in ("{}", '{"arguments": {"dimz": "x"}, "n_in": 1, "environments": []}', "[]"):
+        (tmp_path / "run" / "config.json").write_text(text)
+        with pytest.raises(InputError, match=r"config.json is not the settings of a run"):
+            Run.resume(tmp_path / "run")
+
+
+def test_resume_refuses_another_data_set(small_set, tmp_path, mnist):
+    from conftest import write_idx_folder
+
+    run = Run.start(config(small_set, epoch=1), tmp_path / "run")
+    finish(run)
+    run = Run.resume(tmp_path / "run", epoch=2)
+    stop = training_module.signal.raise_signal
+    finish(run, lambda: stop(training_module.signal.SIGINT))
+    small_set.rename(tmp_path / "old")
+    write_idx_folder(small_set, mnist, 200, 40)
+    with pytest.raises(InputError, match=r"belongs to 250 training images, .* has 200"):
+        Run.resume(tmp_path / "run")
+
+
+def test_start_from_saved_files(small_set, tmp_path):
+    """--initmodel and --resume with plain Chainer files, as the article's program had them."""
+    first = Run.start(config(small_set, epoch=1), tmp_path / "first")
+    finish(first)
+    chainer.serializers.save_npz(str(tmp_path / "m"), first.model)
+    chainer.serializers.save_npz(str(tmp_path / "s"), first.optimizer)
+    run = Run.start(config(small_set), tmp_path / "a", tmp_path / "m", tmp_path / "s")
+    assert run.optimizer.t == 3
+    found, expected = weights(run), weights(first)
+    for name in expected:
+        np.testing.assert_array_equal(found[name], expected[name], err_msg=name)
+    with pytest.raises(InputError, match=r"m is of other sizes: .* \(16, 3\), but \(16, 2\)"):
+        Run.start(config(small_set, dimz=2), tmp_path / "b", tmp_path / "m")
+    assert not (tmp_path / "b").exists()
+
+
+@pytest.mark.parametrize("bad_step", [1, 5])
+def test_non_finite_loss(small_set, tmp_path, bad_step):
+    run = Run.start(config(small_set), tmp_path / "run")
+    steps = []
+
+    def poison():
+        steps.append(1)
+        if len(steps) == bad_step:
+            run.model.ld3.b.array[:] = np.nan
+
+    with pytest.raises(NonFiniteLossError) as error:
+        finish(run, poison)
+    last_good = (bad_step // 3) * 3
+    assert f"the training loss of step {bad_step + 1} (epoch {bad_step // 3 + 1}) is nan" in str(
+        error.value
+    )
+    assert f"keeps the state after step {last_good}" in str(error.value)
+    resumed = Run.resume(tmp_path / "run")
+    assert resumed.steps_done == last_good
+    assert all(np.isfinite(p.array).all() for p in resumed.model.params())
+    finish(resumed)
+    assert resumed.epoch == 4
+
+
+def test_non_finite_test_loss(small_set, tmp_path):
+    run = Run.start(config(small_set, epoch=1), tmp_path / "run")
+    run.test_images = np.full_like(run.test_images, np.inf)
+    with pytest.raises(NonFiniteLossError, match=r"the test loss after step 3 \(epoch 1\)"):
+        finish(run)
+
+
+def test_a_second_interrupt_ends_at_once(small_set, tmp_path):
+    run = Run.start(config(small_set), tmp_path / "run")
+
+    def twice():
+        training_module.signal.raise_signal(training_module.signal.SIGINT)
+        training_module.signal.raise_signal(training_module.signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        finish(run, twice)
+    assert Run.resume(tmp_path / "run").steps_done == 0
+
+
+def test_load_model_and_evaluate(small_set, tmp_path):
+    run = Run.start(config(small_set, epoch=2, C=3.0), tmp_path / "run")
+    finish(run)
+    model, loaded_config = load_model(tmp_path / "run")
+    assert loaded_config == run.config
+    np.random.seed(0)
+    result = evaluate(model, run.test_images, k=10, batchsize=7)
+    assert result.loss == pytest.approx(result.rec_loss + result.kl)
+    # The divergence counts once whatever C the run had, and does not depend on the samples.
+    mu, ln_var = (v.array.astype(float) for v in run.model.encode(run.test_images))
+    kl = 0.5 * (mu**2 + np.exp(ln_var) - ln_var - 1).sum(axis=1).mean()
+    assert result.kl == pytest.approx(kl, rel=1e-5)
+    assert result.loss == pytest.approx(run.log[-1]["validation/main/loss"], rel=0.01)
+    with pytest.raises(ValueError, match=r"at least one image"):
+        evaluate(model, run.test_images[:0])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (dict(epoch=0), "epoch must be at least 1, not 0"),
+        (dict(dimz=-2), "dimz must be at least 1"),
+        (dict(batchsize=0), "batchsize must be at least 1"),
+        (dict(C=-1.0), "C must be a finite number"),
+        (dict(C=float("nan")), "C must be a finite number"),
+        (dict(seed=-1), "seed must be from 0 to 4294967295"),
+        (dict(seed=2**32), "seed must be from 0 to 4294967295"),
+        (dict(act="elu"), "act must be one of softplus, tanh, relu, sigmoid, not 'elu'"),
+    ],
+)
+def test_wrong_settings(changes, message):
+    with pytest.raises(InputError) as error:
+        Config(**changes)
+    assert message in str(error.value)
