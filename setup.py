@@ -31,8 +31,12 @@ setup(
         "tqdm",  # the progress bar
     ],
     extras_require={
-        # ctk: the CUDA libraries come as wheels, too; only the NVIDIA driver must be there.
-        "cuda12": ["cupy-cuda12x[ctk]>=13"],
+        # ctk: the CUDA libraries come as wheels, too, and only the NVIDIA driver must be there.
+        # CuPy 13, the last for Python 3.9, has no such wheels: there, CUDA must be installed.
+        "cuda12": [
+            "cupy-cuda12x[ctk]>=14; python_version >= '3.10'",
+            "cupy-cuda12x>=13,<14; python_version < '3.10'",
+        ],
         "cuda13": ["cupy-cuda13x[ctk]>=14; python_version >= '3.10'"],
         "test": ["pytest"],
         "dev": ["mypy", "pytest", "ruff"],
