@@ -1,6 +1,7 @@
 # make reproduce   train the article's VAE on MNIST and lay its losses beside the article's
 # make test        run the tests
 # Both set up .venv first. Python 3.9 to 3.13; another than `python3`: make PYTHON=python3.12 ...
+# make reproduce EPOCHS=10 DIMZ=2 SEED=1 GPU=0   (GPU: installs CuPy for the driver's CUDA, too)
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -12,6 +13,9 @@ OUT    ?= runs/z$(DIMZ)
 
 BIN := $(VENV)/bin
 CHAINER := chainer==7.8.1
+
+# The CUDA that the driver knows, as nvidia-smi says it.
+CUDA ?= $(if $(shell nvidia-smi 2>/dev/null | grep 'CUDA Version: 12'),cuda12,cuda13)
 
 .PHONY: install reproduce test lint matrix clean
 .DELETE_ON_ERROR:
@@ -28,8 +32,12 @@ $(VENV)/installed: setup.py pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-build-isolation --editable ".[test]"
 	@touch $@
 
+$(VENV)/installed-$(CUDA): $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --no-build-isolation --editable ".[test,$(CUDA)]"
+	@touch $@
+
 # A run that is already there goes on to EPOCHS.
-reproduce: install
+reproduce: $(VENV)/installed $(if $(filter-out -%,$(GPU)),$(VENV)/installed-$(CUDA))
 	@if [ -e $(OUT)/config.json ]; then \
 	  $(BIN)/chainer-vae train --resume $(OUT) --epoch $(EPOCHS) --dimz $(DIMZ) --gpu $(GPU) --seed $(SEED); \
 	else \

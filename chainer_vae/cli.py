@@ -47,7 +47,7 @@ def main(argv: Optional[list[str]] = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="chainer-vae", description=__doc__.splitlines()[0])
+    parser = _Parser(prog="chainer-vae", description="The VAE of the article, on today's machines.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_train(commands.add_parser("train", help="train the article's VAE"))
     _add_evaluate(commands.add_parser("evaluate", help="measure a trained model on test images"))
@@ -104,7 +104,9 @@ def _train(args: argparse.Namespace) -> int:
         f" {len(run.images):,} training and {len(run.test_images):,} test images,"
         f" seed {config.seed}, on {devices.describe(config.gpu)}"
     )
-    if run.epoch or run.position:
+    if run.epoch >= config.epoch:
+        print(f"{run.folder} is already trained for {run.epoch} epochs")
+    elif run.steps_done:
         print(f"going on after epoch {run.epoch}, step {run.steps_done}")
     bar = tqdm(
         total=config.epoch * run.steps_per_epoch,

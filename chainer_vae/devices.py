@@ -13,10 +13,7 @@ from chainer.backends import cuda
 from chainer_vae import compat
 from chainer_vae.errors import InputError
 
-INSTALL_CUPY = (
-    'pip install "chainer-vae[cuda13]" (CUDA 13) or "chainer-vae[cuda12]" (CUDA 12),'
-    ' from this package\'s folder: pip install ".[cuda13]"'
-)
+INSTALL_CUPY = 'pip install ".[cuda13]" in the folder of chainer-vae (".[cuda12]" for CUDA 12)'
 
 
 def use_device(gpu: int) -> None:
@@ -69,7 +66,7 @@ def gpu_fault(gpu: int) -> Optional[str]:
         return f"there is no such GPU; this machine has {there or 'none'}"
     if not cuda.available:
         reason = _first_line(cuda._resolution_error)
-        return f"CuPy cannot load a CUDA library ({reason}); install it with {INSTALL_CUPY}"
+        return f"CuPy cannot load a CUDA library ({reason}); to install them: {INSTALL_CUPY}"
     return None
 
 

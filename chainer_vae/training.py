@@ -179,9 +179,13 @@ class Run:
         run.environments = content["environments"]
         run._restore(arrays, state_file)
         log = checkpoints.load_json(folder / "log")
-        run.log = [entry for entry in log if entry["epoch"] <= run.epoch]
-        run._note_environment()
-        run.save()
+        try:
+            run.log = [entry for entry in log if entry["epoch"] <= run.epoch]
+        except (KeyError, TypeError):
+            raise InputError(f"{folder / 'log'} is not the log of a run") from None
+        if run.epoch < config.epoch:
+            run._note_environment()
+            run.save()
         return run
 
     def _restore(self, arrays: dict[str, np.ndarray], source: Path) -> None:
@@ -199,7 +203,7 @@ class Run:
             self.epoch = int(own["epoch"])
             self.permutation = own["permutation"]
             self.position = int(own["position"])
-            self.sums = own["sums"]
+            self.sums = own["sums"].reshape(2)
             self.elapsed = float(own["elapsed"])
             self.random_state = (
                 "MT19937",
@@ -208,14 +212,19 @@ class Run:
                 int(own["random/has_gauss"]),
                 float(own["random/cached_gaussian"]),
             )
-        except (KeyError, TypeError, ValueError):
+            np.random.RandomState().set_state(self.random_state)
+        except (LookupError, TypeError, ValueError):
             raise InputError(f"{source} does not say where its run stands") from None
-        n = len(self.images)
-        if len(self.permutation) not in (0, n) or not 0 <= self.position <= n:
+        n, saved = len(self.images), len(self.permutation)
+        if saved not in (0, n):
             raise InputError(
-                f"{source} belongs to {len(self.permutation)} training images,"
-                f" but the data set has {n}"
+                f"{source} belongs to {saved} training images, but the data set has {n}"
             )
+        if not (
+            0 <= self.position <= saved
+            and np.array_equal(np.sort(self.permutation), np.arange(saved))
+        ):
+            raise InputError(f"{source} does not say where its run stands")
 
     def _note_environment(self) -> None:
         self.environments.append(
@@ -291,9 +300,9 @@ class Run:
                 of the epoch before.
             InputError: The folder cannot be written any more.
         """
-        while self.epoch < self.config.epoch and not self.interrupted:
-            started = time.monotonic()
-            with _SigintFlag() as sigint:
+        with _SigintFlag() as sigint:
+            while self.epoch < self.config.epoch and not sigint.raised:
+                started = time.monotonic()
                 with _numpy_random(self.random_state) as get_state:
                     self._train_epoch(on_step, sigint)
                     entry = self._end_epoch() if self.position == len(self.images) else None
@@ -302,9 +311,9 @@ class Run:
                 if entry is not None:
                     self.log.append({**entry, "elapsed_time": self.elapsed})
                 self.save()
+                if entry is not None:
+                    yield self.log[-1]
             self.interrupted = sigint.raised
-            if entry is not None:
-                yield self.log[-1]
 
     def _train_epoch(self, on_step: Callable[[], None], sigint: "_SigintFlag") -> None:
         config, xp = self.config, self.model.xp

@@ -4,7 +4,15 @@ import chainer
 import numpy as np
 import pytest
 
-from chainer_vae import Config, InputError, NonFiniteLossError, Run, evaluate, load_model
+from chainer_vae import (
+    Config,
+    InputError,
+    NonFiniteLossError,
+    Run,
+    checkpoints,
+    evaluate,
+    load_model,
+)
 from chainer_vae import training as training_module
 
 SMALL = dict(dimz=3, dim_h=16, batchsize=100, seed=5)
@@ -159,7 +167,11 @@ def test_resume_to_more_epochs_and_elsewhere(small_set, tmp_path):
     assert_same(run, whole)
     assert len(json.loads((tmp_path / "short" / "log").read_text())) == 2
     assert len(json.loads((tmp_path / "long" / "log").read_text())) == 4
-    assert finish(Run.resume(tmp_path / "long")) == []  # nothing left to do
+    # Nothing left to do: nothing is written.
+    before = {f.name: f.read_bytes() for f in (tmp_path / "long").iterdir()}
+    for changes in ({}, {"epoch": 3}):
+        assert finish(Run.resume(tmp_path / "long", **changes)) == []
+    assert {f.name: f.read_bytes() for f in (tmp_path / "long").iterdir()} == before
     with pytest.raises(InputError, match=r"already holds a run"):
         Run.resume(tmp_path / "long", tmp_path / "short")
 
@@ -202,7 +214,21 @@ def test_resume_refuses_what_is_no_run(small_set, tmp_path):
     chainer.serializers.save_npz(str(state), run.model)
     with pytest.raises(InputError, match=r"mlp_3.state has no"):
         Run.resume(tmp_path / "run")
+    for name, value in (
+        ("position", np.asarray(7)),
+        ("permutation", np.zeros(250, np.int32)),
+        ("random/keys", np.zeros(3, np.uint32)),
+        ("sums", np.zeros(1)),
+    ):
+        state.write_bytes(content)
+        arrays = checkpoints.load_npz(state)
+        checkpoints.save_npz(state, {**arrays, f"training/{name}": value})
+        with pytest.raises(InputError, match=r"mlp_3.state does not say where its run stands"):
+            Run.resume(tmp_path / "run")
     state.write_bytes(content)
+    (tmp_path / "run" / "log").write_text('[{"main/loss": 1}]')
+    with pytest.raises(InputError, match=r"log is not the log of a run"):
+        Run.resume(tmp_path / "run")
     for text in ("{}", '{"arguments": {"dimz": "x"}, "n_in": 1, "environments": []}', "[]"):
         (tmp_path / "run" / "config.json").write_text(text)
         with pytest.raises(InputError, match=r"config.json is not the settings of a run"):

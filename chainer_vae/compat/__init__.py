@@ -287,6 +287,12 @@ class _Mender(MetaPathFinder):
         spec.loader.exec_module = exec_module  # type: ignore[method-assign]
         return spec
 
+    def patch_loaded(self) -> None:
+        for mend in self.mends:
+            if mend.patch is not None and mend.module in sys.modules and mend.needed():
+                mend.patch(sys.modules[mend.module])
+                self.applied.append(mend)
+
 
 _mender = _Mender(MENDS)
 
@@ -300,7 +306,10 @@ def activate() -> None:
     if _mender in sys.meta_path:
         return
     sys.meta_path.insert(0, _mender)
-    if "chainer" not in sys.modules:
+    if "chainer" in sys.modules:
+        # The user has made it importable in another way; what it misses later is still mended.
+        _mender.patch_loaded()
+    else:
         # An import of Chainer that failed before this one leaves half of its modules behind.
         for name in [name for name in sys.modules if name.startswith(("chainer.", "chainerx."))]:
             del sys.modules[name]
