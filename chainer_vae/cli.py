@@ -126,8 +126,9 @@ def _train(args: argparse.Namespace) -> int:
             )
             sys.stdout.flush()
     if run.interrupted and run.epoch < config.epoch:
+        where = f"in epoch {run.epoch + 1}" if run.position else f"at the end of epoch {run.epoch}"
         print(
-            f"stopped after step {run.steps_done} (epoch {run.epoch} is complete) and saved;"
+            f"stopped after step {run.steps_done}, {where}, and saved;"
             f" go on with: chainer-vae train --resume {run.folder}"
         )
         return 130

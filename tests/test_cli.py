@@ -152,7 +152,7 @@ def test_ctrl_c_and_resume(small_set, tmp_path):
     assert (process.returncode, err) == (130, "")
     last = out.splitlines()[-1]
     assert last.startswith("stopped after step ") and "chainer-vae train --resume run" in last
-    stopped_at = int(last.split()[3])
+    stopped_at = int(last.split()[3].rstrip(","))
     model, _ = load_model(tmp_path / "run")
     assert all(np.isfinite(p.array).all() for p in model.params())
 
