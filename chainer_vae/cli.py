@@ -164,15 +164,14 @@ def _beside_the_article(run: Run) -> str:
             last["validation/main/rec_loss"],
         )
     ]
-    default = Config()
     differing = [
-        f"{name} {getattr(run.config, name)}"
-        for name in ("dimz", "dim_h", "act", "C", "k", "batchsize", "dataset", "test")
-        if getattr(run.config, name) != getattr(default, name)
+        name
+        for name, setting in vars(Config()).items()
+        if name not in ("epoch", "seed", "gpu") and getattr(run.config, name) != setting
     ]
     logs = article.load_logs()
     if differing:
-        note = "the author recorded no run with " + ", ".join(differing)
+        note = "the author's runs do not compare: they differ in " + ", ".join(differing)
     elif epoch not in logs[0]:
         note = f"the author's runs end at epoch {max(logs[0])}"
     else:
