@@ -9,7 +9,7 @@ EPOCHS ?= 100
 DIMZ   ?= 20
 GPU    ?= -1
 SEED   ?= 0
-OUT    ?= runs/z$(DIMZ)
+OUT    ?= runs/z$(DIMZ)-seed$(SEED)
 
 BIN := $(VENV)/bin
 CHAINER := chainer==7.8.1
@@ -38,11 +38,9 @@ $(VENV)/installed-$(CUDA): $(VENV)/installed
 
 # A run that is already there goes on to EPOCHS.
 reproduce: $(VENV)/installed $(if $(filter-out -%,$(GPU)),$(VENV)/installed-$(CUDA))
-	@if [ -e $(OUT)/config.json ]; then \
-	  $(BIN)/chainer-vae train --resume $(OUT) --epoch $(EPOCHS) --dimz $(DIMZ) --gpu $(GPU) --seed $(SEED); \
-	else \
-	  $(BIN)/chainer-vae train --out $(OUT) --epoch $(EPOCHS) --dimz $(DIMZ) --gpu $(GPU) --seed $(SEED); \
-	fi
+	@[ -e "$(OUT)/config.json" ] && folder=--resume || folder=--out; \
+	$(BIN)/chainer-vae train $$folder "$(OUT)" --epoch $(EPOCHS) --dimz $(DIMZ) --gpu $(GPU) \
+	  --seed $(SEED) --dim-h 500 --act softplus --C 1 --k 1 --batchsize 100
 
 test: install
 	$(BIN)/python -m pytest

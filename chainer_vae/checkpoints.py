@@ -79,7 +79,7 @@ def load_json(path: Path) -> Any:
         raise InputError(f"there is no file {path}") from None
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not a JSON file: {error}") from None
 
 
@@ -113,7 +113,7 @@ def load_npz(path: Path) -> dict[str, np.ndarray]:
                 raise InputError(f"{path} is not an npz file, or it is truncated")
             file.seek(0)
             with np.load(file, allow_pickle=False) as npz:
-                return {name: npz[name] for name in npz.files}
+                arrays = {name: npz[name] for name in npz.files}
     except FileNotFoundError:
         raise InputError(f"there is no file {path}") from None
     except OSError as error:
@@ -127,6 +127,9 @@ def load_npz(path: Path) -> dict[str, np.ndarray]:
             ) from None
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"{path} is damaged: {reason}") from None
+    if not all(isinstance(array, np.ndarray) for array in arrays.values()):
+        raise InputError(f"{path} is not an npz file: it holds other things than arrays")
+    return arrays
 
 
 def restore_model(model: chainer.Link, arrays: Arrays, source: Union[str, Path]) -> None:

@@ -4,7 +4,9 @@ What a user can get wrong ends in one line on the standard error and exit code 2
 """
 
 import argparse
+import math
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import Any, NoReturn, Optional
@@ -30,11 +32,17 @@ def main(argv: Optional[list[str]] = None) -> int:
         argv: The arguments after the program's name; by default, this process's own.
 
     Returns:
-        int: The exit code: 0 done, 1 the training diverged, 2 something given cannot be used,
-        130 interrupted.
+        int: The exit code: 0 done; 1 the loss is not finite, or nobody reads the output any more;
+        2 something given cannot be used; 130 interrupted.
     """
-    args = _parser().parse_args(argv)
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed, as by ``>&-``
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - to the end
+        elif hasattr(stream, "reconfigure"):  # a folder's name may not fit the terminal's encoding
+            stream.reconfigure(errors="backslashreplace")
     try:
+        args = _parser().parse_args(argv)
         return args.command(args)
     except KeyboardInterrupt:
         return 130
@@ -44,6 +52,9 @@ def main(argv: Optional[list[str]] = None) -> int:
     except (InputError, NonFiniteLossError, OSError) as error:
         print(f"chainer-vae: error: {error}", file=sys.stderr)
         return 1 if isinstance(error, NonFiniteLossError) else 2
+    except MemoryError as error:
+        print(f"chainer-vae: error: not enough memory: {error}", file=sys.stderr)
+        return 2
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -74,7 +85,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
         help="go on with the run in this folder, exactly; or, with --initmodel, start with this"
         " saved optimizer (.state file)",
     )  # fmt: skip
-    add("--out", "-o", type=Path, metavar="DIR", help="folder of the run (runs/z20 for --dimz 20)")
+    add("--out", "-o", type=Path, metavar="DIR", help="folder of the run (runs/z20-seed0)")
     add("--test", action="store_true", help=f"use {QUICK_IMAGES} images only, to try things out")
     add("--seed", type=int, help=f"of the random numbers ({default.seed})")
     add("--dim-h", type=int, help=f"units in each hidden layer ({default.dim_h})")
@@ -86,7 +97,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
 
 
 def _folder(text: str) -> str:
-    return str(Path(text).resolve())
+    return os.path.abspath(text)
 
 
 def _train(args: argparse.Namespace) -> int:
@@ -97,7 +108,13 @@ def _train(args: argparse.Namespace) -> int:
         run = Run.resume(_run_folder(resume), out, **given)
     else:
         config = Config(**given)
-        run = Run.start(config, out or Path("runs") / f"z{config.dimz}", initmodel, resume)
+        if resume is not None and resume.is_dir():
+            raise InputError(
+                f"--resume {resume} is a folder; with --initmodel, give an optimizer's .state file"
+            )
+        quick = "-test" if config.test else ""
+        default = Path("runs") / f"z{config.dimz}-seed{config.seed}{quick}"
+        run = Run.start(config, out or default, initmodel, resume)
     config = run.config
     print(
         f"VAE {run.images.shape[1]}-{config.dim_h}-{config.dim_h}-{config.dimz} ({config.act}),"
@@ -129,7 +146,7 @@ def _train(args: argparse.Namespace) -> int:
         where = f"in epoch {run.epoch + 1}" if run.position else f"at the end of epoch {run.epoch}"
         print(
             f"stopped after step {run.steps_done}, {where}, and saved;"
-            f" go on with: chainer-vae train --resume {run.folder}"
+            f" go on with: chainer-vae train --resume {shlex.quote(str(run.folder))}"
         )
         return 130
     print(_beside_the_article(run))
@@ -143,10 +160,10 @@ def _run_folder(resume: Path) -> Path:
         return resume
     if not resume.exists():
         raise InputError(f"there is no run {resume}")
-    if not (resume.parent / "config.json").is_file():
+    if resume.suffix != ".state" or not (resume.parent / "config.json").is_file():
         raise InputError(
-            f"{resume} is not in the folder of a run; to start with this optimizer state,"
-            " give the model that belongs to it by --initmodel"
+            f"{resume} is not the folder of a run, nor the .state file in one; to start with an"
+            " optimizer's state, give the model that belongs to it by --initmodel"
         )
     return resume.parent
 
@@ -214,6 +231,8 @@ def _evaluate(args: argparse.Namespace) -> int:
     if config.gpu >= 0:
         model.xp.random.seed(config.seed)
     result = evaluate(model, images, config.k, config.batchsize)
+    if not math.isfinite(result.loss):
+        raise NonFiniteLossError(f"the model of {args.run} gives a loss of {result.loss}")
     print(f"{len(images):,} test images, k = {config.k}, nats per image")
     print(f"-ELBO           {result.loss:10.3f}")
     print(f"reconstruction  {result.rec_loss:10.3f}")

@@ -3,6 +3,7 @@
 import importlib
 import os
 import platform
+import sys
 from importlib import metadata
 from typing import Any, Optional
 
@@ -37,7 +38,7 @@ def gpu_fault(gpu: int) -> Optional[str]:
     """Why GPU number ``gpu`` cannot be used, and what to do; None where it can."""
     try:
         cupy = importlib.import_module("cupy")
-    except ImportError as error:
+    except Exception as error:  # whatever a broken installation raises
         if isinstance(error, ModuleNotFoundError) and error.name == "cupy":
             return f"CuPy is not installed: {INSTALL_CUPY}"
         reason = _first_line(error.__cause__ or error)
@@ -149,14 +150,12 @@ def report() -> list[tuple[str, str]]:
     lines += [
         ("  mended", f"{mend.module}: {mend.gone}; since {mend.since}") for mend in compat.applied()
     ]
-    try:
-        cupy = importlib.import_module("cupy")
-    except ImportError:
-        cupy = None
-    lines.append(("CuPy", cupy.__version__ if cupy else "cannot be imported or is not installed"))
     fault = gpu_fault(0)
-    if fault is None:
-        assert cupy is not None
+    cupy = sys.modules.get("cupy")
+    lines.append(("CuPy", getattr(cupy, "__version__", "none that can be imported")))
+    if cupy is None or fault is not None:
+        lines += [("CUDA", "none that can be used"), ("GPU", "none that can be used")]
+    else:
         runtime = cupy.cuda.runtime
         lines += [
             (

@@ -29,7 +29,7 @@ def evaluate(model: VAE, images: np.ndarray, k: int = 10, batchsize: int = 100) 
         batchsize: Number of images in one pass; changes the samples and the memory needed.
 
     Returns:
-        Evaluation: In nats per image.
+        Evaluation: In nats per image; infinite or NaN where the model overflows.
 
     Raises:
         ValueError: There are no images, or their shape does not fit the model.
@@ -38,7 +38,9 @@ def evaluate(model: VAE, images: np.ndarray, k: int = 10, batchsize: int = 100) 
         raise ValueError("evaluate needs at least one image, but got none")
     loss_func = model.get_loss_func(k=k)
     rec_loss = kl = 0.0
-    with chainer.no_backprop_mode(), chainer.using_config("train", False):
+    # An overflow shows in the result; NumPy need not warn of it, too.
+    quiet = np.errstate(over="ignore", invalid="ignore")
+    with chainer.no_backprop_mode(), chainer.using_config("train", False), quiet:
         for start in range(0, len(images), batchsize):
             batch = model.xp.asarray(images[start : start + batchsize])
             loss_func(batch)

@@ -161,7 +161,7 @@ class VAE(chainer.Chain):
 
         Raises:
             ValueError: ``k`` is not a positive integer.  The callable raises what
-                :meth:`encode` does.
+                :meth:`encode` does, and this for an empty batch.
         """
         if not isinstance(k, (int, np.integer)) or k < 1:
             raise ValueError(f"get_loss_func needs a positive integer for k, but got {k!r}")
@@ -170,6 +170,8 @@ class VAE(chainer.Chain):
             x = _as_rows("x", x, self.le1.W)
             mu, ln_var = self.encode(x)
             batchsize = len(mu)
+            if batchsize == 0:
+                raise ValueError("x holds no images: its shape is (0, ...)")
             # -E_q(z|x)[ln p(x|z)], estimated with k samples
             rec_loss: Any = 0
             for _ in range(k):

@@ -8,13 +8,15 @@ A run is a folder:
                    in one instant), the random generator, and where in the epoch it stands
     log            the losses of every epoch, in the layout of Chainer's LogReport
     graph.dot      the computational graph of the first loss, for Graphviz
-    config.json    the settings, and what the run was computed on
+    config.json    the settings, the data's checksums, and what the run was computed on
 """
 
 import math
+import os
 import signal
 import threading
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
@@ -39,8 +41,16 @@ ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
     "relu": F.relu,
     "sigmoid": F.sigmoid,
 }
+LARGEST = 1_000_000  # of sizes and counts; more is a mistake in typing
 TEST_SAMPLES = 10  # the article's k for the test loss
 QUICK_IMAGES = 100  # how many of each set ``test`` leaves
+LOG_KEYS = (
+    "main/loss",
+    "main/rec_loss",
+    "validation/main/loss",
+    "validation/main/rec_loss",
+    "elapsed_time",
+)
 
 
 @dataclass(frozen=True)
@@ -65,14 +75,18 @@ class Config:
 
     def __post_init__(self) -> None:
         for name in ("epoch", "dimz", "dim_h", "k", "batchsize"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} must be at least 1, not {getattr(self, name)}")
-        if not (math.isfinite(self.C) and self.C >= 0):
-            raise InputError(f"C must be a finite number, 0 or more, not {self.C}")
-        if not 0 <= self.seed < 2**32:
-            raise InputError(f"seed must be from 0 to {2**32 - 1}, not {self.seed}")
+            _require_int(name, getattr(self, name), 1, LARGEST)
+        _require_int("seed", self.seed, 0, 2**32 - 1)
+        _require_int("gpu", self.gpu, -LARGEST, LARGEST)
+        number = isinstance(self.C, (int, float)) and not isinstance(self.C, bool)
+        if not (number and math.isfinite(self.C) and self.C >= 0):
+            raise InputError(f"C must be a finite number, 0 or more, not {self.C!r}")
         if self.act not in ACTIVATIONS:
             raise InputError(f"act must be one of {', '.join(ACTIVATIONS)}, not {self.act!r}")
+        if not (self.dataset is None or isinstance(self.dataset, str)):
+            raise InputError(f"dataset must be the path of a folder, not {self.dataset!r}")
+        if not isinstance(self.test, bool):
+            raise InputError(f"test must be true or false, not {self.test!r}")
 
     def load_data(self) -> Dataset:
         """The data set that these settings name."""
@@ -84,6 +98,11 @@ class Config:
         return VAE(n_in, self.dimz, self.dim_h, ACTIVATIONS[self.act])
 
 
+def _require_int(name: str, value: Any, least: int, most: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise InputError(f"{name} must be a whole number from {least} to {most}, not {value!r}")
+
+
 class Run:
     """A training run: model, optimizer, data, how far it has come, and its folder."""
 
@@ -92,6 +111,10 @@ class Run:
         self.folder = folder
         self.images = data.train_images
         self.test_images = data.test_images
+        self.checksums = {
+            "train_images": zlib.crc32(data.train_images.data),
+            "test_images": zlib.crc32(data.test_images.data),
+        }
         self.model = config.build_model(n_in=data.train_images.shape[1])
         if config.gpu >= 0:
             self.model.to_gpu(config.gpu)
@@ -123,7 +146,7 @@ class Run:
 
         Args:
             config: Its settings.
-            folder: Where it is saved; must not hold a run already.
+            folder: Where it is saved; must not hold a run or a model of this name already.
             initmodel: A saved model to take the weights from.
             initstate: A saved optimizer to take the state from; one written by other
                 programs will do.
@@ -132,7 +155,7 @@ class Run:
             InputError: The folder holds a run or cannot be written, a file cannot be used, or
                 the GPU or the data set cannot.
         """
-        _require_no_run(folder)
+        _require_free(folder, config)
         devices.use_device(config.gpu)
         data = config.load_data()
         with _numpy_random(np.random.RandomState(config.seed).get_state()) as get_state:
@@ -153,18 +176,20 @@ class Run:
         Args:
             folder: Where the run is.
             out: Where to save from here on; by default, ``folder``.
-            changes: Settings given anew.  ``epoch`` and ``gpu`` may differ from the saved
-                ones; the rest must agree.
+            changes: Settings given anew.  ``epoch``, ``gpu`` and ``dataset`` (the same
+                data at another place) may differ from the saved ones; the rest must agree.
 
         Raises:
             InputError: There is no sound run in the folder, a setting differs, or it cannot
                 be gone on with here.
         """
         saved, content = load_config(folder)
-        if out is not None and out.resolve() != folder.resolve():
-            _require_no_run(out)
+        out = folder if out is None else out
+        moving = os.path.realpath(out) != os.path.realpath(folder)
+        if moving:
+            _require_free(out, saved)
         for name, value in changes.items():
-            if name not in ("epoch", "gpu") and value != getattr(saved, name):
+            if name not in ("epoch", "gpu", "dataset") and value != getattr(saved, name):
                 raise InputError(
                     f"the run in {folder} has {name} {getattr(saved, name)!r}, not {value!r};"
                     " leave that option out to go on with it, or start a new run"
@@ -175,16 +200,18 @@ class Run:
         arrays = checkpoints.load_npz(state_file)
         data = config.load_data()
         with _numpy_random(np.random.get_state()):
-            run = cls(config, folder if out is None else out, data)
+            run = cls(config, out, data)
+        if run.checksums != content.get("checksums"):
+            raise InputError(
+                f"the images of {config.dataset or 'MNIST'} are not those that the run in {folder}"
+                " was trained on; give the folder with those by --dataset"
+            )
         run.environments = content["environments"]
         run._restore(arrays, state_file)
-        log = checkpoints.load_json(folder / "log")
-        try:
-            run.log = [entry for entry in log if entry["epoch"] <= run.epoch]
-        except (KeyError, TypeError):
-            raise InputError(f"{folder / 'log'} is not the log of a run") from None
+        run.log = _load_log(folder / "log", run.epoch)
         if run.epoch < config.epoch:
             run._note_environment()
+        if run.epoch < config.epoch or moving:
             run.save()
         return run
 
@@ -215,14 +242,11 @@ class Run:
             np.random.RandomState().set_state(self.random_state)
         except (LookupError, TypeError, ValueError):
             raise InputError(f"{source} does not say where its run stands") from None
-        n, saved = len(self.images), len(self.permutation)
-        if saved not in (0, n):
-            raise InputError(
-                f"{source} belongs to {saved} training images, but the data set has {n}"
-            )
+        n = len(self.permutation)
         if not (
-            0 <= self.position <= saved
-            and np.array_equal(np.sort(self.permutation), np.arange(saved))
+            n in (0, len(self.images))
+            and 0 <= self.position <= n
+            and np.array_equal(np.sort(self.permutation), np.arange(n))
         ):
             raise InputError(f"{source} does not say where its run stands")
 
@@ -247,6 +271,7 @@ class Run:
         config = {
             "arguments": asdict(self.config),
             "n_in": self.images.shape[1],
+            "checksums": self.checksums,
             "environments": self.environments,
         }
         model = checkpoints.to_arrays(self.model)
@@ -287,7 +312,7 @@ class Run:
         """Train to the configured number of epochs, saving after each.
 
         SIGINT (Ctrl-C) ends the training after the step in hand, saved, with ``interrupted``
-        set; a second one ends the program at once.
+        set; a second one ends the program at once, with what was saved last.
 
         Args:
             on_step: Called after every step.
@@ -305,7 +330,7 @@ class Run:
                 started = time.monotonic()
                 with _numpy_random(self.random_state) as get_state:
                     self._train_epoch(on_step, sigint)
-                    entry = self._end_epoch() if self.position == len(self.images) else None
+                    entry = None if sigint.raised else self._end_epoch()
                     self.random_state = get_state()
                 self.elapsed += time.monotonic() - started
                 if entry is not None:
@@ -340,8 +365,7 @@ class Run:
             on_step()
 
     def _end_epoch(self) -> dict[str, float]:
-        with np.errstate(over="ignore", invalid="ignore"):
-            test = evaluate(self.model, self.test_images, TEST_SAMPLES, self.config.batchsize)
+        test = evaluate(self.model, self.test_images, TEST_SAMPLES, self.config.batchsize)
         self._require_finite(test.loss, f"the test loss after step {self.steps_done}")
         loss, rec_loss = (float(total) for total in self.sums / len(self.images))
         self.epoch += 1
@@ -379,12 +403,32 @@ class Run:
                 xp.random.standard_normal((n, config.dimz), dtype=np.float32)
 
 
-def _require_no_run(folder: Path) -> None:
+def _require_free(folder: Path, config: Config) -> None:
     if (folder / "config.json").exists():
         raise InputError(
-            f"{folder} already holds a run: go on with it by --resume {folder},"
-            " or choose another folder by --out"
+            f"{folder} already holds a run: go on with it by --resume,"
+            " choose another folder by --out, or remove it"
         )
+    for name in (f"mlp_{config.dimz}.model", f"mlp_{config.dimz}.state", "log"):
+        if (folder / name).exists():
+            raise InputError(
+                f"{folder} already holds a file {name}: choose another folder by --out"
+            )
+
+
+def _load_log(file: Path, epochs: int) -> list[dict[str, float]]:
+    """The entries of the first ``epochs`` epochs; a run cut off while saving has one more."""
+    log = checkpoints.load_json(file)
+    try:
+        log = log[:epochs]
+        sound = [entry["epoch"] for entry in log] == list(range(1, epochs + 1)) and all(
+            isinstance(entry[key], (int, float)) for entry in log for key in LOG_KEYS
+        )
+    except (LookupError, TypeError):
+        sound = False
+    if not sound:
+        raise InputError(f"{file} is not the log of a run of {epochs} epochs")
+    return log
 
 
 def load_config(folder: Path) -> tuple[Config, dict[str, Any]]:
@@ -399,10 +443,14 @@ def load_config(folder: Path) -> tuple[Config, dict[str, Any]]:
     try:
         known = {field.name for field in fields(Config)}
         arguments = {name: v for name, v in content["arguments"].items() if name in known}
-        content["n_in"], content["environments"]
-        return Config(**arguments), content
-    except (KeyError, TypeError, AttributeError):
-        raise InputError(f"{folder / 'config.json'} is not the settings of a run") from None
+        _require_int("n_in", content["n_in"], 1, LARGEST)
+        config = Config(**arguments)
+        sound = isinstance(content["environments"], list)
+    except (LookupError, TypeError, AttributeError, InputError):
+        sound = False
+    if not sound:
+        raise InputError(f"{folder / 'config.json'} is not the settings of a run")
+    return config, content
 
 
 def load_model(folder: Path, gpu: int = -1) -> tuple[VAE, Config]:
@@ -441,8 +489,12 @@ class _SigintFlag:
         self.raised = False
 
     def __enter__(self) -> "_SigintFlag":
-        self._main = threading.current_thread() is threading.main_thread()
-        if self._main:
+        # Python handles signals in the main thread only; nohup and the like ignore this one.
+        self._active = (
+            threading.current_thread() is threading.main_thread()
+            and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
+        )
+        if self._active:
             self._previous = signal.signal(signal.SIGINT, self._note)
         return self
 
@@ -451,5 +503,5 @@ class _SigintFlag:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def __exit__(self, *exc: object) -> None:
-        if self._main:
+        if self._active:
             signal.signal(signal.SIGINT, self._previous)

@@ -2,6 +2,7 @@ import os
 import pickle
 import stat
 import sys
+import zipfile
 
 import chainer
 import numpy as np
@@ -85,6 +86,10 @@ def test_damaged_files(tmp_path):
             assert "\n" not in str(error)
             refused += 1
     assert refused > 10
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("le1/W", b"no array")
+    with pytest.raises(InputError, match=r"m is not an npz file: it holds other things"):
+        checkpoints.load_npz(file)
     with pytest.raises(InputError, match=r"there is no file .*nothing"):
         checkpoints.load_npz(tmp_path / "nothing")
     with pytest.raises(InputError, match=r"cannot read"):

@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import select
+import shlex
 import signal
 import struct
 import subprocess
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import idx
 
 from chainer_vae import Config, Run, article, checkpoints, load_model
 from chainer_vae.cli import main
@@ -67,7 +69,7 @@ def test_default_folder_and_test_option(tmp_path):
     result = chainer_vae("train", "--test", "-e", "1", "--dim-z", "2", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert "100 training and 100 test images" in result.stdout
-    assert (tmp_path / "runs" / "z2" / "mlp_2.model").exists()
+    assert (tmp_path / "runs" / "z2-seed0-test" / "mlp_2.model").exists()
 
 
 def test_article_options(small_set, tmp_path):
@@ -216,8 +218,8 @@ def assert_one_line(capsys, code, *expected):
 @pytest.mark.parametrize(
     ("args", "expected"),
     [
-        (["train", "--epoch", "0"], "epoch must be at least 1, not 0"),
-        (["train", "--dimz", "-3"], "dimz must be at least 1"),
+        (["train", "--epoch", "0"], "epoch must be a whole number from 1 to 1000000, not 0"),
+        (["train", "--dimz", "-3"], "dimz must be a whole number from 1"),
         (["train", "--epoch", "many"], "argument --epoch/-e: invalid int value: 'many'"),
         (["train", "--C", "nan"], "C must be a finite number"),
         (["train", "--act", "elu"], "argument --act: invalid choice: 'elu'"),
@@ -242,7 +244,6 @@ def test_wrong_arguments(tmp_path, monkeypatch, capsys, args, expected):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.skipif("cupy" in sys.modules, reason="this machine has CuPy")
 @pytest.mark.parametrize("command", [["train"], ["evaluate", "run"]])
 def test_gpu_without_cupy(run_folder, monkeypatch, capsys, command):
     monkeypatch.chdir(run_folder.parent)
@@ -279,19 +280,60 @@ def test_state_file_alone(run_folder, tmp_path, capsys):
     capsys.readouterr()
     code = main(["train", "--resume", str(state)])
     assert_one_line(capsys, code, "give the model that belongs to it by --initmodel")
+    assert_one_line(capsys, main(["train", "--resume", str(run_folder / "log")]), "log is not")
+    model = str(run_folder / "mlp_3.model")
+    code = main(["train", "--resume", str(run_folder), "--initmodel", model])
+    assert_one_line(capsys, code, "is a folder; with --initmodel, give an optimizer's .state file")
 
 
-def test_other_images(run_folder, tmp_path, mnist, capsys):
-    from conftest import idx
-
+@pytest.fixture
+def tiny_set(tmp_path):
+    """A folder with images of 5 x 5 pixels."""
     folder = tmp_path / "tiny"
     folder.mkdir()
     for prefix in ("train", "t10k"):
         (folder / f"{prefix}-images-idx3-ubyte").write_bytes(idx(np.ones((9, 5, 5), np.uint8)))
         (folder / f"{prefix}-labels-idx1-ubyte").write_bytes(idx(np.ones(9, np.uint8)))
+    return str(folder)
+
+
+def test_other_images(run_folder, tiny_set, capsys):
     capsys.readouterr()
-    code = main(["evaluate", str(run_folder), "--dataset", str(folder)])
+    code = main(["evaluate", str(run_folder), "--dataset", tiny_set])
     assert_one_line(capsys, code, "the images have 25 pixels, but the model", "takes 784")
+
+
+def test_not_enough_memory(tiny_set, tmp_path, capsys):
+    """A weight matrix of 8 TB."""
+    args = ["train", "--dim-h", "1000000", "--dataset", tiny_set, "--out", str(tmp_path / "run")]
+    assert_one_line(capsys, main(args), "not enough memory")
+
+
+@pytest.mark.parametrize("closed", ["stdout", "stderr"])
+def test_closed_streams(small_set, tmp_path, closed):
+    command = [sys.executable, "-m", "chainer_vae", "train", "--test", "--epoch", "1"]
+    redirect = {"stdout": ">&-", "stderr": "2>&-"}[closed]
+    result = subprocess.run(f"{shlex.join(command)} {redirect}", shell=True, cwd=tmp_path)
+    assert result.returncode == 0
+    assert (tmp_path / "runs" / "z20-seed0-test" / "mlp_20.model").exists()
+
+
+def test_names_that_the_terminal_cannot_show(tmp_path):
+    env = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-m", "chainer_vae", "train", "--test", "--epoch", "1", "-o", "学習"]
+    result = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "学習" / "mlp_20.model").exists()
+
+
+def test_evaluate_a_model_that_overflows(run_folder, capsys):
+    arrays = checkpoints.load_npz(run_folder / "mlp_3.model")
+    arrays["le3_ln_var/b"][:] = 1000
+    checkpoints.save_npz(run_folder / "mlp_3.model", arrays)
+    capsys.readouterr()
+    assert main(["evaluate", str(run_folder)]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "gives a loss of" in line
 
 
 def test_diverging_run(small_set, tmp_path):

@@ -77,7 +77,7 @@ def damage_corrupt_gzip(folder):
     content = bytearray((folder / IMAGES).read_bytes())
     content[len(content) // 2 : len(content) // 2 + 40] = bytes(40)
     (folder / IMAGES).write_bytes(content)
-    return IMAGES
+    return f"{IMAGES} is not a sound gzip file"
 
 
 def damage_empty(folder):

@@ -3,7 +3,6 @@
 What the stand-in does was seen: of CuPy 12.3, 13.6 and 14.2 on a machine without an NVIDIA driver.
 """
 
-import builtins
 import sys
 import types
 
@@ -59,8 +58,10 @@ def broken_cupy(monkeypatch):
         class Finder:
             @staticmethod
             def find_spec(name, path=None, target=None):
-                if name == "cupy":
+                if name == "cupy" and isinstance(cause, ImportError):
                     raise ImportError("=====\nFailed to import CuPy.\n=====") from cause
+                if name == "cupy":
+                    raise cause
 
         monkeypatch.setattr(sys, "meta_path", [Finder, *sys.meta_path])
 
@@ -73,8 +74,6 @@ def test_cpu():
 
 def test_no_cupy(monkeypatch):
     monkeypatch.setitem(sys.modules, "cupy", None)
-    real_import = builtins.__import__
-    assert real_import is builtins.__import__
     with pytest.raises(InputError, match=r"--gpu 0: CuPy is not installed: pip install"):
         devices.use_device(0)
 
@@ -86,6 +85,10 @@ def test_cupy_that_does_not_import(broken_cupy):
     assert devices.gpu_fault(0) == (
         "CuPy is installed but cannot be imported: numpy.core.multiarray failed to import"
     )
+    broken_cupy(SyntaxError("half-written"))
+    assert devices.gpu_fault(0) == "CuPy is installed but cannot be imported: half-written"
+    report = dict(devices.report())
+    assert report["CuPy"].startswith("none") and report["GPU"].startswith("none")
 
 
 @pytest.mark.parametrize(

@@ -205,6 +205,8 @@ def test_wrong_inputs():
             call((x * 255).astype(np.uint8))
         with pytest.raises(TypeError, match=r"x must be.*not list"):
             call(x.tolist())
+    with pytest.raises(ValueError, match=r"x holds no images"):
+        model.get_loss_func()(x[:0])
     with pytest.raises(ValueError, match=r"z has shape \(5, 12\).*\(batch size, 3\)"):
         model.decode(x)
     with pytest.raises(TypeError, match="z has dtype int64"):

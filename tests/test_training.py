@@ -127,7 +127,7 @@ def test_callers_random_numbers_are_left_alone(small_set, tmp_path):
     assert [first, second, np.random.rand()] == expected.tolist()
 
 
-@pytest.mark.parametrize("steps", [1, 2, 3, 4, 7, 8])
+@pytest.mark.parametrize("steps", [1, 2, 3, 4, 9, 10])
 def test_resume_equals_an_uninterrupted_run(small_set, tmp_path, steps):
     """Stopped after any step (3 steps an epoch), also twice, and read back from its files."""
     whole = Run.start(config(small_set), tmp_path / "whole")
@@ -174,6 +174,9 @@ def test_resume_to_more_epochs_and_elsewhere(small_set, tmp_path):
     assert {f.name: f.read_bytes() for f in (tmp_path / "long").iterdir()} == before
     with pytest.raises(InputError, match=r"already holds a run"):
         Run.resume(tmp_path / "long", tmp_path / "short")
+    # A finished run can still be saved elsewhere.
+    finish(Run.resume(tmp_path / "long", tmp_path / "copy"))
+    assert_same(Run.resume(tmp_path / "copy"), whole)
 
 
 def test_a_run_cut_off_between_its_files_goes_on(small_set, tmp_path):
@@ -198,7 +201,7 @@ def test_resume_refuses_other_settings(small_set, tmp_path):
     with pytest.raises(InputError, match=r"has dimz 3, not 2; leave that option out"):
         Run.resume(tmp_path / "run", dimz=2)
     Run.resume(tmp_path / "run", dimz=3)
-    with pytest.raises(InputError, match=r"already holds a run: go on with it by --resume"):
+    with pytest.raises(InputError, match=r"already holds a run: go on with it by --resume,"):
         Run.start(config(small_set), tmp_path / "run")
 
 
@@ -226,11 +229,23 @@ def test_resume_refuses_what_is_no_run(small_set, tmp_path):
         with pytest.raises(InputError, match=r"mlp_3.state does not say where its run stands"):
             Run.resume(tmp_path / "run")
     state.write_bytes(content)
-    (tmp_path / "run" / "log").write_text('[{"main/loss": 1}]')
-    with pytest.raises(InputError, match=r"log is not the log of a run"):
-        Run.resume(tmp_path / "run")
-    for text in ("{}", '{"arguments": {"dimz": "x"}, "n_in": 1, "environments": []}', "[]"):
-        (tmp_path / "run" / "config.json").write_text(text)
+    finish(Run.start(config(small_set, epoch=1), tmp_path / "one"))
+    for text in ("{}", "[]", '[{"epoch": 1}]', '[{"epoch": 2}]', "5"):
+        (tmp_path / "one" / "log").write_text(text)
+        with pytest.raises(InputError, match=r"log is not the log of a run of 1 epochs"):
+            Run.resume(tmp_path / "one")
+    saved = json.loads((tmp_path / "run" / "config.json").read_text())
+    wrong = [{}, [], "text", 5, {**saved, "n_in": "x"}, {**saved, "n_in": -1}]
+    wrong += [{**saved, "environments": 5}]
+    wrong += [
+        {**saved, "arguments": {**saved["arguments"], name: value}}
+        for name, value in (
+            ("dimz", "x"), ("k", 1.5), ("dataset", 5), ("gpu", "x"), ("test", "x"), ("epoch", True),
+            ("C", None), ("seed", -1),
+        )
+    ]  # fmt: skip
+    for content in wrong:
+        (tmp_path / "run" / "config.json").write_text(json.dumps(content))
         with pytest.raises(InputError, match=r"config.json is not the settings of a run"):
             Run.resume(tmp_path / "run")
 
@@ -238,15 +253,38 @@ def test_resume_refuses_what_is_no_run(small_set, tmp_path):
 def test_resume_refuses_another_data_set(small_set, tmp_path, mnist):
     from conftest import write_idx_folder
 
-    run = Run.start(config(small_set, epoch=1), tmp_path / "run")
+    whole = Run.start(config(small_set), tmp_path / "whole")
+    finish(whole)
+    finish(Run.start(config(small_set, epoch=1), tmp_path / "run"))
+    small_set.rename(tmp_path / "moved")
+    write_idx_folder(small_set, mnist._replace(test_images=1 - mnist.test_images), 250, 40)
+    with pytest.raises(InputError, match=r"the images of .*small are not those that the run"):
+        Run.resume(tmp_path / "run", epoch=4)
+    with pytest.raises(InputError, match=r"the images of MNIST are not those that the run"):
+        Run.resume(tmp_path / "run", epoch=4, dataset=None)
+    run = Run.resume(tmp_path / "run", epoch=4, dataset=str(tmp_path / "moved"))
     finish(run)
-    run = Run.resume(tmp_path / "run", epoch=2)
-    stop = training_module.signal.raise_signal
-    finish(run, lambda: stop(training_module.signal.SIGINT))
-    small_set.rename(tmp_path / "old")
-    write_idx_folder(small_set, mnist, 200, 40)
-    with pytest.raises(InputError, match=r"belongs to 250 training images, .* has 200"):
-        Run.resume(tmp_path / "run")
+    assert_same(run, whole)
+
+
+def test_start_overwrites_nothing(small_set, tmp_path):
+    for name in ("mlp_3.model", "mlp_3.state", "log"):
+        (tmp_path / name).write_text("precious")
+        with pytest.raises(InputError, match=rf"already holds a file {name}"):
+            Run.start(config(small_set), tmp_path)
+        assert (tmp_path / name).read_text() == "precious"
+        (tmp_path / name).unlink()
+
+
+def test_an_ignored_interrupt_stays_ignored(small_set, tmp_path, monkeypatch):
+    signal = training_module.signal
+    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        run = Run.start(config(small_set), tmp_path / "run")
+        finish(run, lambda: signal.raise_signal(signal.SIGINT))
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    assert run.epoch == 4 and not run.interrupted
 
 
 def test_start_from_saved_files(small_set, tmp_path):
@@ -328,13 +366,14 @@ def test_load_model_and_evaluate(small_set, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        (dict(epoch=0), "epoch must be at least 1, not 0"),
-        (dict(dimz=-2), "dimz must be at least 1"),
-        (dict(batchsize=0), "batchsize must be at least 1"),
+        (dict(epoch=0), "epoch must be a whole number from 1 to 1000000, not 0"),
+        (dict(dimz=-2), "dimz must be a whole number from 1"),
+        (dict(dim_h=10**18), "dim_h must be a whole number from 1 to 1000000, not 1000000000000"),
+        (dict(batchsize=2.5), "batchsize must be a whole number from 1"),
         (dict(C=-1.0), "C must be a finite number"),
         (dict(C=float("nan")), "C must be a finite number"),
-        (dict(seed=-1), "seed must be from 0 to 4294967295"),
-        (dict(seed=2**32), "seed must be from 0 to 4294967295"),
+        (dict(seed=-1), "seed must be a whole number from 0 to 4294967295"),
+        (dict(seed=2**32), "seed must be a whole number from 0 to 4294967295"),
         (dict(act="elu"), "act must be one of softplus, tanh, relu, sigmoid, not 'elu'"),
     ],
 )

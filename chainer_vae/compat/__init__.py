@@ -123,9 +123,9 @@ def _cupy_from(version: str) -> Callable[[], bool]:
     def needed() -> bool:
         try:
             cupy = importlib.import_module("cupy")
+            return Version(cupy.__version__) >= Version(version)
         except Exception:  # none, or one that does not import: Chainer keeps that error itself
             return False
-        return Version(cupy.__version__) >= Version(version)
 
     return needed
 
@@ -318,9 +318,9 @@ def activate() -> None:
         warnings.simplefilter("ignore")
         try:
             importlib.import_module("chainer")
-        except ModuleNotFoundError as error:
+        except BaseException as error:
             sys.meta_path.remove(_mender)
-            if error.name != "chainer":
+            if not (isinstance(error, ModuleNotFoundError) and error.name == "chainer"):
                 raise
             raise ModuleNotFoundError(
                 "chainer-vae needs Chainer 7.8.1; install it with:"
