@@ -35,12 +35,7 @@ def main(argv: Optional[list[str]] = None) -> int:
         int: The exit code: 0 done; 1 the loss is not finite, or nobody reads the output any more;
         2 something given cannot be used; 130 interrupted.
     """
-    for name in ("stdout", "stderr"):
-        stream = getattr(sys, name)
-        if stream is None:  # closed, as by ``>&-``
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - to the end
-        elif hasattr(stream, "reconfigure"):  # a folder's name may not fit the terminal's encoding
-            stream.reconfigure(errors="backslashreplace")
+    _make_printable()
     try:
         args = _parser().parse_args(argv)
         return args.command(args)
@@ -55,6 +50,16 @@ def main(argv: Optional[list[str]] = None) -> int:
     except MemoryError as error:
         print(f"chainer-vae: error: not enough memory: {error}", file=sys.stderr)
         return 2
+
+
+def _make_printable() -> None:
+    """Let nothing that is printed end a training: not a closed stream, not a folder's name."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed, as by ``>&-``
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - open to the end
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _parser() -> argparse.ArgumentParser:
