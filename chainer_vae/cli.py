@@ -17,7 +17,16 @@ from tqdm import tqdm
 from chainer_vae import article, devices
 from chainer_vae.errors import InputError, NonFiniteLossError
 from chainer_vae.evaluation import evaluate
-from chainer_vae.training import ACTIVATIONS, QUICK_IMAGES, Config, Run, load_model
+from chainer_vae.training import (
+    ACTIVATIONS,
+    MODELS_DIR,
+    QUICK_IMAGES,
+    SHIPPED,
+    Config,
+    Run,
+    find_run,
+    load_model,
+)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -210,7 +219,10 @@ def _beside_the_article(run: Run) -> str:
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.description = "Measure a trained model on test images."
-    parser.add_argument("run", type=Path, metavar="RUN", help="the folder of the run")
+    parser.add_argument(
+        "run", metavar="RUN", nargs="?", default=SHIPPED[0],
+        help="the folder of a run; z20 (default) and z2 are models that come with the package",
+    )  # fmt: skip
     parser.add_argument("--k", type=int, default=10, help="samples of z for each image (10)")
     parser.add_argument("--gpu", "-g", type=int, default=-1, help="number of the GPU (CPU)")
     parser.add_argument("--seed", type=int, default=0, help="of the samples (0)")
@@ -224,8 +236,8 @@ def _evaluate(args: argparse.Namespace) -> int:
     settings = {"k": args.k, "seed": args.seed, "gpu": args.gpu}
     if args.dataset is not None:
         settings["dataset"] = args.dataset
-    model, config = load_model(args.run, args.gpu)
-    config = Config(**{**vars(config), **settings})
+    model, trained = load_model(args.run, args.gpu)
+    config = Config(**{**vars(trained), **settings})
     images = config.load_data().test_images
     n_in = model.le1.W.shape[1]
     if images.shape[1] != n_in:
@@ -238,6 +250,9 @@ def _evaluate(args: argparse.Namespace) -> int:
     result = evaluate(model, images, config.k, config.batchsize)
     if not math.isfinite(result.loss):
         raise NonFiniteLossError(f"the model of {args.run} gives a loss of {result.loss}")
+    shipped = find_run(args.run).parent == MODELS_DIR
+    which = f"{args.run}, which comes with chainer-vae" if shipped else f"the run in {args.run}"
+    print(f"{which}: {trained.dimz} latent units, seed {trained.seed}")
     print(f"{len(images):,} test images, k = {config.k}, nats per image")
     print(f"-ELBO           {result.loss:10.3f}")
     print(f"reconstruction  {result.rec_loss:10.3f}")

@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Optional, Union
 
 import chainer
 import chainer.functions as F
@@ -42,6 +42,8 @@ ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
     "sigmoid": F.sigmoid,
 }
 LARGEST = 1_000_000  # of sizes and counts; more is a mistake in typing
+MODELS_DIR = Path(__file__).parent / "models"
+SHIPPED = ("z20", "z2")  # the runs there: trained models that come with the package
 TEST_SAMPLES = 10  # the article's k for the test loss
 QUICK_IMAGES = 100  # how many of each set ``test`` leaves
 LOG_KEYS = (
@@ -453,12 +455,24 @@ def load_config(folder: Path) -> tuple[Config, dict[str, Any]]:
     return config, content
 
 
-def load_model(folder: Path, gpu: int = -1) -> tuple[VAE, Config]:
-    """The model of the run in ``folder``, and its settings.
+def find_run(run: Union[str, Path]) -> Path:
+    """The folder of a run: ``run`` itself or, where there is none, a shipped one of that name."""
+    shipped = str(run) in SHIPPED and not Path(run).exists()
+    return MODELS_DIR / str(run) if shipped else Path(run)
+
+
+def load_model(run: Union[str, Path], gpu: int = -1) -> tuple[VAE, Config]:
+    """A trained model, and the settings that it was trained with.
+
+    Args:
+        run: The folder of a run; or "z20" or "z2", the models with 20 and 2 latent units that
+            come with the package.
+        gpu: Where to put the model: the number of a GPU, or a negative number for the CPU.
 
     Raises:
         InputError: There is no run, or its files cannot be used.
     """
+    folder = find_run(run)
     config, content = load_config(folder)
     devices.use_device(gpu)
     file = folder / f"mlp_{config.dimz}.model"
