@@ -17,7 +17,6 @@ setup(
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="MIT AND CC-BY-SA-3.0",  # the latter: MNIST, see chainer_vae/data/README.md
-    python_requires=">=3.9,<3.14",
     packages=find_packages(include=["chainer_vae", "chainer_vae.*"]),
     package_data={"chainer_vae": ["py.typed", "data/*", "models/README.md", "models/*/*"]},
     entry_points={"console_scripts": ["chainer-vae = chainer_vae.cli:main"]},

@@ -100,7 +100,7 @@ def save_npz(path: Path, arrays: Arrays) -> None:
         np.savez(file, **arrays)  # type: ignore[arg-type]
 
 
-def load_npz(path: Path) -> dict[str, np.ndarray]:
+def load_npz(path: Union[str, Path]) -> dict[str, np.ndarray]:
     """Read every array of an npz file; nothing in it is executed.
 
     Raises:

@@ -7,6 +7,7 @@ import argparse
 import math
 import os
 import shlex
+import shutil
 import sys
 from pathlib import Path
 from typing import Any, NoReturn, Optional
@@ -73,6 +74,9 @@ def _make_printable() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="chainer-vae", description="The VAE of the article, on today's machines.")
+    parser.add_argument(
+        "--version", action="version", version=devices.versions().get("chainer-vae", "unknown")
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_train(commands.add_parser("train", help="train the article's VAE"))
     _add_evaluate(commands.add_parser("evaluate", help="measure a trained model on test images"))
@@ -160,12 +164,20 @@ def _train(args: argparse.Namespace) -> int:
         where = f"in epoch {run.epoch + 1}" if run.position else f"at the end of epoch {run.epoch}"
         print(
             f"stopped after step {run.steps_done}, {where}, and saved;"
-            f" go on with: chainer-vae train --resume {shlex.quote(str(run.folder))}"
+            f" go on with: {_program()} train --resume {shlex.quote(str(run.folder))}"
         )
         return 130
     print(_beside_the_article(run))
     print(f"saved in {run.folder}")
     return 0
+
+
+def _program() -> str:
+    """What the user types to run this program."""
+    if shutil.which("chainer-vae"):
+        return "chainer-vae"
+    script = sys.argv[0]
+    return script if Path(script).name == "chainer-vae" else f"{sys.executable} -m chainer_vae"
 
 
 def _run_folder(resume: Path) -> Path:
@@ -196,13 +208,13 @@ def _beside_the_article(run: Run) -> str:
         )
     ]
     differing = [
-        name
+        f"{name.replace('_', '-')} {getattr(run.config, name)}"
         for name, setting in vars(Config()).items()
         if name not in ("epoch", "seed", "gpu") and getattr(run.config, name) != setting
     ]
     logs = article.load_logs()
     if differing:
-        note = "the author's runs do not compare: they differ in " + ", ".join(differing)
+        note = "the author's runs do not compare with " + ", ".join(differing)
     elif epoch not in logs[0]:
         note = f"the author's runs end at epoch {max(logs[0])}"
     else:

@@ -52,7 +52,9 @@ def load_mnist(directory: Optional[Union[str, Path]] = None) -> Dataset:
     """
     directory = DATA_DIR if directory is None else Path(directory)
     if not directory.is_dir():
-        raise InputError(f"the data set folder {directory} does not exist or is not a folder")
+        raise InputError(
+            f"the data set folder {directory} does not exist or is not a folder; --dataset names it"
+        )
     train_images, train_labels = _read_pair(directory, "train")
     test_images, test_labels = _read_pair(directory, "t10k")
     if train_images.shape[1:] != test_images.shape[1:]:

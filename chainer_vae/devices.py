@@ -14,7 +14,12 @@ from chainer.backends import cuda
 from chainer_vae import compat
 from chainer_vae.errors import InputError
 
-INSTALL_CUPY = 'pip install ".[cuda13]" in the folder of chainer-vae (".[cuda12]" for CUDA 12)'
+# CuPy 13, the last for Python 3.9, has no release for CUDA 13.
+EXTRAS = "cuda12" if sys.version_info < (3, 10) else "cuda13 (or cuda12)"
+INSTALL_CUPY = (
+    f"in the folder of chainer-vae, {sys.executable} -m pip install --no-build-isolation"
+    f' ".[EXTRA]", EXTRA being {EXTRAS}'
+)
 
 
 def use_device(gpu: int) -> None:

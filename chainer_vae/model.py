@@ -32,13 +32,16 @@ class VAE(chainer.Chain):
 
     Inputs may be NumPy or CuPy arrays or Chainer variables, of float16, float32 or float64;
     one of another floating type than the parameters is cast to theirs.  An input with more
-    axes, such as (B, 28, 28), is flattened to (B, n_in).
+    axes, such as (B, 28, 28), is flattened to (B, n_in).  Outputs are variables, whose
+    ``array`` is the NumPy or CuPy array; under ``chainer.no_backprop_mode()`` they keep no
+    graph, which saves memory where no gradient is wanted.
 
     Args:
         n_in (int): Number of pixels, 784 for MNIST.
         n_latent (int): Number of latent units.
         n_h (int): Number of units in each hidden layer.
-        act_func (callable): Activation of the hidden layers.
+        act_func (callable): Activation of the hidden layers; the article trains with
+            ``F.softplus``.
 
     Attributes:
         rec_loss (chainer.Variable): Reconstruction error of the last call of a loss
@@ -49,6 +52,7 @@ class VAE(chainer.Chain):
 
     Raises:
         ValueError: ``n_in``, ``n_latent`` or ``n_h`` is not a positive integer.
+        TypeError: ``act_func`` cannot be called.
 
     Source: Kingma and Welling, "Auto-Encoding Variational Bayes", 2013, appendix C; the
     class of this name in kenmatsu4, "Variational Autoencoder徹底解説", 2017, section 2,
@@ -61,6 +65,8 @@ class VAE(chainer.Chain):
         for name, size in (("n_in", n_in), ("n_latent", n_latent), ("n_h", n_h)):
             if not isinstance(size, (int, np.integer)) or size < 1:
                 raise ValueError(f"VAE needs a positive integer for {name}, but got {size!r}")
+        if not callable(act_func):
+            raise TypeError(f"VAE needs a function for act_func, such as F.tanh, not {act_func!r}")
         super().__init__()
         self.act_func = act_func
         with self.init_scope():

@@ -57,7 +57,12 @@ LOG_KEYS = (
 
 @dataclass(frozen=True)
 class Config:
-    """The settings of a run; the defaults are the article's.
+    """The settings of a run, named as the options of ``chainer-vae train``.
+
+    The defaults are the article's: 100 epochs, 20 latent units (``dimz``), 500 hidden units
+    (``dim_h``), softplus, ``C`` = 1, ``k`` = 1, batches of 100.  ``dataset`` is a folder of IDX
+    files (None: MNIST), ``gpu`` the number of a GPU (negative: the CPU), and ``test`` leaves 100
+    images to try things out.
 
     Raises:
         InputError: A setting is out of range.
@@ -140,9 +145,9 @@ class Run:
     def start(
         cls,
         config: Config,
-        folder: Path,
-        initmodel: Optional[Path] = None,
-        initstate: Optional[Path] = None,
+        folder: Union[str, Path],
+        initmodel: Optional[Union[str, Path]] = None,
+        initstate: Optional[Union[str, Path]] = None,
     ) -> "Run":
         """A new run.
 
@@ -157,6 +162,7 @@ class Run:
             InputError: The folder holds a run or cannot be written, a file cannot be used, or
                 the GPU or the data set cannot.
         """
+        folder = Path(folder)
         _require_free(folder, config)
         devices.use_device(config.gpu)
         data = config.load_data()
@@ -172,7 +178,9 @@ class Run:
         return run
 
     @classmethod
-    def resume(cls, folder: Path, out: Optional[Path] = None, **changes: Any) -> "Run":
+    def resume(
+        cls, folder: Union[str, Path], out: Optional[Union[str, Path]] = None, **changes: Any
+    ) -> "Run":
         """Go on with a saved run, exactly as if it had not stopped.
 
         Args:
@@ -185,8 +193,9 @@ class Run:
             InputError: There is no sound run in the folder, a setting differs, or it cannot
                 be gone on with here.
         """
+        folder = Path(folder)
+        out = folder if out is None else Path(out)
         saved, content = load_config(folder)
-        out = folder if out is None else out
         moving = os.path.realpath(out) != os.path.realpath(folder)
         if moving:
             _require_free(out, saved)
@@ -468,6 +477,9 @@ def load_model(run: Union[str, Path], gpu: int = -1) -> tuple[VAE, Config]:
         run: The folder of a run; or "z20" or "z2", the models with 20 and 2 latent units that
             come with the package.
         gpu: Where to put the model: the number of a GPU, or a negative number for the CPU.
+
+    Returns:
+        tuple: The model (:class:`VAE`) and its settings (:class:`Config`).
 
     Raises:
         InputError: There is no run, or its files cannot be used.

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import termios
 import time
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +40,7 @@ def test_train_evaluate_and_go_on(small_set, tmp_path):
     lines = result.stdout.splitlines()
     assert lines[0].startswith("VAE 784-16-16-3 (softplus), 250 training and 40 test images, seed")
     assert [line[:9] for line in lines[1:3]] == ["epoch   1", "epoch   2"]
-    assert "they differ in dimz, dim_h, batchsize, dataset)" in lines[3]
+    assert "do not compare with dimz 3, dim-h 16, batchsize 50, dataset " in lines[3]
     assert lines[-1] == "saved in a"
 
     # The same by the other two names, and then by going on: the same weights and losses.
@@ -124,6 +125,10 @@ def test_article_logs():
     assert second[100].test_loss == pytest.approx(97.120, abs=5e-4)
 
 
+def test_version(tmp_path):
+    assert chainer_vae("--version", cwd=tmp_path).stdout == metadata.version("chainer-vae") + "\n"
+
+
 def test_doctor(tmp_path):
     result = chainer_vae("doctor", cwd=tmp_path)
     assert (result.returncode, result.stderr) == (0, "")
@@ -153,7 +158,7 @@ def test_ctrl_c_and_resume(small_set, tmp_path):
     out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (130, "")
     last = out.splitlines()[-1]
-    assert last.startswith("stopped after step ") and "chainer-vae train --resume run" in last
+    assert last.startswith("stopped after step ") and last.endswith(" train --resume run")
     stopped_at = int(last.split()[3].rstrip(","))
     model, _ = load_model(tmp_path / "run")
     assert all(np.isfinite(p.array).all() for p in model.params())

@@ -74,7 +74,9 @@ def test_cpu():
 
 def test_no_cupy(monkeypatch):
     monkeypatch.setitem(sys.modules, "cupy", None)
-    with pytest.raises(InputError, match=r"--gpu 0: CuPy is not installed: pip install"):
+    with pytest.raises(
+        InputError, match=r"--gpu 0: CuPy is not installed: in the folder of .* pip install"
+    ):
         devices.use_device(0)
 
 

@@ -225,6 +225,11 @@ def test_wrong_sizes(sizes):
         VAE(*sizes)
 
 
+def test_wrong_activation():
+    with pytest.raises(TypeError, match=r"function for act_func, such as F.tanh, not 'tanh'"):
+        VAE(4, 2, 3, "tanh")
+
+
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 @pytest.mark.parametrize("constant", [1, 4])
 def test_xavier(dtype, constant):

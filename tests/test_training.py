@@ -349,7 +349,7 @@ def test_a_second_interrupt_ends_at_once(small_set, tmp_path):
 def test_load_model_and_evaluate(small_set, tmp_path):
     run = Run.start(config(small_set, epoch=2, C=3.0), tmp_path / "run")
     finish(run)
-    model, loaded_config = load_model(tmp_path / "run")
+    model, loaded_config = load_model(str(tmp_path / "run"))
     assert loaded_config == run.config
     np.random.seed(0)
     result = evaluate(model, run.test_images, k=10, batchsize=7)
