@@ -6,14 +6,14 @@ Importing this package makes Chainer 7.8.1 usable first (see :mod:`chainer_vae.c
 
 from chainer_vae import compat
 
-compat.activate()
+compat.activate()  # before what follows, which imports Chainer
 
-from chainer_vae.datasets import Dataset, load_mnist  # noqa: E402 - they import Chainer
-from chainer_vae.errors import InputError, NonFiniteLossError  # noqa: E402
-from chainer_vae.evaluation import Evaluation, evaluate  # noqa: E402
-from chainer_vae.initializers import Xavier  # noqa: E402
-from chainer_vae.model import VAE  # noqa: E402
-from chainer_vae.training import Config, Run, load_model  # noqa: E402
+from chainer_vae.datasets import Dataset, load_mnist
+from chainer_vae.errors import InputError, NonFiniteLossError
+from chainer_vae.evaluation import Evaluation, evaluate
+from chainer_vae.initializers import Xavier
+from chainer_vae.model import VAE
+from chainer_vae.training import Config, Run, load_model
 
 __all__ = [
     "VAE",

@@ -332,8 +332,8 @@ class Run:
             dict: The log entry of each epoch as it ends, in nats per image.
 
         Raises:
-            NonFiniteLossError: A loss is infinite or not a number.  The folder keeps the end
-                of the epoch before.
+            NonFiniteLossError: A loss is infinite or not a number.  The folder keeps what was
+                saved last, which is before it.
             InputError: The folder cannot be written any more.
         """
         with _SigintFlag() as sigint:
