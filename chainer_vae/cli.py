@@ -20,6 +20,7 @@ from chainer_vae.errors import InputError, NonFiniteLossError
 from chainer_vae.evaluation import evaluate
 from chainer_vae.training import (
     ACTIVATIONS,
+    ENGINES,
     MODELS_DIR,
     QUICK_IMAGES,
     SHIPPED,
@@ -111,6 +112,10 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     add("--C", type=float, help=f"weight of the KL divergence ({default.C})")
     add("--k", type=int, help=f"samples of z for each training image ({default.k})")
     add("--dataset", type=_folder, metavar="DIR", help="a folder of IDX files instead of MNIST")
+    add(
+        "--engine", choices=ENGINES,
+        help="what computes the steps: fused, Chainer, or fused where it can (auto, the default)",
+    )  # fmt: skip
     parser.set_defaults(command=_train)
 
 
@@ -139,6 +144,8 @@ def _train(args: argparse.Namespace) -> int:
         f" {len(run.images):,} training and {len(run.test_images):,} test images,"
         f" seed {config.seed}, on {devices.describe(config.gpu)}"
     )
+    unfused = run.unfused
+    print("engine: fused" if unfused is None else f"engine: Chainer's own loop ({unfused})")
     if run.epoch >= config.epoch:
         print(f"{run.folder} is already trained for {run.epoch} epochs")
     elif run.steps_done:
@@ -210,7 +217,7 @@ def _beside_the_article(run: Run) -> str:
     differing = [
         f"{name.replace('_', '-')} {getattr(run.config, name)}"
         for name, setting in vars(Config()).items()
-        if name not in ("epoch", "seed", "gpu") and getattr(run.config, name) != setting
+        if name not in ("epoch", "seed", "gpu", "engine") and getattr(run.config, name) != setting
     ]
     logs = article.load_logs()
     if differing:

@@ -1,11 +1,16 @@
-"""How good a model is: the ELBO of images that it has not seen."""
+"""How good a model is: the ELBO of images that it has not seen; and the codes of images."""
 
-from typing import NamedTuple
+import math
+from functools import partial
+from typing import Any, Callable, NamedTuple
 
 import chainer
 import numpy as np
+from chainer.backends import cuda
 
-from chainer_vae.model import VAE
+from chainer_vae import engine
+from chainer_vae.model import VAE, as_rows
+from chainer_vae.team import team
 
 
 class Evaluation(NamedTuple):
@@ -16,7 +21,9 @@ class Evaluation(NamedTuple):
     kl: float  # D_KL[q(z|x) || p(z)]
 
 
-def evaluate(model: VAE, images: np.ndarray, k: int = 10, batchsize: int = 100) -> Evaluation:
+def evaluate(
+    model: VAE, images: np.ndarray, k: int = 10, batchsize: int = 100, fused: bool = True
+) -> Evaluation:
     """The negative ELBO of ``images``, estimated with ``k`` samples of z for each.
 
     The divergence counts in full, whatever C the model was trained with.  The samples come
@@ -27,6 +34,8 @@ def evaluate(model: VAE, images: np.ndarray, k: int = 10, batchsize: int = 100) 
         images: In [0, 1], shape (number, n_in), in the host's memory.
         k: Number of samples for each image.
         batchsize: Number of images in one pass; changes the samples and the memory needed.
+        fused: Whether to use :mod:`chainer_vae.engine` where it can compute the model; the result
+            is the same but for rounding.
 
     Returns:
         Evaluation: In nats per image; infinite or NaN where the model overflows.
@@ -36,15 +45,116 @@ def evaluate(model: VAE, images: np.ndarray, k: int = 10, batchsize: int = 100) 
     """
     if len(images) == 0:
         raise ValueError("evaluate needs at least one image, but got none")
+    run = _evaluate_fused if fused and engine.unsupported(model) is None else _evaluate_chainer
+    # An overflow shows in the result; NumPy need not warn of it, too.
+    with np.errstate(over="ignore", invalid="ignore"):
+        rec_loss, kl = run(model, images, k, batchsize)
+    n = len(images)
+    return Evaluation((rec_loss + kl) / n, rec_loss / n, kl / n)
+
+
+def _evaluate_chainer(
+    model: VAE, images: np.ndarray, k: int, batchsize: int
+) -> tuple[float, float]:
+    """Reconstruction error and divergence, summed over the images."""
     loss_func = model.get_loss_func(k=k)
     rec_loss = kl = 0.0
-    # An overflow shows in the result; NumPy need not warn of it, too.
-    quiet = np.errstate(over="ignore", invalid="ignore")
-    with chainer.no_backprop_mode(), chainer.using_config("train", False), quiet:
+    with chainer.no_backprop_mode(), chainer.using_config("train", False):
         for start in range(0, len(images), batchsize):
             batch = model.xp.asarray(images[start : start + batchsize])
             loss_func(batch)
             rec_loss += float(model.rec_loss.array) * len(batch)
             kl += float(model.latent_loss.array) * len(batch)
-    n = len(images)
-    return Evaluation((rec_loss + kl) / n, rec_loss / n, kl / n)
+    return rec_loss, kl
+
+
+def _evaluate_fused(model: VAE, images: np.ndarray, k: int, batchsize: int) -> tuple[float, float]:
+    def draw(network: engine.Network) -> np.ndarray:
+        # In the order of the loop of get_loss_func.
+        return network.kernels.draw((k, network.n, len(network.mu)))
+
+    def batch_losses(network: engine.Network, eps: np.ndarray) -> tuple[float, float]:
+        network.encode()
+        rec_loss = 0.0
+        for noise in eps:
+            network.sample(noise[None])
+            network.decode()
+            network.reconstruct()
+            rec_loss += math.fsum(network.rec_losses) / k
+        return rec_loss, float(network.kl[0])
+
+    losses = _by_batches(model, images, batchsize, draw, batch_losses)
+    return math.fsum(loss[0] for loss in losses), math.fsum(loss[1] for loss in losses)
+
+
+def encode(model: VAE, images: np.ndarray, batchsize: int = 100) -> tuple[np.ndarray, np.ndarray]:
+    """The codes of many images: ``mu`` and ``ln_var`` of q(z|x), without Chainer's graph.
+
+    Args:
+        model: The model.
+        images: In [0, 1], shape (number, n_in), in the host's memory.
+        batchsize: Number of images in one pass.
+
+    Returns:
+        tuple: ``mu`` and ``ln_var``, NumPy arrays of shape (number, n_latent).
+
+    Raises:
+        ValueError, TypeError: As :meth:`VAE.encode`.
+    """
+    as_rows("images", images, model.le1.W)
+    if engine.unsupported(model) is None:
+        codes = _by_batches(model, images, batchsize, lambda network: None, _batch_codes)
+    else:
+        with chainer.no_backprop_mode(), chainer.using_config("train", False):
+            codes = []
+            for start in range(0, len(images), batchsize):
+                code = model.encode(model.xp.asarray(images[start : start + batchsize]))
+                codes.append(tuple(cuda.to_cpu(variable.array) for variable in code))
+    empty = np.empty((0, len(model.le3_mu.W)), model.le1.W.dtype)
+    mu = np.concatenate([empty, *(code[0] for code in codes)])
+    ln_var = np.concatenate([empty, *(code[1] for code in codes)])
+    return mu, ln_var
+
+
+def _batch_codes(network: engine.Network, nothing: None) -> tuple[np.ndarray, np.ndarray]:
+    network.encode()
+    return network.mu.T.copy(), network.ln_var.T.copy()
+
+
+def _by_batches(
+    model: VAE,
+    images: np.ndarray,
+    batchsize: int,
+    prepare: Callable[[engine.Network], Any],
+    work: Callable[[engine.Network, Any], Any],
+) -> list[Any]:
+    """What ``work`` gives for each batch, several of them at a time, each by one thread.
+
+    ``prepare`` is called for one batch after another, in their order; ``work`` gets what it gave.
+    """
+    as_rows("images", images, model.le1.W)
+    images = images.reshape(len(images), -1)
+    layers = engine.layers_of(model)
+    results: list[Any] = []
+    with team() as members:
+        networks: dict[tuple[int, int], engine.Network] = {}
+
+        def task(network: engine.Network, batch: np.ndarray, prepared: Any, place: int) -> None:
+            network.x[...] = batch.T
+            results[place] = work(network, prepared)
+
+        for first in range(0, len(images), batchsize * len(members)):
+            tasks = []
+            for member in range(len(members)):
+                start = first + member * batchsize
+                batch = images[start : start + batchsize]
+                if len(batch) == 0:
+                    break
+                size = member, len(batch)
+                if size not in networks:
+                    networks[size] = engine.Network(layers, model.act_func, len(batch), 1)
+                network = networks[size]
+                tasks.append(partial(task, network, batch, prepare(network), len(results)))
+                results.append(None)
+            members.run(tasks)
+    return results

@@ -109,7 +109,7 @@ class VAE(chainer.Chain):
             ValueError: The shape of ``x`` is not (B, n_in).
             TypeError: ``x`` is not an array of floating-point numbers.
         """
-        x = _as_rows("x", x, self.le1.W)
+        x = as_rows("x", x, self.le1.W)
         x.name = "x"
         h1 = self.act_func(self.le1(x))
         h1.name = "enc_h1"
@@ -136,7 +136,7 @@ class VAE(chainer.Chain):
             ValueError: The shape of ``z`` is not (B, n_latent).
             TypeError: ``z`` is not an array of floating-point numbers.
         """
-        h1 = self.act_func(self.ld1(_as_rows("z", z, self.ld1.W)))
+        h1 = self.act_func(self.ld1(as_rows("z", z, self.ld1.W)))
         h1.name = "dec_h1"
         h2 = self.act_func(self.ld2(h1))
         h2.name = "dec_h2"
@@ -173,7 +173,7 @@ class VAE(chainer.Chain):
             raise ValueError(f"get_loss_func needs a positive integer for k, but got {k!r}")
 
         def loss_func(x: Any) -> chainer.Variable:
-            x = _as_rows("x", x, self.le1.W)
+            x = as_rows("x", x, self.le1.W)
             mu, ln_var = self.encode(x)
             batchsize = len(mu)
             if batchsize == 0:
@@ -196,7 +196,7 @@ class VAE(chainer.Chain):
         return loss_func
 
 
-def _as_rows(name: str, array: Any, W: chainer.Parameter) -> chainer.Variable:
+def as_rows(name: str, array: Any, W: chainer.Parameter) -> chainer.Variable:
     """``array`` as a variable of shape (B, W.shape[1]) and the dtype of ``W``."""
     n = W.shape[1]
     shape, dtype = getattr(array, "shape", None), getattr(array, "dtype", None)

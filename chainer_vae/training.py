@@ -29,11 +29,12 @@ import chainer.functions as F
 import numpy as np
 from chainer import computational_graph
 
-from chainer_vae import checkpoints, devices
+from chainer_vae import checkpoints, devices, engine
 from chainer_vae.datasets import Dataset, load_mnist
 from chainer_vae.errors import InputError, NonFiniteLossError
 from chainer_vae.evaluation import evaluate
 from chainer_vae.model import VAE
+from chainer_vae.team import team
 
 ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
     "softplus": F.softplus,
@@ -41,6 +42,7 @@ ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
     "relu": F.relu,
     "sigmoid": F.sigmoid,
 }
+ENGINES = ("auto", "chainer", "fused")
 LARGEST = 1_000_000  # of sizes and counts; more is a mistake in typing
 MODELS_DIR = Path(__file__).parent / "models"
 SHIPPED = ("z20", "z2")  # the runs there: trained models that come with the package
@@ -62,7 +64,8 @@ class Config:
     The defaults are the article's: 100 epochs, 20 latent units (``dimz``), 500 hidden units
     (``dim_h``), softplus, ``C`` = 1, ``k`` = 1, batches of 100.  ``dataset`` is a folder of IDX
     files (None: MNIST), ``gpu`` the number of a GPU (negative: the CPU), and ``test`` leaves 100
-    images to try things out.
+    images to try things out.  ``engine`` is "fused" for :mod:`chainer_vae.engine`, "chainer" for
+    Chainer's own loop, slower and the same but for rounding, or "auto" for the first where it can.
 
     Raises:
         InputError: A setting is out of range.
@@ -79,6 +82,7 @@ class Config:
     gpu: int = -1
     dataset: Optional[str] = None  # a folder of IDX files; None: MNIST
     test: bool = False  # train and test on 100 images only, to try things out
+    engine: str = "auto"  # what computes the steps: one of ENGINES
 
     def __post_init__(self) -> None:
         for name in ("epoch", "dimz", "dim_h", "k", "batchsize"):
@@ -90,6 +94,8 @@ class Config:
             raise InputError(f"C must be a finite number, 0 or more, not {self.C!r}")
         if self.act not in ACTIVATIONS:
             raise InputError(f"act must be one of {', '.join(ACTIVATIONS)}, not {self.act!r}")
+        if self.engine not in ENGINES:
+            raise InputError(f"engine must be one of {', '.join(ENGINES)}, not {self.engine!r}")
         if not (self.dataset is None or isinstance(self.dataset, str)):
             raise InputError(f"dataset must be the path of a folder, not {self.dataset!r}")
         if not isinstance(self.test, bool):
@@ -186,8 +192,8 @@ class Run:
         Args:
             folder: Where the run is.
             out: Where to save from here on; by default, ``folder``.
-            changes: Settings given anew.  ``epoch``, ``gpu`` and ``dataset`` (the same
-                data at another place) may differ from the saved ones; the rest must agree.
+            changes: Settings given anew.  ``epoch``, ``gpu``, ``engine`` and ``dataset`` (the
+                same data at another place) may differ from the saved ones; the rest must agree.
 
         Raises:
             InputError: There is no sound run in the folder, a setting differs, or it cannot
@@ -200,7 +206,7 @@ class Run:
         if moving:
             _require_free(out, saved)
         for name, value in changes.items():
-            if name not in ("epoch", "gpu", "dataset") and value != getattr(saved, name):
+            if name not in ("epoch", "gpu", "engine", "dataset") and value != getattr(saved, name):
                 raise InputError(
                     f"the run in {folder} has {name} {getattr(saved, name)!r}, not {value!r};"
                     " leave that option out to go on with it, or start a new run"
@@ -268,6 +274,7 @@ class Run:
                 "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
                 "versions": devices.versions(),
                 "device": devices.describe(self.config.gpu),
+                "engine": "fused" if self.unfused is None else "chainer",
             }
         )
 
@@ -352,31 +359,75 @@ class Run:
             self.interrupted = sigint.raised
 
     def _train_epoch(self, on_step: Callable[[], None], sigint: "_SigintFlag") -> None:
-        config, xp = self.config, self.model.xp
+        config = self.config
         if self.position == 0:
             self.permutation = np.random.permutation(len(self.images)).astype(np.int32)
             self.sums = np.zeros(2)
+        if not (self.folder / "graph.dot").exists():
+            self._save_graph()
         self._seed_gpu()
-        loss_func = self.model.get_loss_func(config.C, config.k)
-        while self.position < len(self.images) and not sigint.raised:
-            rows = self.permutation[self.position : self.position + config.batchsize]
-            # A loss that overflows is reported once, below, not by NumPy.
-            with np.errstate(over="ignore", invalid="ignore"):
-                loss = loss_func(xp.asarray(self.images[rows]))
-                losses = float(loss.array), float(self.model.rec_loss.array)
+        with self._steps() as step:
+            while self.position < len(self.images) and not sigint.raised:
+                rows = self.permutation[self.position : self.position + config.batchsize]
+                # A loss that overflows is reported once, below, not by NumPy.
+                with np.errstate(over="ignore", invalid="ignore"):
+                    losses = step(self.images[rows])
                 self._require_finite(losses[0], f"the training loss of step {self.steps_done + 1}")
-                self.model.cleargrads()
-                loss.backward()
-                self.optimizer.update()
-            if not (self.folder / "graph.dot").exists():
-                graph = computational_graph.build_computational_graph([loss])
-                checkpoints.save_text(self.folder / "graph.dot", graph.dump())
-            self.sums += np.multiply(losses, len(rows))
-            self.position += len(rows)
-            on_step()
+                self.sums += np.multiply(losses, len(rows))
+                self.position += len(rows)
+                on_step()
+
+    @property
+    def unfused(self) -> Optional[str]:
+        """Why the steps are Chainer's; None where they are those of :mod:`chainer_vae.engine`.
+
+        Raises:
+            InputError: The setting is "fused", and that cannot be.
+        """
+        if self.config.engine == "chainer":
+            return "--engine chainer"
+        fault = engine.unsupported(self.model, self.optimizer)
+        if fault is not None and self.config.engine == "fused":
+            raise InputError(f"--engine fused cannot be: {fault}; leave it out to use Chainer's")
+        return fault
+
+    @contextmanager
+    def _steps(self) -> Iterator[Callable[[np.ndarray], tuple[float, float]]]:
+        """A function that takes a batch and does a step: loss and rec_loss before it.
+
+        Where the loss is not finite, the parameters stay as they were.
+        """
+        if self.unfused is not None:
+            yield self._chainer_step
+            return
+        with team() as members:
+            fused = engine.Engine(self.model, self.optimizer, self.config.C, self.config.k, members)
+            try:
+                yield fused.step
+            finally:
+                fused.finish()
+
+    def _chainer_step(self, images: np.ndarray) -> tuple[float, float]:
+        loss_func = self.model.get_loss_func(self.config.C, self.config.k)
+        loss = loss_func(self.model.xp.asarray(images))
+        losses = float(loss.array), float(self.model.rec_loss.array)
+        if math.isfinite(losses[0]):
+            self.model.cleargrads()
+            loss.backward()
+            self.optimizer.update()
+        return losses
+
+    def _save_graph(self) -> None:
+        """Write the computational graph of the first loss; its noise is not that of the run."""
+        batch = self.model.xp.asarray(self.images[: self.config.batchsize])
+        with _numpy_random(np.random.get_state()), np.errstate(over="ignore", invalid="ignore"):
+            loss = self.model.get_loss_func(self.config.C, self.config.k)(batch)
+        graph = computational_graph.build_computational_graph([loss])
+        checkpoints.save_text(self.folder / "graph.dot", graph.dump())
 
     def _end_epoch(self) -> dict[str, float]:
-        test = evaluate(self.model, self.test_images, TEST_SAMPLES, self.config.batchsize)
+        fused = self.unfused is None
+        test = evaluate(self.model, self.test_images, TEST_SAMPLES, self.config.batchsize, fused)
         self._require_finite(test.loss, f"the test loss after step {self.steps_done}")
         loss, rec_loss = (float(total) for total in self.sums / len(self.images))
         self.epoch += 1

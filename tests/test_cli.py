@@ -39,8 +39,8 @@ def test_train_evaluate_and_go_on(small_set, tmp_path):
     assert (result.returncode, result.stderr) == (0, "")
     lines = result.stdout.splitlines()
     assert lines[0].startswith("VAE 784-16-16-3 (softplus), 250 training and 40 test images, seed")
-    assert [line[:9] for line in lines[1:3]] == ["epoch   1", "epoch   2"]
-    assert "do not compare with dimz 3, dim-h 16, batchsize 50, dataset " in lines[3]
+    assert [line[:13] for line in lines[1:4]] == ["engine: fused", "epoch   1  tr", "epoch   2  tr"]
+    assert "do not compare with dimz 3, dim-h 16, batchsize 50, dataset " in lines[4]
     assert lines[-1] == "saved in a"
 
     # The same by the other two names, and then by going on: the same weights and losses.

@@ -1,0 +1,232 @@
+"""What a training step does besides the matrix products, in NumPy, without a new array.
+
+Every function works in place or into arrays that the caller gives: ``t`` and ``e`` are such arrays
+to work in, of the first argument's shape.  A few simple passes over arrays that stay in the
+processor's cache are faster here than one general one (``np.logaddexp`` takes eight times as long).
+
+The exponential is taken of ``a`` clipped to [-69, 80].  Above, e^80 is finite in float32, and from
+a = 80 on, ln(1 + e^a) is a and e^a / (1 + e^a) is 1, in float32 and in float64.  Below, both are
+e^a, and where that is less than e^-69 = 1e-30, 1e-30 stands for it: units and pixels that are off
+beyond doubt would otherwise give subnormal numbers, and one in a hundred of these makes a matrix
+product take ten times as long.
+"""
+
+from typing import Any, Callable, NamedTuple
+
+import chainer.functions as F
+import numpy as np
+
+FLOOR, CEILING = -69.0, 80.0
+BLOCK = 2**18  # elements of an array that Adam works on at a time: four such arrays in the cache
+
+dot = np.dot  # (a, b, out)
+empty = np.empty  # (shape, dtype)
+
+
+class Activation(NamedTuple):
+    """A function of the hidden layers: h = f(a)."""
+
+    apply: Callable[..., None]  # (a, t): a becomes f(a)
+    chain: Callable[..., None]  # (g, h, t): g, dL/dh, becomes dL/da = g * f'(a)
+
+
+def _exp(a: np.ndarray, e: np.ndarray) -> None:
+    """e^a of the clipped ``a``, into ``e``."""
+    np.clip(a, FLOOR, CEILING, out=e)
+    np.exp(e, out=e)
+
+
+def _softplus(a: np.ndarray, t: np.ndarray) -> None:
+    # ln(1 + e^a)
+    _exp(a, t)
+    np.log1p(t, out=t)
+    np.maximum(a, t, out=a)
+
+
+def _softplus_chain(g: np.ndarray, h: np.ndarray, t: np.ndarray) -> None:
+    # f'(a) = 1 / (1 + e^-a) = 1 - e^-h
+    np.negative(h, out=t)
+    np.expm1(t, out=t)
+    np.negative(t, out=t)
+    g *= t
+
+
+def _tanh(a: np.ndarray, t: np.ndarray) -> None:
+    np.tanh(a, out=a)
+
+
+def _tanh_chain(g: np.ndarray, h: np.ndarray, t: np.ndarray) -> None:
+    # f'(a) = 1 - h^2
+    np.multiply(h, h, out=t)
+    np.subtract(1, t, out=t)
+    g *= t
+
+
+def _relu(a: np.ndarray, t: np.ndarray) -> None:
+    np.maximum(a, 0, out=a)
+
+
+def _relu_chain(g: np.ndarray, h: np.ndarray, t: np.ndarray) -> None:
+    # f'(a) = 1 where a > 0, else 0
+    np.sign(h, out=t)
+    g *= t
+
+
+def _sigmoid(a: np.ndarray, t: np.ndarray) -> None:
+    # e^a / (1 + e^a)
+    _exp(a, t)
+    np.add(t, 1, out=a)
+    np.divide(t, a, out=a)
+
+
+def _sigmoid_chain(g: np.ndarray, h: np.ndarray, t: np.ndarray) -> None:
+    # f'(a) = h (1 - h)
+    np.subtract(1, h, out=t)
+    t *= h
+    g *= t
+
+
+# By the functions that a model is made with.
+ACTIVATIONS: dict[Any, Activation] = {
+    F.softplus: Activation(_softplus, _softplus_chain),
+    F.tanh: Activation(_tanh, _tanh_chain),
+    F.relu: Activation(_relu, _relu_chain),
+    F.sigmoid: Activation(_sigmoid, _sigmoid_chain),
+}
+
+
+def add_bias(a: np.ndarray, b: np.ndarray) -> None:
+    """a + b, into ``a``; ``b`` has the shape (rows, 1)."""
+    a += b
+
+
+def sum_columns(a: np.ndarray, out: np.ndarray) -> None:
+    """The sum of the columns of ``a``, into ``out``, of shape (rows, 1)."""
+    a.sum(axis=1, keepdims=True, out=out)
+
+
+def draw(shape: tuple[int, ...]) -> np.ndarray:
+    """Numbers from N(0, 1), by ``numpy.random``."""
+    return np.random.standard_normal(shape)
+
+
+def sample(
+    mu: np.ndarray,
+    ln_var: np.ndarray,
+    eps: np.ndarray,
+    sigma: np.ndarray,
+    noise: np.ndarray,
+    z: np.ndarray,
+) -> None:
+    """sigma = e^(ln_var / 2), noise = sigma eps, z = mu + noise.
+
+    ``mu``, ``ln_var`` and ``sigma`` are (n_latent, n); ``eps`` is (k, n, n_latent), the rest
+    (n_latent, k, n).
+    """
+    np.multiply(ln_var, 0.5, out=sigma)
+    np.exp(sigma, out=sigma)
+    noise[...] = eps.transpose(2, 0, 1)
+    noise *= sigma[:, None]
+    np.add(noise, mu[:, None], out=z)
+
+
+def sample_chain(
+    g_mu: np.ndarray,
+    g_ln_var: np.ndarray,
+    g_z: np.ndarray,
+    noise: np.ndarray,
+    mu: np.ndarray,
+    sigma: np.ndarray,
+    c: float,
+) -> None:
+    """g(mu) = sum_k g(z) + c mu;  g(ln_var) = sum_k g(z) noise / 2 + c (sigma^2 - 1) / 2.
+
+    ``c`` is C / n, the weight of the divergence in the mean over n images.  Destroys ``g_z`` and
+    ``noise``.
+    """
+    g_z.sum(axis=1, out=g_mu)
+    g_mu += c * mu
+    noise *= g_z
+    noise.sum(axis=1, out=g_ln_var)
+    g_ln_var += c * (sigma * sigma - 1)
+    g_ln_var *= 0.5
+
+
+def gaussian_kl(mu: np.ndarray, ln_var: np.ndarray, sigma: np.ndarray, out: np.ndarray) -> None:
+    """D_KL[N(mu, sigma^2) || N(0, 1)], summed, into ``out``, of shape (1,)."""
+    out[0] = np.sum(mu * mu + sigma * sigma - ln_var - 1) / 2
+
+
+def bernoulli_nll(
+    a: np.ndarray, x: np.ndarray, e: np.ndarray, t: np.ndarray, out: np.ndarray
+) -> None:
+    """-ln p(x) of pixels with logits ``a``: the sum of ln(1 + e^a) - x a, into ``out``, of shape
+    (1,).
+
+    Leaves e^a, as far as :func:`bernoulli_chain` needs it, in ``e``, and destroys ``a``.
+    """
+    _exp(a, e)
+    np.log1p(e, out=t)
+    np.maximum(a, t, out=t)
+    a *= x
+    t -= a
+    out[0] = t.sum()
+
+
+def bernoulli_chain(
+    g: np.ndarray, x: np.ndarray, scale: float, e: np.ndarray, t: np.ndarray
+) -> None:
+    """The derivative of :func:`bernoulli_nll` by ``a``, times ``scale``, into ``g``:
+    e^a / (1 + e^a) - x."""
+    np.add(e, 1, out=t)
+    np.divide(e, t, out=g)
+    g -= x
+    g *= scale
+
+
+def adam(
+    p: np.ndarray,
+    m: np.ndarray,
+    v: np.ndarray,
+    g: np.ndarray,
+    step: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+) -> None:
+    """Adam's update of parameters ``p`` and moments ``m``, ``v`` (flat arrays) by gradient ``g``:
+
+        m = beta1 m + (1 - beta1) g
+        v = beta2 v + (1 - beta2) g^2
+        p = p - step m / (sqrt(v) + eps)
+
+    Destroys ``g``.  Source: Kingma and Ba, "Adam: A Method for Stochastic Optimization", 2014;
+    ``step`` is alpha sqrt(1 - beta2^t) / (1 - beta1^t).
+    """
+    for start in range(0, len(p), BLOCK):
+        here = slice(start, start + BLOCK)
+        _adam(p[here], m[here], v[here], g[here], step, beta1, beta2, eps)
+
+
+def _adam(
+    p: np.ndarray,
+    m: np.ndarray,
+    v: np.ndarray,
+    g: np.ndarray,
+    step: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+) -> None:
+    g *= 1 - beta1
+    m *= beta1
+    m += g
+    g *= g  # (1 - beta1)^2 g^2
+    g *= (1 - beta2) / (1 - beta1) ** 2
+    v *= beta2
+    v += g
+    np.sqrt(v, out=g)
+    g += eps
+    np.divide(m, g, out=g)
+    g *= step
+    p -= g
