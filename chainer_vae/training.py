@@ -360,7 +360,7 @@ class Run:
 
     def _train_epoch(self, on_step: Callable[[], None], sigint: "_SigintFlag") -> None:
         config = self.config
-        if self.position == 0:
+        if len(self.permutation) == 0:
             self.permutation = np.random.permutation(len(self.images)).astype(np.int32)
             self.sums = np.zeros(2)
         if not (self.folder / "graph.dot").exists():
