@@ -48,7 +48,6 @@ from chainer_vae import kernels_cpu
 from chainer_vae.model import VAE
 from chainer_vae.team import Group, Team
 
-PIECE = 200_000  # parameters that one task updates, about
 SHARE = 2**24  # multiplications in the share of a product that one task does, at least
 SHARES = 4  # of a product, at most
 
@@ -59,10 +58,9 @@ def unsupported(model: Any, optimizer: Any = None) -> Optional[str]:
         return f"the model is a {type(model).__name__}, not the article's VAE"
     if model.act_func not in kernels_cpu.ACTIVATIONS:
         return "the activation is none of softplus, tanh, relu and sigmoid"
-    if model.xp is not np:
-        return "the model is on a GPU"
-    if {param.dtype for param in model.params()} not in ({np.dtype("f4")}, {np.dtype("f8")}):
-        return "the parameters are neither all float32 nor all float64"
+    dtypes = {param.dtype for param in model.params()}
+    if dtypes != {np.dtype("f4")} and (dtypes != {np.dtype("f8")} or model.xp is not np):
+        return "the parameters are not all float32 (or, on the CPU, float64)"
     if optimizer is None:
         return None
     if type(optimizer) is not chainer.optimizers.Adam:
@@ -192,19 +190,17 @@ class Network:
 
         def task(share: int, rows: slice) -> None:
             self.kernels.dot(layer.W[rows], self.d2, self.a[rows])
-            self.kernels.add_bias(self.a[rows], layer.b[rows])
             arrays = self.a, self._e, self._scratch(self.a)
             a, e, t = (self._by_sample(array[rows]) for array in arrays)
-            x = self.x[rows, None]
-            self.kernels.bernoulli_nll(a, x, e, t, self.rec_losses[share : share + 1])
-            if backward:
-                self.kernels.bernoulli_chain(a, x, 1 / (self.k * self.n), e, t)
+            b, x, out = layer.b[rows, None], self.x[rows, None], self.rec_losses[share : share + 1]
+            self.kernels.bernoulli(a, b, x, e, t, out, scale)
 
+        scale = 1 / (self.k * self.n) if backward else None
         self._share(task, self.a, self.d2)
 
     def losses(self, C: float) -> tuple[float, float]:
         """loss and rec_loss, per image."""
-        rec_loss = math.fsum(self.rec_losses) / (self.k * self.n)
+        rec_loss = float(self.rec_losses.sum()) / (self.k * self.n)
         return rec_loss + C * float(self.kl[0]) / self.n, rec_loss
 
     def backward(self, C: float, then: Callable[[str, np.ndarray, np.ndarray], None]) -> None:
@@ -240,9 +236,10 @@ class Network:
 
         def task(share: int, rows: slice) -> None:
             self.kernels.dot(layer.W[rows], h, a[rows])
-            self.kernels.add_bias(a[rows], layer.b[rows])
             if activate:
-                self.activation.apply(a[rows], self._scratch(a)[rows])
+                self.activation.apply(a[rows], layer.b[rows], self._scratch(a)[rows])
+            else:
+                self.kernels.add_bias(a[rows], layer.b[rows])
 
         self._share(task, a, h)
 
@@ -294,18 +291,27 @@ class Engine:
     after :meth:`finish`.
 
     Args:
-        model: The model, on the CPU.
+        model: The model.
         optimizer: Its Adam.
         C (float): Weight of the divergence in the loss.
         k (int): Number of samples for each image.
         team: The threads to use.
+        kernels: What computes: :mod:`chainer_vae.kernels_cpu`, or on a GPU ``kernels_gpu``.
 
     Raises:
         ValueError: The engine cannot compute this; see :func:`unsupported`.
     """
 
+    piece = 200_000  # parameters that one task updates, about
+
     def __init__(
-        self, model: VAE, optimizer: chainer.optimizers.Adam, C: float, k: int, team: Team
+        self,
+        model: VAE,
+        optimizer: chainer.optimizers.Adam,
+        C: float,
+        k: int,
+        team: Team,
+        kernels: Any = kernels_cpu,
     ) -> None:
         fault = unsupported(model, optimizer)
         if fault is not None:
@@ -313,9 +319,9 @@ class Engine:
         self.model, self.optimizer = model, optimizer
         self.C, self.k = C, k
         self.team = team
-        self.kernels = kernels_cpu
+        self.kernels = kernels
         size, dtype = sum(param.size for param in model.params()), model.le1.W.dtype
-        self.p, self.m, self.v, self.g = (np.zeros(size, dtype) for _ in "pmvg")
+        self.p, self.m, self.v, self.g = (kernels.empty((size,), dtype) for _ in "pmvg")
         self.layers: dict[str, Layer] = {}
         self._gradients: dict[str, Layer] = {}
         self._pieces: dict[str, list[Piece]] = {}
@@ -336,7 +342,7 @@ class Engine:
             self._gradients[name] = Layer(
                 self.g[start:biases].reshape(n_out, n_in), self.g[biases:end]
             )
-            count = max(1, round(n_out * n_in / PIECE))
+            count = max(1, round(n_out * n_in / self.piece))
             cuts = [n_out * i // count for i in range(count + 1)]
             self._pieces[name] = [
                 Piece(
@@ -385,7 +391,7 @@ class Engine:
             self.optimizer.t += 1
             for param in self.model.params():
                 param.update_rule.t += 1
-            network.backward(self.C, partial(self._begin, self._descend))
+            network.backward(self.C, self._update)
         return losses
 
     def gradients(self, x: np.ndarray) -> dict[str, np.ndarray]:
@@ -417,7 +423,7 @@ class Engine:
         key = len(x), self._turn
         if key not in self._networks:
             self._networks[key] = Network(
-                self.layers, self.model.act_func, len(x), self.k, self.team
+                self.layers, self.model.act_func, len(x), self.k, self.team, self.kernels
             )
         network = self._networks[key]
         network.x[...] = x.T
@@ -426,6 +432,9 @@ class Engine:
         network.decode()
         network.reconstruct(backward=True)
         return network
+
+    def _update(self, name: str, g_a: np.ndarray, h_T: np.ndarray) -> None:
+        self._begin(self._descend, name, g_a, h_T)
 
     def _begin(
         self, descend: Callable[[Piece], None], name: str, g_a: np.ndarray, h_T: np.ndarray

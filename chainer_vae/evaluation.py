@@ -80,9 +80,14 @@ def _evaluate_fused(model: VAE, images: np.ndarray, k: int, batchsize: int) -> t
             network.sample(noise[None])
             network.decode()
             network.reconstruct()
-            rec_loss += math.fsum(network.rec_losses) / k
+            rec_loss += float(network.rec_losses.sum()) / k
         return rec_loss, float(network.kl[0])
 
+    if model.xp is not np:
+        from chainer_vae import engine_gpu  # where there is CuPy
+
+        as_rows("images", images, model.le1.W)
+        return engine_gpu.evaluate(model, images.reshape(len(images), -1), k)
     losses = _by_batches(model, images, batchsize, draw, batch_losses)
     return math.fsum(loss[0] for loss in losses), math.fsum(loss[1] for loss in losses)
 
@@ -102,7 +107,7 @@ def encode(model: VAE, images: np.ndarray, batchsize: int = 100) -> tuple[np.nda
         ValueError, TypeError: As :meth:`VAE.encode`.
     """
     as_rows("images", images, model.le1.W)
-    if engine.unsupported(model) is None:
+    if engine.unsupported(model) is None and model.xp is np:
         codes = _by_batches(model, images, batchsize, lambda network: None, _batch_codes)
     else:
         with chainer.no_backprop_mode(), chainer.using_config("train", False):

@@ -11,7 +11,7 @@ beyond doubt would otherwise give subnormal numbers, and one in a hundred of the
 product take ten times as long.
 """
 
-from typing import Any, Callable, NamedTuple
+from typing import Any, Callable, NamedTuple, Optional
 
 import chainer.functions as F
 import numpy as np
@@ -26,7 +26,7 @@ empty = np.empty  # (shape, dtype)
 class Activation(NamedTuple):
     """A function of the hidden layers: h = f(a)."""
 
-    apply: Callable[..., None]  # (a, t): a becomes f(a)
+    apply: Callable[..., None]  # (a, b, t): a becomes f(a + b); b has the shape (rows, 1)
     chain: Callable[..., None]  # (g, h, t): g, dL/dh, becomes dL/da = g * f'(a)
 
 
@@ -36,8 +36,9 @@ def _exp(a: np.ndarray, e: np.ndarray) -> None:
     np.exp(e, out=e)
 
 
-def _softplus(a: np.ndarray, t: np.ndarray) -> None:
+def _softplus(a: np.ndarray, b: np.ndarray, t: np.ndarray) -> None:
     # ln(1 + e^a)
+    a += b
     _exp(a, t)
     np.log1p(t, out=t)
     np.maximum(a, t, out=a)
@@ -51,7 +52,8 @@ def _softplus_chain(g: np.ndarray, h: np.ndarray, t: np.ndarray) -> None:
     g *= t
 
 
-def _tanh(a: np.ndarray, t: np.ndarray) -> None:
+def _tanh(a: np.ndarray, b: np.ndarray, t: np.ndarray) -> None:
+    a += b
     np.tanh(a, out=a)
 
 
@@ -62,7 +64,8 @@ def _tanh_chain(g: np.ndarray, h: np.ndarray, t: np.ndarray) -> None:
     g *= t
 
 
-def _relu(a: np.ndarray, t: np.ndarray) -> None:
+def _relu(a: np.ndarray, b: np.ndarray, t: np.ndarray) -> None:
+    a += b
     np.maximum(a, 0, out=a)
 
 
@@ -72,8 +75,9 @@ def _relu_chain(g: np.ndarray, h: np.ndarray, t: np.ndarray) -> None:
     g *= t
 
 
-def _sigmoid(a: np.ndarray, t: np.ndarray) -> None:
+def _sigmoid(a: np.ndarray, b: np.ndarray, t: np.ndarray) -> None:
     # e^a / (1 + e^a)
+    a += b
     _exp(a, t)
     np.add(t, 1, out=a)
     np.divide(t, a, out=a)
@@ -157,31 +161,33 @@ def gaussian_kl(mu: np.ndarray, ln_var: np.ndarray, sigma: np.ndarray, out: np.n
     out[0] = np.sum(mu * mu + sigma * sigma - ln_var - 1) / 2
 
 
-def bernoulli_nll(
-    a: np.ndarray, x: np.ndarray, e: np.ndarray, t: np.ndarray, out: np.ndarray
+def bernoulli(
+    a: np.ndarray,
+    b: np.ndarray,
+    x: np.ndarray,
+    e: np.ndarray,
+    t: np.ndarray,
+    out: np.ndarray,
+    scale: Optional[float] = None,
 ) -> None:
-    """-ln p(x) of pixels with logits ``a``: the sum of ln(1 + e^a) - x a, into ``out``, of shape
-    (1,).
+    """-ln p(x) of pixels with logits l = a + b: the sum of ln(1 + e^l) - x l, into ``out``.
 
-    Leaves e^a, as far as :func:`bernoulli_chain` needs it, in ``e``, and destroys ``a``.
+    Leaves in ``a``, if ``scale`` is given, the derivative by l times that, e^l / (1 + e^l) - x.
+
+    ``a`` is (rows, k, n), ``b`` (rows, 1, 1), ``x`` (rows, 1, n) and ``out`` (1,).
     """
+    a += b
     _exp(a, e)
     np.log1p(e, out=t)
     np.maximum(a, t, out=t)
     a *= x
     t -= a
     out[0] = t.sum()
-
-
-def bernoulli_chain(
-    g: np.ndarray, x: np.ndarray, scale: float, e: np.ndarray, t: np.ndarray
-) -> None:
-    """The derivative of :func:`bernoulli_nll` by ``a``, times ``scale``, into ``g``:
-    e^a / (1 + e^a) - x."""
-    np.add(e, 1, out=t)
-    np.divide(e, t, out=g)
-    g -= x
-    g *= scale
+    if scale is not None:
+        np.add(e, 1, out=t)
+        np.divide(e, t, out=a)
+        a -= x
+        a *= scale
 
 
 def adam(

@@ -130,7 +130,7 @@ class Run:
         }
         self.model = config.build_model(n_in=data.train_images.shape[1])
         if config.gpu >= 0:
-            self.model.to_gpu(config.gpu)
+            self.model.to_device(f"@cupy:{config.gpu}")
         self.optimizer = chainer.optimizers.Adam()
         self.optimizer.setup(self.model)
 
@@ -144,6 +144,7 @@ class Run:
         self.log: list[dict[str, float]] = []
         self.environments: list[dict[str, Any]] = []  # what the run was computed on
         self.interrupted = False
+        self._gpu_engine: Any = None  # a GpuEngine, once it is needed
 
     # Starting and going on
 
@@ -365,6 +366,9 @@ class Run:
             self.sums = np.zeros(2)
         if not (self.folder / "graph.dot").exists():
             self._save_graph()
+        if self.unfused is None and self.model.xp is not np:
+            self._train_epoch_by_graph(on_step, sigint)
+            return
         self._seed_gpu()
         with self._steps() as step:
             while self.position < len(self.images) and not sigint.raised:
@@ -376,6 +380,33 @@ class Run:
                 self.sums += np.multiply(losses, len(rows))
                 self.position += len(rows)
                 on_step()
+
+    def _train_epoch_by_graph(self, on_step: Callable[[], None], sigint: "_SigintFlag") -> None:
+        from chainer_vae.engine_gpu import GpuEngine  # where there is CuPy
+
+        config = self.config
+        if self._gpu_engine is None:
+            self._gpu_engine = GpuEngine(
+                self.model, self.optimizer, config.C, config.k, self.images, config.batchsize
+            )
+
+        def go_on() -> bool:
+            if not sigint.raised:
+                on_step()
+            return not sigint.raised
+
+        first = -(-self.position // config.batchsize)
+        losses = self._gpu_engine.epoch(self.permutation, first, self._gpu_seed, go_on)
+        for step, (loss, rec_loss) in enumerate(losses, self.steps_done + 1):
+            self._require_finite(loss, f"the training loss of step {step}")
+            n = min(config.batchsize, len(self.images) - self.position)
+            self.sums += np.multiply((loss, rec_loss), n)
+            self.position += n
+
+    @property
+    def _gpu_seed(self) -> int:
+        """Of the noise of this epoch."""
+        return (self.config.seed * 1_000_003 + self.epoch) % 2**32
 
     @property
     def unfused(self) -> Optional[str]:
@@ -458,7 +489,7 @@ class Run:
         xp, config = self.model.xp, self.config
         if xp is np:
             return
-        xp.random.seed((config.seed * 1_000_003 + self.epoch) % 2**32)
+        xp.random.seed(self._gpu_seed)
         for start in range(0, self.position, config.batchsize):
             n = min(config.batchsize, len(self.images) - start)
             for _ in range(config.k):
@@ -544,7 +575,7 @@ def load_model(run: Union[str, Path], gpu: int = -1) -> tuple[VAE, Config]:
         model = config.build_model(content["n_in"])
     checkpoints.restore_model(model, arrays, file)
     if gpu >= 0:
-        model.to_gpu(gpu)
+        model.to_device(f"@cupy:{gpu}")
     return model, config
 
 

@@ -1,0 +1,247 @@
+"""The engine on a GPU: a step is captured once as a CUDA graph, and then only launched.
+
+The images, an epoch's order of them and its noise lie on the GPU; a counter there tells each launch
+which step it is.  The host asks for the losses once, when all is launched.  The gradient of a
+layer's weights and their update run on streams of their own beside the rest of the backward pass.
+
+Imported only where CuPy is there.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import cycle
+from typing import Any, Callable
+
+import chainer
+import cupy as cp
+import numpy as np
+
+from chainer_vae import kernels_gpu
+from chainer_vae.engine import Engine, Layer, Network, Piece, layers_of
+from chainer_vae.model import VAE
+
+NOISE = 2**24  # numbers of noise that are drawn at a time, about
+COLUMNS = 10_000  # samples that are evaluated at a time, about
+
+
+class _Streams:
+    """What :class:`chainer_vae.team.Team` is to the CPU."""
+
+    def __init__(self, count: int) -> None:
+        self._streams = cycle([cp.cuda.Stream(non_blocking=True) for _ in range(count)])
+
+    def run(self, tasks: Sequence[Callable[[], object]]) -> None:
+        for task in tasks:
+            task()
+
+    def begin(self, tasks: Sequence[Callable[[], object]]) -> "_Join":
+        main, side = cp.cuda.get_current_stream(), next(self._streams)
+        fork = cp.cuda.Event(disable_timing=True)
+        fork.record(main)
+        side.wait_event(fork)
+        with side:
+            for task in tasks:
+                task()
+        return _Join(side)
+
+
+class _Join:
+    def __init__(self, stream: cp.cuda.Stream) -> None:
+        self._done = cp.cuda.Event(disable_timing=True)
+        self._done.record(stream)
+
+    def wait(self) -> None:
+        cp.cuda.get_current_stream().wait_event(self._done)
+
+
+_tick = cp.ElementwiseKernel(
+    "float64 alpha, float64 beta1, float64 beta2",
+    "int32 step, int64 t, float32 size",
+    """
+    step += 1;
+    t += 1;
+    size = alpha * sqrt(1 - pow(beta2, (double)t)) / (1 - pow(beta1, (double)t));
+    """,
+    "vae_tick",
+)
+_gather = cp.ElementwiseKernel(
+    "raw T images, raw int32 order, raw int32 step, int32 batchsize, int32 n, int32 n_in",
+    "T x",
+    "x = images[(size_t)order[step[0] * batchsize + i % n] * n_in + i / n]",
+    "vae_gather",
+)
+_fetch = cp.ElementwiseKernel(
+    "raw T noise, raw int32 step, int32 kept, int32 size",
+    "T eps",
+    "eps = noise[(size_t)(step[0] % kept) * size + i]",
+    "vae_fetch",
+)
+_note = cp.ElementwiseKernel(
+    "T rec_loss, T kl, raw int32 step, float32 samples, float32 n, float32 C",
+    "raw T losses",
+    """
+    losses[2 * step[0]] = rec_loss / samples + C * kl / n;
+    losses[2 * step[0] + 1] = rec_loss / samples;
+    """,
+    "vae_note",
+)
+
+
+class GpuEngine(Engine):
+    """Training epochs on a GPU, for a model, its optimizer and a data set.
+
+    Args:
+        model: The model, on the current GPU, in float32.
+        optimizer: Its Adam.
+        C, k: As in :meth:`VAE.get_loss_func`.
+        images: Shape (number, n_in), in the host's memory.
+        batchsize: Number of images in a step.
+
+    Raises:
+        ValueError: The engine cannot compute this.
+        InputError: A library is missing.
+    """
+
+    piece = 2**62  # one kernel for each layer
+
+    def __init__(
+        self,
+        model: VAE,
+        optimizer: chainer.optimizers.Adam,
+        C: float,
+        k: int,
+        images: np.ndarray,
+        batchsize: int,
+    ) -> None:
+        super().__init__(model, optimizer, C, k, _Streams(2), kernels_gpu)  # type: ignore[arg-type]
+        self.images = cp.asarray(images)
+        self.batchsize = batchsize
+        self.n_latent = len(model.le3_mu.W)
+        self.steps = -(-len(images) // batchsize)  # of an epoch
+        per_step = k * batchsize * self.n_latent
+        self.kept = max(1, min(self.steps, NOISE // per_step))  # steps whose noise is there
+        self.noise = cp.empty((self.kept, per_step), cp.float32)
+        self.order = cp.empty(len(images), cp.int32)
+        self.losses = cp.empty((self.steps, 2), cp.float32)
+        self.now = cp.empty(1, cp.int32)  # the number of the step, from 0
+        self.t = cp.empty(1, cp.int64)  # Adam's
+        self.step_size = cp.empty(1, cp.float32)
+        self._stream = cp.cuda.Stream(non_blocking=True)
+        self._graphs = {n: self._capture(n) for n in self._batch_sizes()}
+
+    def epoch(
+        self, permutation: np.ndarray, first: int, seed: int, go_on: Callable[[], bool]
+    ) -> np.ndarray:
+        """Do the steps of an epoch.
+
+        Args:
+            permutation: The order of the images.
+            first: The number of the step to begin with, from 0.
+            seed: Of the noise.
+            go_on: Asked before each step; False ends the epoch.
+
+        Returns:
+            numpy.ndarray: loss and rec_loss of each step done, shape (number, 2), in nats per
+            image.
+        """
+        self.order.set(permutation.astype(np.int32))
+        self.now.fill(first - 1)
+        self.t.fill(self.optimizer.t)
+        cp.random.seed(seed)
+        for _ in range(first // self.kept):  # the noise of the steps done before
+            self._draw()
+        cp.cuda.get_current_stream().synchronize()
+        step = first
+        while step < self.steps and go_on():
+            if step == first or step % self.kept == 0:
+                self._stream.synchronize()
+                self._draw()
+                cp.cuda.get_current_stream().synchronize()
+            n = min(self.batchsize, len(self.images) - step * self.batchsize)
+            self._graphs[n].launch(self._stream)
+            step += 1
+        self._stream.synchronize()
+        self.optimizer.t += step - first
+        for param in self.model.params():
+            param.update_rule.t += step - first
+        return cp.asnumpy(self.losses[first:step]).astype(np.float64)
+
+    def _draw(self) -> None:
+        self.noise[...] = kernels_gpu.draw(self.noise.shape)
+
+    def _batch_sizes(self) -> list[int]:
+        rest = len(self.images) % self.batchsize
+        return [
+            *([self.batchsize] if self.steps > 1 or not rest else []),
+            *([rest] if rest else []),
+        ]
+
+    def _capture(self, n: int) -> Any:
+        network = Network(self.layers, self.model.act_func, n, self.k, kernels=kernels_gpu)
+        eps = cp.empty((self.k, n, self.n_latent), cp.float32)
+        with self._unchanged(), self._stream:
+            self._enqueue(network, eps)  # compiles the kernels, loads the libraries
+            self._stream.synchronize()
+            self._stream.begin_capture()
+            try:
+                self._enqueue(network, eps)
+            finally:
+                graph = self._stream.end_capture()
+        self._kept_alive = [*getattr(self, "_kept_alive", []), network, eps]
+        return graph
+
+    @contextmanager
+    def _unchanged(self) -> Iterator[None]:
+        """Whatever steps are done within, the parameters come out as they went in."""
+        self.now.fill(-1)
+        self.t.fill(0)
+        self.order.fill(0)
+        self.noise.fill(0)
+        arrays = self.p, self.m, self.v
+        copies = [array.copy() for array in arrays]
+        cp.cuda.get_current_stream().synchronize()
+        yield
+        for array, copy in zip(arrays, copies):
+            array[...] = copy
+        cp.cuda.get_current_stream().synchronize()
+
+    def _enqueue(self, network: Network, eps: cp.ndarray) -> None:
+        hyper, n = self.optimizer.hyperparam, network.n
+        _tick(hyper.alpha, hyper.beta1, hyper.beta2, self.now, self.t, self.step_size)
+        n_in = len(network.x)
+        _gather(self.images, self.order, self.now, self.batchsize, n, n_in, network.x)
+        _fetch(self.noise, self.now, self.kept, self.noise.shape[1], eps)
+        network.encode()
+        network.sample(eps)
+        network.decode()
+        network.reconstruct(backward=True)
+        rec_loss, kl = network.rec_losses[:1], network.kl
+        _note(rec_loss, kl, self.now, self.k * n, n, self.C, self.losses)
+        network.backward(self.C, self._update)
+        self.finish()
+
+    def _descend(self, piece: Piece) -> None:
+        hyper = self.optimizer.hyperparam
+        p, m, v, g = (array[piece.place] for array in (self.p, self.m, self.v, self.g))
+        kernels_gpu.adam(p, m, v, g, self.step_size, hyper.beta1, hyper.beta2, hyper.eps)
+
+
+def evaluate(model: VAE, images: np.ndarray, k: int) -> tuple[float, float]:
+    """Reconstruction error and divergence of ``images``, with ``k`` samples of each, summed."""
+    layers: dict[str, Layer] = layers_of(model)
+    on_gpu = cp.asarray(images)
+    n = max(1, min(len(images), COLUMNS // k))
+    rec_loss, kl = cp.zeros(1, cp.float64), cp.zeros(1, cp.float64)
+    network = None
+    for start in range(0, len(images), n):
+        x = on_gpu[start : start + n]
+        if network is None or network.n != len(x):
+            network = Network(layers, model.act_func, len(x), k, kernels=kernels_gpu)
+        network.x[...] = x.T
+        network.encode()
+        network.sample(kernels_gpu.draw((k, len(x), len(network.mu))))
+        network.decode()
+        network.reconstruct()
+        rec_loss += network.rec_losses[:1] / k
+        kl += network.kl
+    return float(rec_loss[0]), float(kl[0])

@@ -1,0 +1,208 @@
+"""Check and measure everything on this machine's GPU: within 8 minutes, without a network.
+
+    python scripts/gpu_check.py [--out results/gpu]
+
+runs the GPU tests, trains the article's model for 100 epochs, and times a training step of
+Chainer's loop, of the engine and, where it is installed, of PyTorch.  Writes <device>.json.
+"""
+
+import argparse
+import contextlib
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+from statistics import median
+from typing import Any, Callable
+
+import chainer
+import numpy as np
+
+from chainer_vae import VAE, Config, Run, article, devices, load_mnist
+from chainer_vae.engine_gpu import GpuEngine
+
+ROOT = Path(__file__).resolve().parent.parent
+REPEATS = 7
+
+
+def run_tests() -> dict[str, Any]:
+    result = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-m", "gpu", "-p", "no:cacheprovider"],
+        cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    print(result.stdout, result.stderr, sep="", flush=True)
+    return {"exit_code": result.returncode, "summary": result.stdout.strip().splitlines()[-1]}
+
+
+def train(epochs: int = 100) -> dict[str, Any]:
+    """The article's run, on the clock from the first step on."""
+    with tempfile.TemporaryDirectory() as folder:
+        run = Run.start(Config(gpu=0, epoch=epochs), Path(folder) / "run")
+        started = time.perf_counter()
+        log = list(run.train())
+        seconds = time.perf_counter() - started
+    author = [log[epochs].test_loss for log in article.load_logs()]
+    return {
+        "epochs": epochs,
+        "seconds": round(seconds, 2),
+        "seconds_of_the_first_epoch": round(log[0]["elapsed_time"], 2),
+        "train_loss": log[-1]["main/loss"],
+        "test_loss": log[-1]["validation/main/loss"],
+        "test_loss_of_the_author": author,
+    }
+
+
+def seconds_per_step(steps: Callable[[], int]) -> list[float]:
+    """Of several rounds, after one to warm up; ``steps`` returns how many it did."""
+    times = []
+    for _ in range(REPEATS + 1):
+        chainer.backends.cuda.cupy.cuda.Device().synchronize()
+        started = time.perf_counter()
+        count = steps()
+        chainer.backends.cuda.cupy.cuda.Device().synchronize()
+        times.append((time.perf_counter() - started) / count)
+    return times[1:]
+
+
+def variants(batchsize: int) -> dict[str, Callable[[], Callable[[], int]]]:
+    """Each makes a function that does some training steps and waits for them."""
+    images = load_mnist().train_images
+
+    def model_and_optimizer() -> tuple[VAE, Any]:
+        np.random.seed(0)
+        model = Config().build_model(784)
+        optimizer = chainer.optimizers.Adam()
+        optimizer.setup(model)
+        return model, optimizer
+
+    def chainers() -> Callable[[], int]:
+        model, _ = model_and_optimizer()
+        model.to_device("@cupy:0")
+        optimizer = chainer.optimizers.Adam()
+        optimizer.setup(model)
+        loss_func = model.get_loss_func()
+
+        def steps() -> int:
+            for start in range(0, 30 * batchsize, batchsize):
+                optimizer.update(loss_func, model.xp.asarray(images[start : start + batchsize]))
+                float(model.loss.array)
+            return 30
+
+        return steps
+
+    def engine() -> Callable[[], int]:
+        model, _ = model_and_optimizer()
+        model.to_device("@cupy:0")
+        optimizer = chainer.optimizers.Adam()
+        optimizer.setup(model)
+        gpu_engine = GpuEngine(model, optimizer, 1.0, 1, images, batchsize)
+        permutation = np.random.permutation(len(images)).astype(np.int32)
+        return lambda: len(gpu_engine.epoch(permutation, 0, 0, lambda: True))
+
+    def pytorch(variant: str) -> Callable[[], int]:
+        sys.path.insert(0, str(ROOT / "benchmarks"))
+        import torch
+        import torch_vae
+
+        model, _ = model_and_optimizer()
+        if variant == "graph":
+            step = torch_vae.make_graph(model, batchsize)
+        else:
+            step = torch_vae.make_step(variant, model, "cuda")
+        on_gpu = torch.from_numpy(images).cuda()
+
+        def steps() -> int:
+            for start in range(0, 60 * batchsize, batchsize):
+                step(on_gpu[start : start + batchsize])
+            torch.cuda.synchronize()
+            return 60
+
+        return steps
+
+    return {
+        "Chainer's loop": chainers,
+        "engine": engine,
+        "PyTorch eager": lambda: pytorch("eager"),
+        "PyTorch fused Adam": lambda: pytorch("fused Adam"),
+        "PyTorch compiled, fused Adam": lambda: pytorch("compiled"),
+        "PyTorch compiled, one CUDA graph": lambda: pytorch("graph"),
+    }
+
+
+def kernels_per_step(steps: Callable[[], int]) -> Any:
+    """Counted by PyTorch's profiler, whoever launches them; None where there is no PyTorch."""
+    try:
+        from torch.profiler import ProfilerActivity, profile
+    except ImportError:
+        return None
+    with profile(activities=[ProfilerActivity.CUDA]) as found:
+        count = steps()
+        chainer.backends.cuda.cupy.cuda.Device().synchronize()
+    kernels = [
+        event for event in found.events()
+        if "memcpy" not in event.name.lower() and "memset" not in event.name.lower()
+    ]  # fmt: skip
+    return round(len(kernels) / count, 1)
+
+
+def benchmark() -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for batchsize in (100, 1000):
+        for name, make in variants(batchsize).items():
+            try:
+                steps = make()
+                times = seconds_per_step(steps)
+            except Exception as error:  # one that is not installed, or does not work here
+                reason = " ".join(str(error).split())[:300]
+                rows.append({"batchsize": batchsize, "what": name, "failed": reason})
+                print(f"{batchsize:5} {name:34} failed: {reason}", flush=True)
+                continue
+            kernels = None
+            with contextlib.suppress(Exception):  # a count is not worth the table
+                kernels = kernels_per_step(steps)
+            rows.append(
+                {
+                    "batchsize": batchsize,
+                    "what": name,
+                    "microseconds": round(median(times) * 1e6, 1),
+                    "least": round(min(times) * 1e6, 1),
+                    "most": round(max(times) * 1e6, 1),
+                    "kernels": kernels,
+                }
+            )
+            print(f"{batchsize:5} {name:34} {median(times) * 1e6:9.1f} us", flush=True)
+    return rows
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=ROOT / "results" / "gpu", metavar="DIR")
+    args = parser.parse_args()
+    devices.use_device(0)
+    device = devices.describe(0)
+    result: dict[str, Any] = {
+        "device": device,
+        "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
+        "versions": devices.versions(),
+        "tests": run_tests(),
+        "training": train(),
+        "steps": benchmark(),
+    }
+    with contextlib.suppress(ImportError):
+        import torch
+
+        result["versions"]["torch"] = torch.__version__
+    args.out.mkdir(parents=True, exist_ok=True)
+    file = args.out / (re.sub(r"[^A-Za-z0-9]+", "-", device).strip("-") + ".json")
+    file.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    print(json.dumps(result["training"], indent=2))
+    print(f"written: {file}")
+    return int(result["tests"]["exit_code"] != 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

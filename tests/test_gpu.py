@@ -1,0 +1,141 @@
+"""On a GPU: the same computation as on the CPU.  `make gpu-check` runs these, and more."""
+
+import chainer
+import chainer.functions as F
+import numpy as np
+import pytest
+
+from chainer_vae import VAE, Config, Run, devices, evaluate, load_model
+from chainer_vae.engine import Engine
+from chainer_vae.team import team
+
+FAULT = devices.gpu_fault(0)
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(FAULT is not None, reason=f"no GPU can be used: {FAULT}"),
+]
+ACTIVATIONS = [F.softplus, F.tanh, F.relu, F.sigmoid]
+
+
+def make(act_func=F.softplus, n_latent=20, gpu=False):
+    np.random.seed(0)
+    model = VAE(784, n_latent, 500, act_func)
+    if gpu:
+        model.to_device("@cupy:0")
+    optimizer = chainer.optimizers.Adam()
+    optimizer.setup(model)
+    return model, optimizer
+
+
+def parameters(model):
+    return {name: chainer.backends.cuda.to_cpu(p.array) for name, p in model.namedparams()}
+
+
+@pytest.mark.parametrize("k", [1, 3])
+@pytest.mark.parametrize("act_func", ACTIVATIONS, ids=lambda f: f.__name__)
+def test_gradients(act_func, k, mnist, monkeypatch):
+    """By the engine on the GPU, and by Chainer on the CPU in float64."""
+    from chainer_vae import kernels_gpu
+    from chainer_vae.engine_gpu import _Streams
+
+    model, optimizer = make(act_func, gpu=True)
+    reference, _ = make(act_func)
+    for param in reference.params():
+        param.array = param.array.astype("f8")
+    x = mnist.train_images[:50]
+    eps = np.random.standard_normal((k, 50, 20))
+    noise = iter(eps)
+    monkeypatch.setattr(np.random, "standard_normal", lambda shape: next(noise))
+    reference.cleargrads()
+    reference.get_loss_func(0.5, k)(x.astype("f8")).backward()
+
+    xp = model.xp
+    monkeypatch.setattr(kernels_gpu, "draw", lambda shape: xp.asarray(eps, "f4").reshape(shape))
+    engine = Engine(model, optimizer, 0.5, k, _Streams(2), kernels_gpu)
+    found = engine.gradients(xp.asarray(x))
+    xp.cuda.Device().synchronize()
+    for name, param in reference.namedparams():
+        largest = np.abs(param.grad).max()
+        gradient = found[name].get()
+        np.testing.assert_allclose(gradient, param.grad, atol=2e-5 * largest, err_msg=name)
+
+
+@pytest.mark.parametrize("act_func", [F.softplus, F.tanh], ids=lambda f: f.__name__)
+def test_a_hundred_steps_agree_with_the_cpu(act_func, mnist):
+    """The last of them on a partial batch; on the same noise."""
+    from chainer_vae.engine_gpu import GpuEngine
+
+    images = mnist.train_images[:9950]
+    permutation = np.random.RandomState(1).permutation(len(images)).astype(np.int32)
+    model, optimizer = make(act_func)
+    np.random.seed(5)
+    expected = []
+    with team() as members:
+        engine = Engine(model, optimizer, 1.0, 1, members)
+        for start in range(0, len(images), 100):
+            expected.append(engine.step(images[permutation[start : start + 100]]))
+        engine.finish()
+
+    on_gpu, optimizer = make(act_func, gpu=True)
+    gpu_engine = GpuEngine(on_gpu, optimizer, 1.0, 1, images, 100)
+    noise = np.random.RandomState(5).standard_normal((100, 2000)).astype("f4")
+    gpu_engine._draw = lambda: gpu_engine.noise.set(noise)
+    losses = gpu_engine.epoch(permutation, 0, 0, lambda: True)
+    np.testing.assert_allclose(losses, expected, rtol=1e-4)
+    assert optimizer.t == 100 and on_gpu.le1.W.update_rule.t == 100
+    if act_func is F.softplus:  # tanh amplifies rounding errors
+        expected = parameters(model)
+        for name, found in parameters(on_gpu).items():
+            np.testing.assert_allclose(found, expected[name], atol=2e-3, err_msg=name)
+
+
+def test_run_resumes_exactly_and_files_go_both_ways(small_set, tmp_path):
+    settings = dict(dimz=3, dim_h=16, batchsize=60, dataset=str(small_set), gpu=0)
+    whole = Run.start(Config(epoch=4, **settings), tmp_path / "whole")
+    assert whole.unfused is None
+    list(whole.train())
+    run = Run.start(Config(epoch=2, **settings), tmp_path / "run")
+    list(run.train())
+    run = Run.resume(tmp_path / "run", epoch=4)
+    assert len(list(run.train())) == 2
+    expected = parameters(whole.model)
+    for name, found in parameters(run.model).items():
+        np.testing.assert_array_equal(found, expected[name], err_msg=name)
+    losses = [[e["main/loss"], e["validation/main/loss"]] for e in whole.log]
+    assert losses == [[e["main/loss"], e["validation/main/loss"]] for e in run.log]
+
+    on_cpu, _ = load_model(tmp_path / "run")
+    for name, found in parameters(on_cpu).items():
+        np.testing.assert_array_equal(found, expected[name], err_msg=name)
+    moved = Run.resume(tmp_path / "run", tmp_path / "moved", epoch=5, gpu=-1)
+    list(moved.train())
+    back = Run.resume(tmp_path / "moved", epoch=6, gpu=0, engine="chainer")
+    list(back.train())
+    assert np.isfinite(back.log[-1]["main/loss"])
+
+
+def test_stops_in_the_middle_and_goes_on(small_set, tmp_path):
+    import signal
+
+    settings = dict(dimz=3, dim_h=16, batchsize=60, dataset=str(small_set), gpu=0)
+    whole = Run.start(Config(epoch=2, **settings), tmp_path / "whole")
+    list(whole.train())
+    run = Run.start(Config(epoch=2, **settings), tmp_path / "run")
+    steps = iter(range(100))
+    list(run.train(lambda: next(steps) == 7 and signal.raise_signal(signal.SIGINT)))
+    assert run.interrupted and 5 < run.steps_done < 10
+    run = Run.resume(tmp_path / "run")
+    list(run.train())
+    expected = parameters(whole.model)
+    for name, found in parameters(run.model).items():
+        np.testing.assert_array_equal(found, expected[name], err_msg=name)
+    assert run.log[-1]["main/loss"] == pytest.approx(whole.log[-1]["main/loss"], rel=1e-12)
+
+
+def test_evaluation_agrees_with_chainer(mnist):
+    model, _ = load_model("z20", gpu=0)
+    model.xp.random.seed(0)
+    found = evaluate(model, mnist.test_images)
+    chainers = evaluate(model, mnist.test_images, fused=False)
+    assert found.kl == pytest.approx(chainers.kl, rel=1e-5)
+    assert found.loss == pytest.approx(chainers.loss, abs=0.1)  # other samples
