@@ -4,23 +4,27 @@ The images, an epoch's order of them and its noise lie on the GPU; a counter the
 which step it is.  The host asks for the losses once, when all is launched.  The gradient of a
 layer's weights and their update run on streams of their own beside the rest of the backward pass.
 
+The noise is drawn on the host, by ``numpy.random`` and in the same order as on the CPU, while the
+GPU is at the steps before: so a run is the same on both, but for rounding.
+
 Imported only where CuPy is there.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import cycle
-from typing import Any, Callable
+from typing import Any, Callable, Union
 
 import chainer
 import cupy as cp
 import numpy as np
 
 from chainer_vae import kernels_gpu
-from chainer_vae.engine import Engine, Layer, Network, Piece, layers_of
+from chainer_vae.engine import Engine, Network, Piece, layers_of
 from chainer_vae.model import VAE
 
-NOISE = 2**24  # numbers of noise that are drawn at a time, about
+NOISE = 2**25  # numbers of noise that are kept on the GPU, at most
+CHUNK = 50  # steps whose noise is drawn at a time
 COLUMNS = 10_000  # samples that are evaluated at a time, about
 
 
@@ -118,63 +122,74 @@ class GpuEngine(Engine):
         self.batchsize = batchsize
         self.n_latent = len(model.le3_mu.W)
         self.steps = -(-len(images) // batchsize)  # of an epoch
-        per_step = k * batchsize * self.n_latent
-        self.kept = max(1, min(self.steps, NOISE // per_step))  # steps whose noise is there
-        self.noise = cp.empty((self.kept, per_step), cp.float32)
-        self.order = cp.empty(len(images), cp.int32)
+        self.per_step = k * batchsize * self.n_latent  # numbers of noise
+        self.kept = max(1, min(self.steps, NOISE // self.per_step))  # steps whose noise is there
+        self.noise = cp.zeros(self.kept * self.per_step, cp.float32)
+        self.order = cp.zeros(len(images), cp.int32)
         self.losses = cp.empty((self.steps, 2), cp.float32)
         self.now = cp.empty(1, cp.int32)  # the number of the step, from 0
         self.t = cp.empty(1, cp.int64)  # Adam's
         self.step_size = cp.empty(1, cp.float32)
         self._stream = cp.cuda.Stream(non_blocking=True)
-        self._graphs = {n: self._capture(n) for n in self._batch_sizes()}
+        self._captured: list[Any] = []  # what the graphs work in
+        self._graphs = {n: self._capture(n) for n in {self._size(0), self._size(self.steps - 1)}}
 
-    def epoch(
-        self, permutation: np.ndarray, first: int, seed: int, go_on: Callable[[], bool]
-    ) -> np.ndarray:
-        """Do the steps of an epoch.
+    def launch(self, permutation: np.ndarray, first: int, go_on: Callable[[], bool]) -> int:
+        """Begin the steps of an epoch.  ``numpy.random`` ends up as after the last of them.
 
         Args:
             permutation: The order of the images.
             first: The number of the step to begin with, from 0.
-            seed: Of the noise.
             go_on: Asked before each step; False ends the epoch.
 
         Returns:
-            numpy.ndarray: loss and rec_loss of each step done, shape (number, 2), in nats per
-            image.
+            int: How many steps were begun; :meth:`finished` waits for them.
         """
         self.order.set(permutation.astype(np.int32))
         self.now.fill(first - 1)
         self.t.fill(self.optimizer.t)
-        cp.random.seed(seed)
-        for _ in range(first // self.kept):  # the noise of the steps done before
-            self._draw()
         cp.cuda.get_current_stream().synchronize()
-        step = first
+        step = chunk = drawn = first
+        state = np.random.get_state()
         while step < self.steps and go_on():
-            if step == first or step % self.kept == 0:
-                self._stream.synchronize()
-                self._draw()
-                cp.cuda.get_current_stream().synchronize()
-            n = min(self.batchsize, len(self.images) - step * self.batchsize)
-            self._graphs[n].launch(self._stream)
+            if step == drawn:
+                chunk, state = step, np.random.get_state()
+                drawn = self._fill_noise(step)
+            self._graphs[self._size(step)].launch(self._stream)
             step += 1
-        self._stream.synchronize()
+        if step < drawn:
+            np.random.set_state(state)
+            self._draw(chunk, step)
         self.optimizer.t += step - first
         for param in self.model.params():
             param.update_rule.t += step - first
-        return cp.asnumpy(self.losses[first:step]).astype(np.float64)
+        return step - first
 
-    def _draw(self) -> None:
-        self.noise[...] = kernels_gpu.draw(self.noise.shape)
+    def finished(self, first: int, count: int) -> np.ndarray:
+        """Wait for launched steps: their loss and rec_loss, shape (count, 2), per image."""
+        self._stream.synchronize()
+        return cp.asnumpy(self.losses[first : first + count]).astype(np.float64)
 
-    def _batch_sizes(self) -> list[int]:
-        rest = len(self.images) % self.batchsize
-        return [
-            *([self.batchsize] if self.steps > 1 or not rest else []),
-            *([rest] if rest else []),
-        ]
+    def _size(self, step: int) -> int:
+        """Number of images in a step."""
+        return min(self.batchsize, len(self.images) - step * self.batchsize)
+
+    def _draw(self, first: int, last: int) -> np.ndarray:
+        """The noise of the steps from ``first`` to before ``last``."""
+        images = sum(self._size(step) for step in range(first, last))
+        return np.random.standard_normal(self.k * images * self.n_latent).astype(np.float32)
+
+    def _fill_noise(self, step: int) -> int:
+        """Draw noise from ``step`` on; gives the step before which it ends."""
+        place = step % self.kept
+        if place == 0:
+            self._stream.synchronize()  # the noise there may still be in use
+        last = step + min(CHUNK, self.kept - place, self.steps - step)
+        noise = self._draw(step, last)
+        start = place * self.per_step
+        self.noise[start : start + len(noise)].set(noise)
+        cp.cuda.get_current_stream().synchronize()
+        return last
 
     def _capture(self, n: int) -> Any:
         network = Network(self.layers, self.model.act_func, n, self.k, kernels=kernels_gpu)
@@ -187,7 +202,7 @@ class GpuEngine(Engine):
                 self._enqueue(network, eps)
             finally:
                 graph = self._stream.end_capture()
-        self._kept_alive = [*getattr(self, "_kept_alive", []), network, eps]
+        self._captured += [network, eps]
         return graph
 
     @contextmanager
@@ -195,8 +210,6 @@ class GpuEngine(Engine):
         """Whatever steps are done within, the parameters come out as they went in."""
         self.now.fill(-1)
         self.t.fill(0)
-        self.order.fill(0)
-        self.noise.fill(0)
         arrays = self.p, self.m, self.v
         copies = [array.copy() for array in arrays]
         cp.cuda.get_current_stream().synchronize()
@@ -210,7 +223,7 @@ class GpuEngine(Engine):
         _tick(hyper.alpha, hyper.beta1, hyper.beta2, self.now, self.t, self.step_size)
         n_in = len(network.x)
         _gather(self.images, self.order, self.now, self.batchsize, n, n_in, network.x)
-        _fetch(self.noise, self.now, self.kept, self.noise.shape[1], eps)
+        _fetch(self.noise, self.now, self.kept, self.per_step, eps)
         network.encode()
         network.sample(eps)
         network.decode()
@@ -226,20 +239,40 @@ class GpuEngine(Engine):
         kernels_gpu.adam(p, m, v, g, self.step_size, hyper.beta1, hyper.beta2, hyper.eps)
 
 
-def evaluate(model: VAE, images: np.ndarray, k: int) -> tuple[float, float]:
-    """Reconstruction error and divergence of ``images``, with ``k`` samples of each, summed."""
-    layers: dict[str, Layer] = layers_of(model)
+def draw_noise(numbers: tuple[int, int, int], batchsize: int) -> Iterator[np.ndarray]:
+    """The noise of an evaluation, in the order of the CPU's: arrays (k, n, n_latent), of several
+    batches each.
+
+    Args:
+        numbers: Of samples, of images and of latent units.
+        batchsize: Number of images for which the CPU draws at a time.
+    """
+    k, images, n_latent = numbers
+    together = max(1, COLUMNS // (k * batchsize)) * batchsize
+    for start in range(0, images, together):
+        end = min(start + together, images)
+        batches = [min(batchsize, end - first) for first in range(start, end, batchsize)]
+        draws = [np.random.standard_normal((k, n, n_latent)) for n in batches]
+        yield np.concatenate(draws, axis=1).astype(np.float32)
+
+
+def evaluate(
+    model: VAE, images: Union[np.ndarray, cp.ndarray], noise: Iterable[np.ndarray]
+) -> tuple[float, float]:
+    """Reconstruction error and divergence of ``images``, summed, for :func:`draw_noise`'s noise."""
+    layers = layers_of(model)
     on_gpu = cp.asarray(images)
-    n = max(1, min(len(images), COLUMNS // k))
     rec_loss, kl = cp.zeros(1, cp.float64), cp.zeros(1, cp.float64)
-    network = None
-    for start in range(0, len(images), n):
+    network, start = None, 0
+    for eps in noise:
+        k, n, _ = eps.shape
         x = on_gpu[start : start + n]
-        if network is None or network.n != len(x):
-            network = Network(layers, model.act_func, len(x), k, kernels=kernels_gpu)
+        start += n
+        if network is None or network.n != n:
+            network = Network(layers, model.act_func, n, k, kernels=kernels_gpu)
         network.x[...] = x.T
         network.encode()
-        network.sample(kernels_gpu.draw((k, len(x), len(network.mu))))
+        network.sample(cp.asarray(eps))
         network.decode()
         network.reconstruct()
         rec_loss += network.rec_losses[:1] / k

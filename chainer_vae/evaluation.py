@@ -1,8 +1,9 @@
 """How good a model is: the ELBO of images that it has not seen; and the codes of images."""
 
 import math
+from collections.abc import Iterable
 from functools import partial
-from typing import Any, Callable, NamedTuple
+from typing import Any, Callable, NamedTuple, Optional
 
 import chainer
 import numpy as np
@@ -22,12 +23,17 @@ class Evaluation(NamedTuple):
 
 
 def evaluate(
-    model: VAE, images: np.ndarray, k: int = 10, batchsize: int = 100, fused: bool = True
+    model: VAE,
+    images: np.ndarray,
+    k: int = 10,
+    batchsize: int = 100,
+    fused: bool = True,
+    noise: Optional[Iterable[np.ndarray]] = None,
 ) -> Evaluation:
     """The negative ELBO of ``images``, estimated with ``k`` samples of z for each.
 
     The divergence counts in full, whatever C the model was trained with.  The samples come
-    from the global generator of the model's device (``numpy.random`` or ``cupy.random``).
+    from ``numpy.random``; Chainer's own, on a GPU, from ``cupy.random``.
 
     Args:
         model: The model.
@@ -36,6 +42,8 @@ def evaluate(
         batchsize: Number of images in one pass; changes the samples and the memory needed.
         fused: Whether to use :mod:`chainer_vae.engine` where it can compute the model; the result
             is the same but for rounding.
+        noise: On a GPU with ``fused``, what :func:`chainer_vae.engine_gpu.draw_noise` gave, if the
+            samples are drawn already.
 
     Returns:
         Evaluation: In nats per image; infinite or NaN where the model overflows.
@@ -45,7 +53,12 @@ def evaluate(
     """
     if len(images) == 0:
         raise ValueError("evaluate needs at least one image, but got none")
-    run = _evaluate_fused if fused and engine.unsupported(model) is None else _evaluate_chainer
+    if not fused or engine.unsupported(model) is not None:
+        run = _evaluate_chainer
+    elif model.xp is np:
+        run = _evaluate_fused
+    else:
+        run = partial(_evaluate_gpu, noise=noise)
     # An overflow shows in the result; NumPy need not warn of it, too.
     with np.errstate(over="ignore", invalid="ignore"):
         rec_loss, kl = run(model, images, k, batchsize)
@@ -83,13 +96,23 @@ def _evaluate_fused(model: VAE, images: np.ndarray, k: int, batchsize: int) -> t
             rec_loss += float(network.rec_losses.sum()) / k
         return rec_loss, float(network.kl[0])
 
-    if model.xp is not np:
-        from chainer_vae import engine_gpu  # where there is CuPy
-
-        as_rows("images", images, model.le1.W)
-        return engine_gpu.evaluate(model, images.reshape(len(images), -1), k)
     losses = _by_batches(model, images, batchsize, draw, batch_losses)
     return math.fsum(loss[0] for loss in losses), math.fsum(loss[1] for loss in losses)
+
+
+def _evaluate_gpu(
+    model: VAE,
+    images: np.ndarray,
+    k: int,
+    batchsize: int,
+    noise: Optional[Iterable[np.ndarray]],
+) -> tuple[float, float]:
+    from chainer_vae import engine_gpu  # where there is CuPy
+
+    as_rows("images", images, model.le1.W)
+    if noise is None:
+        noise = engine_gpu.draw_noise((k, len(images), len(model.le3_mu.W)), batchsize)
+    return engine_gpu.evaluate(model, images.reshape(len(images), -1), noise)
 
 
 def encode(model: VAE, images: np.ndarray, batchsize: int = 100) -> tuple[np.ndarray, np.ndarray]:

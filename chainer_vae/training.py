@@ -145,6 +145,7 @@ class Run:
         self.environments: list[dict[str, Any]] = []  # what the run was computed on
         self.interrupted = False
         self._gpu_engine: Any = None  # a GpuEngine, once it is needed
+        self._test_noise: Optional[list[np.ndarray]] = None  # if it is drawn already
 
     # Starting and going on
 
@@ -348,8 +349,8 @@ class Run:
             while self.epoch < self.config.epoch and not sigint.raised:
                 started = time.monotonic()
                 with _numpy_random(self.random_state) as get_state:
-                    self._train_epoch(on_step, sigint)
-                    entry = None if sigint.raised else self._end_epoch()
+                    complete = self._train_epoch(on_step, sigint)
+                    entry = self._end_epoch() if complete else None
                     self.random_state = get_state()
                 self.elapsed += time.monotonic() - started
                 if entry is not None:
@@ -359,7 +360,8 @@ class Run:
                     yield self.log[-1]
             self.interrupted = sigint.raised
 
-    def _train_epoch(self, on_step: Callable[[], None], sigint: "_SigintFlag") -> None:
+    def _train_epoch(self, on_step: Callable[[], None], sigint: "_SigintFlag") -> bool:
+        """The steps of this epoch that are to do; False if it is not to be ended now."""
         config = self.config
         if len(self.permutation) == 0:
             self.permutation = np.random.permutation(len(self.images)).astype(np.int32)
@@ -367,8 +369,7 @@ class Run:
         if not (self.folder / "graph.dot").exists():
             self._save_graph()
         if self.unfused is None and self.model.xp is not np:
-            self._train_epoch_by_graph(on_step, sigint)
-            return
+            return self._train_epoch_by_graph(on_step, sigint)
         self._seed_gpu()
         with self._steps() as step:
             while self.position < len(self.images) and not sigint.raised:
@@ -380,9 +381,10 @@ class Run:
                 self.sums += np.multiply(losses, len(rows))
                 self.position += len(rows)
                 on_step()
+        return not sigint.raised
 
-    def _train_epoch_by_graph(self, on_step: Callable[[], None], sigint: "_SigintFlag") -> None:
-        from chainer_vae.engine_gpu import GpuEngine  # where there is CuPy
+    def _train_epoch_by_graph(self, on_step: Callable[[], None], sigint: "_SigintFlag") -> bool:
+        from chainer_vae.engine_gpu import GpuEngine, draw_noise  # where there is CuPy
 
         config = self.config
         if self._gpu_engine is None:
@@ -395,13 +397,20 @@ class Run:
                 on_step()
             return not sigint.raised
 
-        first = -(-self.position // config.batchsize)
-        losses = self._gpu_engine.epoch(self.permutation, first, self._gpu_seed, go_on)
+        gpu_engine, first = self._gpu_engine, -(-self.position // config.batchsize)
+        count = gpu_engine.launch(self.permutation, first, go_on)
+        complete = not sigint.raised
+        if complete:
+            # While the GPU is still busy.
+            numbers = TEST_SAMPLES, len(self.test_images), config.dimz
+            self._test_noise = list(draw_noise(numbers, config.batchsize))
+        losses = gpu_engine.finished(first, count)
         for step, (loss, rec_loss) in enumerate(losses, self.steps_done + 1):
             self._require_finite(loss, f"the training loss of step {step}")
             n = min(config.batchsize, len(self.images) - self.position)
             self.sums += np.multiply((loss, rec_loss), n)
             self.position += n
+        return complete
 
     @property
     def _gpu_seed(self) -> int:
@@ -457,8 +466,11 @@ class Run:
         checkpoints.save_text(self.folder / "graph.dot", graph.dump())
 
     def _end_epoch(self) -> dict[str, float]:
-        fused = self.unfused is None
-        test = evaluate(self.model, self.test_images, TEST_SAMPLES, self.config.batchsize, fused)
+        batchsize, fused = self.config.batchsize, self.unfused is None
+        test = evaluate(
+            self.model, self.test_images, TEST_SAMPLES, batchsize, fused, self._test_noise
+        )
+        self._test_noise = None
         self._require_finite(test.loss, f"the test loss after step {self.steps_done}")
         loss, rec_loss = (float(total) for total in self.sums / len(self.images))
         self.epoch += 1

@@ -60,8 +60,10 @@ def test_gradients(act_func, k, mnist, monkeypatch):
         np.testing.assert_allclose(gradient, param.grad, atol=2e-5 * largest, err_msg=name)
 
 
-@pytest.mark.parametrize("act_func", [F.softplus, F.tanh], ids=lambda f: f.__name__)
-def test_a_hundred_steps_agree_with_the_cpu(act_func, mnist):
+# tanh amplifies rounding errors: on the CPU alone, another kernel changes its losses by 1e-4 within
+# 100 steps.
+@pytest.mark.parametrize("act_func, held", [(F.softplus, 100), (F.tanh, 15)])
+def test_a_hundred_steps_agree_with_the_cpu(act_func, held, mnist):
     """The last of them on a partial batch; on the same noise."""
     from chainer_vae.engine_gpu import GpuEngine
 
@@ -78,15 +80,25 @@ def test_a_hundred_steps_agree_with_the_cpu(act_func, mnist):
 
     on_gpu, optimizer = make(act_func, gpu=True)
     gpu_engine = GpuEngine(on_gpu, optimizer, 1.0, 1, images, 100)
-    noise = np.random.RandomState(5).standard_normal((100, 2000)).astype("f4")
-    gpu_engine._draw = lambda: gpu_engine.noise.set(noise)
-    losses = gpu_engine.epoch(permutation, 0, 0, lambda: True)
-    np.testing.assert_allclose(losses, expected, rtol=1e-4)
+    np.random.seed(5)
+    assert gpu_engine.launch(permutation, 0, lambda: True) == 100
+    losses = gpu_engine.finished(0, 100)
+    np.testing.assert_allclose(losses[:held], expected[:held], rtol=1e-4)
     assert optimizer.t == 100 and on_gpu.le1.W.update_rule.t == 100
-    if act_func is F.softplus:  # tanh amplifies rounding errors
+    if held == 100:
         expected = parameters(model)
         for name, found in parameters(on_gpu).items():
             np.testing.assert_allclose(found, expected[name], atol=2e-3, err_msg=name)
+
+
+def test_a_run_is_that_of_the_cpu(small_set, tmp_path):
+    """The same random numbers: the same losses, but for rounding."""
+    settings = dict(epoch=3, dimz=3, dim_h=16, batchsize=60, k=2, dataset=str(small_set))
+    runs = [Run.start(Config(gpu=gpu, **settings), tmp_path / f"{gpu}") for gpu in (-1, 0)]
+    logs = [list(run.train()) for run in runs]
+    for expected, found in zip(*logs):
+        for key in ("main/loss", "main/rec_loss", "validation/main/loss"):
+            assert found[key] == pytest.approx(expected[key], rel=1e-4), key
 
 
 def test_run_resumes_exactly_and_files_go_both_ways(small_set, tmp_path):
@@ -132,10 +144,11 @@ def test_stops_in_the_middle_and_goes_on(small_set, tmp_path):
     assert run.log[-1]["main/loss"] == pytest.approx(whole.log[-1]["main/loss"], rel=1e-12)
 
 
-def test_evaluation_agrees_with_chainer(mnist):
+def test_evaluation_agrees_with_chainers_on_the_cpu(mnist):
     model, _ = load_model("z20", gpu=0)
-    model.xp.random.seed(0)
-    found = evaluate(model, mnist.test_images)
-    chainers = evaluate(model, mnist.test_images, fused=False)
-    assert found.kl == pytest.approx(chainers.kl, rel=1e-5)
-    assert found.loss == pytest.approx(chainers.loss, abs=0.1)  # other samples
+    np.random.seed(0)
+    found = evaluate(model, mnist.test_images, k=3, batchsize=300)
+    model.to_device("@numpy")
+    np.random.seed(0)
+    expected = evaluate(model, mnist.test_images, k=3, batchsize=300, fused=False)
+    assert found == pytest.approx(expected, rel=1e-5)
