@@ -47,6 +47,7 @@ LARGEST = 1_000_000  # of sizes and counts; more is a mistake in typing
 MODELS_DIR = Path(__file__).parent / "models"
 SHIPPED = ("z20", "z2")  # the runs there: trained models that come with the package
 TEST_SAMPLES = 10  # the article's k for the test loss
+SAVE_INTERVAL = 1.0  # seconds between two savings of a run on a GPU, at least
 QUICK_IMAGES = 100  # how many of each set ``test`` leaves
 LOG_KEYS = (
     "main/loss",
@@ -140,6 +141,7 @@ class Run:
         self.sums = np.zeros(2)  # of loss and rec_loss over those images
         self.elapsed = 0.0  # seconds of training
         self.saved_step = 0  # how many steps the files in the folder hold
+        self._saved_at = -math.inf  # by time.monotonic
         self.random_state: Any = None  # of numpy.random, between calls of ``train``
         self.log: list[dict[str, float]] = []
         self.environments: list[dict[str, Any]] = []  # what the run was computed on
@@ -317,6 +319,7 @@ class Run:
         checkpoints.save_json(self.folder / "log", self.log)
         checkpoints.save_npz(self.folder / f"{name}.state", state)
         self.saved_step = self.steps_done
+        self._saved_at = time.monotonic()
 
     # Training
 
@@ -329,7 +332,8 @@ class Run:
         return self.epoch * self.steps_per_epoch + -(-self.position // self.config.batchsize)
 
     def train(self, on_step: Callable[[], None] = lambda: None) -> Iterator[dict[str, float]]:
-        """Train to the configured number of epochs, saving after each.
+        """Train to the configured number of epochs, saving after each; on a GPU, not more than once
+        a second, and at the end.
 
         SIGINT (Ctrl-C) ends the training after the step in hand, saved, with ``interrupted``
         set; a second one ends the program at once, with what was saved last.
@@ -355,9 +359,18 @@ class Run:
                 self.elapsed += time.monotonic() - started
                 if entry is not None:
                     self.log.append({**entry, "elapsed_time": self.elapsed})
-                self.save()
-                if entry is not None:
-                    yield self.log[-1]
+                    # A GPU may need less time for an epoch than the disk for its files.
+                    pause = 0.0 if self.model.xp is np else SAVE_INTERVAL
+                    last = self.epoch == self.config.epoch
+                    if last or time.monotonic() >= self._saved_at + pause:
+                        self.save()
+                    try:
+                        yield self.log[-1]
+                    except GeneratorExit:  # nobody wants more
+                        self.save()
+                        raise
+                if sigint.raised:
+                    self.save()
             self.interrupted = sigint.raised
 
     def _train_epoch(self, on_step: Callable[[], None], sigint: "_SigintFlag") -> bool:

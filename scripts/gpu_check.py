@@ -26,6 +26,7 @@ import chainer  # after chainer_vae, which makes it usable
 import numpy as np
 
 from chainer_vae.engine_gpu import GpuEngine
+from chainer_vae.evaluation import encode
 
 ROOT = Path(__file__).resolve().parent.parent
 REPEATS = 7
@@ -47,6 +48,8 @@ def train(epochs: int = 100) -> dict[str, Any]:
         started = time.perf_counter()
         log = list(run.train())
         seconds = time.perf_counter() - started
+        mu, ln_var = encode(run.model, run.test_images)
+        kl = (mu**2 + np.exp(ln_var) - ln_var - 1).mean(axis=0) / 2
     author = [log[epochs].test_loss for log in article.load_logs()]
     return {
         "epochs": epochs,
@@ -55,6 +58,7 @@ def train(epochs: int = 100) -> dict[str, Any]:
         "train_loss": log[-1]["main/loss"],
         "test_loss": log[-1]["validation/main/loss"],
         "test_loss_of_the_author": author,
+        "latent_units_with_a_KL_above_0.1": int((kl > 0.1).sum()),
     }
 
 
