@@ -1,5 +1,7 @@
 # make reproduce   train the article's VAE on MNIST and lay its losses beside the article's
 # make test        run the tests
+# make bench       time a training step and an evaluation beside Chainer's and PyTorch's
+# make gpu-check   test, train and time on the GPU
 # Both set up .venv first. Python 3.9 to 3.13; another than `python3`: make PYTHON=python3.12 ...
 # make reproduce EPOCHS=10 DIMZ=2 SEED=1 GPU=0   (GPU: installs CuPy for the driver's CUDA, too)
 
@@ -17,7 +19,7 @@ CHAINER := chainer==7.8.1
 # The CUDA that the driver knows, as nvidia-smi says it.
 CUDA ?= $(if $(shell nvidia-smi 2>/dev/null | grep 'CUDA Version: 12'),cuda12,cuda13)
 
-.PHONY: install reproduce test lint matrix clean
+.PHONY: install reproduce test bench gpu-check lint matrix clean
 .DELETE_ON_ERROR:
 
 install: $(VENV)/installed
@@ -44,6 +46,15 @@ reproduce: $(VENV)/installed $(if $(filter-out -%,$(GPU)),$(VENV)/installed-$(CU
 
 test: install
 	$(BIN)/python -m pytest
+
+# PyTorch is installed for the comparison.
+bench: install
+	$(BIN)/python -m pip install --quiet --no-build-isolation --editable ".[test,bench]"
+	$(BIN)/python benchmarks/bench.py --out runs/bench.json
+
+# Needs no network where what it needs is installed: see README.md for a machine without one.
+gpu-check: $(VENV)/installed-$(CUDA)
+	$(BIN)/python scripts/gpu_check.py
 
 lint: install
 	$(BIN)/python -m pip install --quiet --no-build-isolation --editable ".[dev]"

@@ -38,6 +38,7 @@ setup(
         ],
         "cuda13": ["cupy-cuda13x[ctk]>=14; python_version >= '3.10'"],
         "test": ["pytest"],
+        "bench": ["torch"],
         # Below the next versions, which may find fault with what is here.
         "dev": ["mypy<2.5", "pytest", "ruff<0.18"],
     },

@@ -10,7 +10,7 @@ compat.activate()  # before what follows, which imports Chainer
 
 from chainer_vae.datasets import Dataset, load_mnist
 from chainer_vae.errors import InputError, NonFiniteLossError
-from chainer_vae.evaluation import Evaluation, evaluate
+from chainer_vae.evaluation import Evaluation, encode, evaluate
 from chainer_vae.initializers import Xavier
 from chainer_vae.model import VAE
 from chainer_vae.training import Config, Run, load_model
@@ -24,6 +24,7 @@ __all__ = [
     "NonFiniteLossError",
     "Run",
     "Xavier",
+    "encode",
     "evaluate",
     "load_mnist",
     "load_model",

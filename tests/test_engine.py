@@ -1,0 +1,343 @@
+"""The engine against Chainer's autograd and Adam, and its kernels over the whole float32 range."""
+
+import chainer
+import chainer.functions as F
+import chainer.links as L
+import numpy as np
+import pytest
+
+from chainer_vae import VAE, Config, InputError, Run, checkpoints, encode, evaluate
+from chainer_vae import kernels_cpu as kernels
+from chainer_vae.engine import Engine, unsupported
+from chainer_vae.team import team
+
+ACTIVATIONS = [F.softplus, F.tanh, F.relu, F.sigmoid]
+FLOAT32 = np.finfo("f4")
+by_name = dict(ids=lambda value: getattr(value, "__name__", str(value)))
+
+
+def make(act_func=F.softplus, n_latent=20, n_h=500, dtype="f4", n_in=784):
+    np.random.seed(0)
+    model = VAE(n_in, n_latent, n_h, act_func)
+    for param in model.params():
+        param.array = param.array.astype(dtype)
+    optimizer = chainer.optimizers.Adam()
+    optimizer.setup(model)
+    return model, optimizer
+
+
+def train(batches, fused, C=1.0, k=1, threads=2, **model_settings):
+    """Losses of each step, the model and its optimizer; the noise begins at the same seed."""
+    model, optimizer = make(**model_settings)
+    losses = []
+    np.random.seed(5)
+    if fused:
+        with team(threads) as members:
+            engine = Engine(model, optimizer, C, k, members)
+            losses = [engine.step(x) for x in batches]
+            engine.finish()
+    else:
+        loss_func = model.get_loss_func(C, k)
+        for x in batches:
+            optimizer.update(loss_func, x)
+            losses.append((float(model.loss.array), float(model.rec_loss.array)))
+    return np.array(losses), model, optimizer
+
+
+def epoch(images, batchsize, dtype):
+    permutation = np.random.RandomState(1).permutation(len(images))
+    for start in range(0, len(images), batchsize):
+        yield images[permutation[start : start + batchsize]].astype(dtype)
+
+
+def state(model, optimizer):
+    return {**checkpoints.to_arrays(model), **checkpoints.to_arrays(optimizer)}
+
+
+def assert_same_state(found, expected, tolerance):
+    found, expected = state(*found), state(*expected)
+    assert found.keys() == expected.keys()
+    for name, array in expected.items():
+        largest = max(1e-30, np.abs(array).max())
+        np.testing.assert_allclose(found[name], array, atol=tolerance * largest, err_msg=name)
+
+
+@pytest.mark.parametrize("C, k, n, n_latent, n_h", [(1, 1, 100, 20, 500), (4, 3, 7, 2, 33)])
+@pytest.mark.parametrize("act_func", ACTIVATIONS, **by_name)
+def test_gradients_are_those_of_autograd(act_func, C, k, n, n_latent, n_h, mnist):
+    model, optimizer = make(act_func, n_latent, n_h, "f8")
+    x = mnist.train_images[:n].astype("f8")
+    np.random.seed(5)
+    model.cleargrads()
+    model.get_loss_func(C, k)(x).backward()
+    expected = {name: param.grad for name, param in model.namedparams()}
+    before = checkpoints.to_arrays(model)
+    np.random.seed(5)
+    with team(2) as members:
+        found = Engine(model, optimizer, C, k, members).gradients(x)
+    assert found.keys() == expected.keys()
+    for name, gradient in expected.items():
+        largest = np.abs(gradient).max()
+        np.testing.assert_allclose(found[name], gradient, atol=1e-12 * largest, err_msg=name)
+    for name, array in checkpoints.to_arrays(model).items():
+        np.testing.assert_array_equal(array, before[name])
+
+
+@pytest.mark.parametrize("act_func", ACTIVATIONS, **by_name)
+def test_steps_are_chainers(act_func, mnist):
+    """In float64, where nothing but another computation makes a difference; with a partial batch,
+    and then by Chainer from where the engine stopped, and by the engine from there."""
+    batches = list(epoch(mnist.train_images[:950], 100, "f8"))
+    settings = dict(act_func=act_func, n_latent=5, n_h=64, dtype="f8", C=0.5, k=2)
+    expected, *reference = train(batches, False, **settings)
+    found, *own = train(batches, True, **settings)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    assert_same_state(own, reference, 1e-10)
+
+    for model, optimizer in (own, reference):
+        np.random.seed(6)
+        optimizer.update(model.get_loss_func(0.5, 2), batches[0])
+        np.random.seed(7)
+        if model is own[0]:
+            with team() as members:
+                engine = Engine(model, optimizer, 0.5, 2, members)
+                engine.step(batches[1])
+                engine.finish()
+        else:
+            optimizer.update(model.get_loss_func(0.5, 2), batches[1])
+    assert_same_state(own, reference, 1e-10)
+
+
+@pytest.mark.slow
+def test_an_epoch_in_float32(mnist):
+    """600 steps on MNIST, softplus. (Seen: 5e-7.)"""
+    batches = list(epoch(mnist.train_images, 100, "f4"))
+    expected, model, _ = train(batches, False)
+    found, own, _ = train(batches, True)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    # A weight whose gradient is nearly 0 moves by its sign: the rest of the rounding.
+    for name, array in checkpoints.to_arrays(model).items():
+        difference = checkpoints.to_arrays(own)[name] - array
+        assert np.sqrt(np.mean(difference**2)) < 1e-5 * np.sqrt(np.mean(array**2)), name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("act_func", [F.softplus, F.tanh], **by_name)
+def test_an_epoch_in_float64(act_func, mnist):
+    """600 steps on MNIST: losses, parameters and moments."""
+    batches = list(epoch(mnist.train_images, 100, "f8"))
+    expected, *reference = train(batches, False, act_func=act_func, dtype="f8")
+    found, *own = train(batches, True, act_func=act_func, dtype="f8")
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    assert_same_state(own, reference, 1e-5)
+
+
+def test_the_number_of_threads_changes_nothing(mnist):
+    batches = list(epoch(mnist.train_images[:3000], 250, "f4"))
+    runs = [train(batches, True, threads=threads) for threads in (1, 2, 4)]
+    for losses, *own in runs[1:]:
+        np.testing.assert_array_equal(losses, runs[0][0])
+        assert_same_state(own, runs[0][1:], 0)
+
+
+def test_a_loss_that_is_not_finite_leaves_the_parameters(mnist):
+    model, optimizer = make(n_h=16)
+    model.le3_ln_var.b.array[...] = 1000
+    before = state(model, optimizer)
+    with team(2) as members, np.errstate(all="ignore"):
+        engine = Engine(model, optimizer, 1.0, 1, members)
+        loss, _ = engine.step(mnist.train_images[:10])
+        engine.finish()
+    assert not np.isfinite(loss) and optimizer.t == 0
+    for name, array in checkpoints.to_arrays(model).items():
+        np.testing.assert_array_equal(array, before[name])
+
+
+@pytest.mark.parametrize("shape", [(0, 784), (3, 783), (784,), (2, 28, 28)])
+def test_bad_batches(shape):
+    model, optimizer = make(n_h=16)
+    with team(1) as members, pytest.raises(ValueError, match=r"x has shape .* needs \(batch size"):
+        Engine(model, optimizer, 1.0, 1, members).step(np.zeros(shape, "f4"))
+
+
+class _OtherVAE(VAE):
+    pass
+
+
+def _with(change):
+    model, optimizer = make(n_h=16)
+    change(model, optimizer)
+    return model, optimizer
+
+
+def _half(model, optimizer):
+    for param in model.params():
+        param.array = param.array.astype("f2")
+
+
+@pytest.mark.parametrize(
+    "change, why",
+    [
+        (lambda m, o: setattr(m, "act_func", F.elu), "activation is none of"),
+        (_half, "not all float32"),
+        (lambda m, o: setattr(o, "amsgrad", True), "another variant of Adam"),
+        (lambda m, o: setattr(o, "weight_decay_rate", 0.1), "another variant of Adam"),
+        (lambda m, o: o.add_hook(chainer.optimizer.WeightDecay(0.1)), "has hooks"),
+        (lambda m, o: m.le1.disable_update(), "update rule of its own"),
+        (lambda m, o: setattr(m.le1.W.update_rule.hyperparam, "alpha", 1), "update rule of its"),
+    ],
+)
+def test_unsupported(change, why):
+    model, optimizer = _with(change)
+    assert why in unsupported(model, optimizer)
+    with team(1) as members, pytest.raises(ValueError, match=why):
+        Engine(model, optimizer, 1.0, 1, members)
+
+
+def test_unsupported_models_and_optimizers():
+    np.random.seed(0)
+    assert "_OtherVAE" in unsupported(_OtherVAE(784, 2, 16))
+    assert "Linear" in unsupported(L.Linear(3, 2))
+    model, _ = make(n_h=16)
+    assert unsupported(model) is None
+    sgd = chainer.optimizers.SGD()
+    sgd.setup(model)
+    assert "SGD, not Adam" in unsupported(model, sgd)
+
+
+def test_a_run_goes_on_with_another_engine(small_set, tmp_path):
+    settings = dict(dimz=3, dim_h=16, batchsize=60, dataset=str(small_set))
+    whole = Run.start(Config(epoch=4, engine="chainer", **settings), tmp_path / "whole")
+    list(whole.train())
+    assert whole.environments[-1]["engine"] == "chainer"
+    run = Run.start(Config(epoch=2, engine="fused", **settings), tmp_path / "run")
+    list(run.train())
+    run = Run.resume(tmp_path / "run", epoch=3, engine="chainer")
+    list(run.train())
+    run = Run.resume(tmp_path / "run", epoch=4, engine="auto")
+    list(run.train())
+    assert [e["engine"] for e in run.environments] == ["fused", "chainer", "fused"]
+    for found, expected in zip(run.log, whole.log):
+        assert found["main/loss"] == pytest.approx(expected["main/loss"], rel=1e-5)
+        found, expected = found["validation/main/loss"], expected["validation/main/loss"]
+        assert found == pytest.approx(expected, rel=1e-5)
+
+
+def test_what_the_engine_cannot_do_is_chainers_or_refused(small_set, tmp_path):
+    settings = dict(epoch=1, dimz=3, dim_h=16, dataset=str(small_set))
+    for engine in ("auto", "fused"):
+        run = Run.start(Config(engine=engine, **settings), tmp_path / engine)
+        run.optimizer.add_hook(chainer.optimizer.WeightDecay(0.1))
+        if engine == "auto":
+            assert run.unfused == "the optimizer has hooks"
+            assert len(list(run.train())) == 1
+        else:
+            with pytest.raises(InputError, match="fused cannot be: the optimizer has hooks"):
+                list(run.train())
+
+
+@pytest.mark.parametrize("act_func", ACTIVATIONS, **by_name)
+@pytest.mark.parametrize("n, batchsize", [(40, 7), (30, 100)])
+def test_evaluation_and_encoding_are_chainers(act_func, n, batchsize, mnist):
+    model, _ = make(act_func, 3, 32)
+    images = mnist.test_images[:n]
+    results = []
+    for fused in (True, False):
+        np.random.seed(3)
+        results.append(evaluate(model, images, 4, batchsize, fused))
+        results.append(np.random.standard_normal())
+    assert results[0] == pytest.approx(results[2], rel=1e-6)
+    assert results[1] == results[3]  # as many numbers were drawn
+    mu, ln_var = encode(model, images.reshape(n, 28, 28), batchsize)
+    expected = model.encode(images)
+    np.testing.assert_allclose(mu, expected[0].array, atol=1e-5)
+    np.testing.assert_allclose(ln_var, expected[1].array, atol=1e-5)
+    assert mu.dtype == ln_var.dtype == np.float32
+
+
+def test_encoding_of_nothing_and_of_something_else(mnist):
+    model, _ = make(n_latent=3, n_h=16)
+    mu, ln_var = encode(model, mnist.test_images[:0])
+    assert mu.shape == ln_var.shape == (0, 3)
+    with pytest.raises(ValueError, match="images has shape"):
+        encode(model, mnist.test_images[:2, :100])
+    with pytest.raises(TypeError, match="images has dtype uint8"):
+        encode(model, np.zeros((2, 784), "u1"))
+
+
+# The kernels
+
+
+def float32_range():
+    """Numbers of every magnitude and sign, the largest and smallest among them."""
+    exponents = np.arange(FLOAT32.minexp - 23, FLOAT32.maxexp)
+    mantissas = np.random.RandomState(0).uniform(1, 2, (len(exponents), 8))
+    positive = np.ldexp(mantissas, exponents[:, None]).ravel()
+    positive = positive[positive <= FLOAT32.max]
+    dense = np.linspace(-120, 120, 20001)
+    edges = [0, FLOAT32.max, FLOAT32.tiny, FLOAT32.smallest_subnormal]
+    values = np.concatenate([positive, dense, edges])
+    return np.concatenate([values, -values]).astype("f4").reshape(1, -1)
+
+
+def exact(act_func, a):
+    a = a.astype("f8")
+    with np.errstate(over="ignore"):
+        return {
+            F.softplus: np.maximum(a, 0) + np.log1p(np.exp(-np.abs(a))),
+            F.tanh: np.tanh(a),
+            F.relu: np.maximum(a, 0),
+            F.sigmoid: np.where(a < 0, np.exp(a) / (1 + np.exp(a)), 1 / (1 + np.exp(-a))),
+        }[act_func]
+
+
+@pytest.mark.parametrize("act_func", ACTIVATIONS, **by_name)
+def test_activations_over_the_whole_range(act_func):
+    """To float32's precision, down to 1e-30; no warning, which would be an error here."""
+    a = float32_range()
+    h = a.copy()
+    kernels.ACTIVATIONS[act_func].apply(h, np.zeros((1, 1), "f4"), np.empty_like(a))
+    np.testing.assert_allclose(h, exact(act_func, a), rtol=1e-6, atol=2e-30)
+
+
+@pytest.mark.parametrize("act_func", ACTIVATIONS, **by_name)
+def test_derivatives_over_the_whole_range(act_func):
+    a = float32_range()
+    h = a.copy()
+    kernels.ACTIVATIONS[act_func].apply(h, np.zeros((1, 1), "f4"), np.empty_like(a))
+    g = np.ones_like(a)
+    kernels.ACTIVATIONS[act_func].chain(g, h, np.empty_like(a))
+    sigmoid, tanh = exact(F.sigmoid, a), exact(F.tanh, a)
+    expected = {
+        F.softplus: sigmoid,
+        F.tanh: 1 - tanh**2,
+        F.relu: (a > 0).astype("f8"),
+        F.sigmoid: sigmoid * exact(F.sigmoid, -a),
+    }[act_func]
+    # From h alone, 1 - h is as exact as h is.
+    loss_of_h = 2e-7 if act_func in (F.tanh, F.sigmoid) else 2e-30
+    np.testing.assert_allclose(g, expected, rtol=2e-6, atol=loss_of_h)
+
+
+@pytest.mark.parametrize("pixel", [0.0, 0.25, 1.0])
+def test_bernoulli_over_the_whole_range(pixel):
+    logits = float32_range()
+    logits = logits[:, np.abs(logits[0]) < 1e30]  # a sum of larger ones need not be finite
+    a = logits[:, None].copy()
+    x = np.full_like(a, pixel)
+    e, t, out = np.empty_like(a), np.empty_like(a), np.empty(1, "f4")
+    kernels.bernoulli(a, np.zeros((1, 1, 1), "f4"), x, e, t, out, scale=1.0)
+    gradient = exact(F.sigmoid, logits) - pixel
+    np.testing.assert_allclose(a[:, 0], gradient, rtol=1e-6, atol=2e-30 if pixel == 0 else 1e-7)
+    total = np.sum(exact(F.softplus, logits) - pixel * logits.astype("f8"))
+    assert out[0] == pytest.approx(total, rel=1e-5)
+
+
+def test_no_subnormal_number_reaches_the_products():
+    """One in a hundred makes a product ten times as slow."""
+    a = np.linspace(-200, -60, 1000, dtype="f4").reshape(10, 1, 100)
+    x, e, t = np.zeros_like(a), np.empty_like(a), np.empty_like(a)
+    h = a[:, 0].copy()
+    kernels.bernoulli(a, np.zeros((10, 1, 1), "f4"), x, e, t, np.empty(1, "f4"), 1 / 1000)
+    kernels.ACTIVATIONS[F.softplus].apply(h, np.zeros((10, 1), "f4"), t[:, 0])
+    assert (np.abs(a) > FLOAT32.tiny).all() and (h > FLOAT32.tiny).all()
