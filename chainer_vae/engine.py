@@ -38,7 +38,7 @@ and C; Kingma and Ba, "Adam", 2014.
 
 import math
 from functools import partial
-from typing import Any, Callable, NamedTuple, Optional
+from typing import Any, Callable, Optional
 
 import chainer
 import chainer.links as L
@@ -48,7 +48,7 @@ from chainer_vae import kernels_cpu
 from chainer_vae.model import VAE
 from chainer_vae.team import Group, Team
 
-SHARE = 2**24  # multiplications in the share of a product that one task does, at least
+SHARE = 2**26  # multiplications in the share of a product that one task does, at least
 SHARES = 4  # of a product, at most
 
 
@@ -273,16 +273,6 @@ class Network:
         return array.reshape(len(array), self.k, self.n)
 
 
-class Piece(NamedTuple):
-    """Rows of a layer's weights that are updated together, and where they are in the long arrays;
-    the biases go with the last rows."""
-
-    layer: str
-    rows: slice
-    place: slice
-    with_biases: bool
-
-
 class Engine:
     """Training steps for a model and its optimizer, on the arrays that these hold.
 
@@ -301,8 +291,6 @@ class Engine:
     Raises:
         ValueError: The engine cannot compute this; see :func:`unsupported`.
     """
-
-    piece = 200_000  # parameters that one task updates, about
 
     def __init__(
         self,
@@ -324,7 +312,7 @@ class Engine:
         self.p, self.m, self.v, self.g = (kernels.empty((size,), dtype) for _ in "pmvg")
         self.layers: dict[str, Layer] = {}
         self._gradients: dict[str, Layer] = {}
-        self._pieces: dict[str, list[Piece]] = {}
+        self._places: dict[str, slice] = {}  # of the layers in the long arrays
         self._join()
         # By their numbers of images; two of each, in turn, because the updates of the last step
         # may still read its arrays.
@@ -342,17 +330,7 @@ class Engine:
             self._gradients[name] = Layer(
                 self.g[start:biases].reshape(n_out, n_in), self.g[biases:end]
             )
-            count = max(1, round(n_out * n_in / self.piece))
-            cuts = [n_out * i // count for i in range(count + 1)]
-            self._pieces[name] = [
-                Piece(
-                    name,
-                    slice(first, last),
-                    slice(start + first * n_in, end if last == n_out else start + last * n_in),
-                    last == n_out,
-                )
-                for first, last in zip(cuts, cuts[1:])
-            ]
+            self._places[name] = slice(start, end)
             for param in [link.W for link in links] + [link.b for link in links]:
                 self._adopt(param, slice(start, start + param.size))
                 start += param.size
@@ -400,8 +378,7 @@ class Engine:
         Args:
             x: As for :meth:`step`.
         """
-        self._forward(x).backward(self.C, partial(self._begin, lambda piece: None))
-        self.finish()
+        self._forward(x).backward(self.C, self._gradient)
         found, start = {}, 0
         names = {id(param): name for name, param in self.model.namedparams()}
         for links in links_of(self.model).values():
@@ -434,27 +411,22 @@ class Engine:
         return network
 
     def _update(self, name: str, g_a: np.ndarray, h_T: np.ndarray) -> None:
-        self._begin(self._descend, name, g_a, h_T)
+        """Let the team compute the gradient of a layer, and make Adam's step with it."""
 
-    def _begin(
-        self, descend: Callable[[Piece], None], name: str, g_a: np.ndarray, h_T: np.ndarray
-    ) -> None:
-        """Let the team compute g(W) and g(b) of a layer, and then ``descend``, in pieces."""
+        def task() -> None:
+            self._gradient(name, g_a, h_T)
+            self._descend(name)
+
+        self.layers[name].update = self.team.begin([task])
+
+    def _gradient(self, name: str, g_a: np.ndarray, h_T: np.ndarray) -> None:
+        """g(W) = g(a) h^T, g(b) = g(a) 1"""
         gradient = self._gradients[name]
+        self.kernels.dot(g_a, h_T, gradient.W)
+        self.kernels.sum_columns(g_a, gradient.b)
 
-        def task(piece: Piece) -> None:
-            # g(W) = g(a) h^T, g(b) = g(a) 1
-            self.kernels.dot(g_a[piece.rows], h_T, gradient.W[piece.rows])
-            if piece.with_biases:
-                self.kernels.sum_columns(g_a, gradient.b)
-            descend(piece)
-
-        self.layers[name].update = self.team.begin(
-            [partial(task, piece) for piece in self._pieces[name]]
-        )
-
-    def _descend(self, piece: Piece) -> None:
+    def _descend(self, name: str) -> None:
         hyper, t = self.optimizer.hyperparam, self.optimizer.t
         step = hyper.alpha * math.sqrt(1 - hyper.beta2**t) / (1 - hyper.beta1**t)
-        p, m, v, g = (array[piece.place] for array in (self.p, self.m, self.v, self.g))
+        p, m, v, g = (array[self._places[name]] for array in (self.p, self.m, self.v, self.g))
         self.kernels.adam(p, m, v, g, step, hyper.beta1, hyper.beta2, hyper.eps)

@@ -20,7 +20,7 @@ import cupy as cp
 import numpy as np
 
 from chainer_vae import kernels_gpu
-from chainer_vae.engine import Engine, Network, Piece, layers_of
+from chainer_vae.engine import Engine, Network, layers_of
 from chainer_vae.model import VAE
 
 NOISE = 2**25  # numbers of noise that are kept on the GPU, at most
@@ -105,8 +105,6 @@ class GpuEngine(Engine):
         ValueError: The engine cannot compute this.
         InputError: A library is missing.
     """
-
-    piece = 2**62  # one kernel for each layer
 
     def __init__(
         self,
@@ -233,9 +231,9 @@ class GpuEngine(Engine):
         network.backward(self.C, self._update)
         self.finish()
 
-    def _descend(self, piece: Piece) -> None:
+    def _descend(self, name: str) -> None:
         hyper = self.optimizer.hyperparam
-        p, m, v, g = (array[piece.place] for array in (self.p, self.m, self.v, self.g))
+        p, m, v, g = (array[self._places[name]] for array in (self.p, self.m, self.v, self.g))
         kernels_gpu.adam(p, m, v, g, self.step_size, hyper.beta1, hyper.beta2, hyper.eps)
 
 

@@ -112,7 +112,7 @@ def _evaluate_gpu(
     as_rows("images", images, model.le1.W)
     if noise is None:
         noise = engine_gpu.draw_noise((k, len(images), len(model.le3_mu.W)), batchsize)
-    return engine_gpu.evaluate(model, images.reshape(len(images), -1), noise)
+    return engine_gpu.evaluate(model, images.reshape(len(images), model.le1.W.shape[1]), noise)
 
 
 def encode(model: VAE, images: np.ndarray, batchsize: int = 100) -> tuple[np.ndarray, np.ndarray]:
@@ -161,7 +161,7 @@ def _by_batches(
     ``prepare`` is called for one batch after another, in their order; ``work`` gets what it gave.
     """
     as_rows("images", images, model.le1.W)
-    images = images.reshape(len(images), -1)
+    images = images.reshape(len(images), model.le1.W.shape[1])
     layers = engine.layers_of(model)
     results: list[Any] = []
     with team() as members:
