@@ -32,8 +32,9 @@ def test_recorded_run(folder):
     for entry in log[9:]:
         epoch = entry["epoch"]
         author = [run[epoch].test_loss for run in logs]
-        # Two runs differ by up to 1.3 around epoch 10 and 0.3 near the end: so may a third.
-        slack = 1.3 if epoch < 40 else 0.4
+        # Two runs differ by up to 1.3 around epoch 10 and 0.3 near the end: so may a third.  A
+        # single epoch stands out now and then, by 0.48 at most (seed 2, epoch 46).
+        slack = 1.3 if epoch < 40 else 0.6 if epoch < 70 else 0.4
         assert min(author) - slack < entry["validation/main/loss"] < max(author) + slack, epoch
 
 
