@@ -103,7 +103,7 @@ def layers_of(model: VAE) -> dict[str, Layer]:
     return {
         name: Layer(
             *(
-                np.concatenate(arrays) if len(arrays) > 1 else arrays[0]
+                model.xp.concatenate(arrays) if len(arrays) > 1 else arrays[0]
                 for arrays in ([link.W.array for link in links], [link.b.array for link in links])
             )
         )
@@ -213,16 +213,21 @@ class Network:
             then: Called for each layer, with its name, g(a), shape (n_out, columns), and its input
                 h^T, shape (columns, n_in), as soon as its weights are not needed here any more.
         """
+        # g(d2) = V3^T g(a), times f'; and so on down
         self._back("ld3", self.a, self.g_d2, self.d2)
         then("ld3", self.a, self.d2.T)
         self._back("ld2", self.g_d2, self.g_d1, self.d1)
         then("ld2", self.g_d2, self.d1.T)
+        # g(z) = V1^T g(a of ld1)
         self._back("ld1", self.g_d1, self.g_z)
         then("ld1", self.g_d1, self.z.T)
+        # g(mu) = sum_k g(z) + C mu / B
+        # g(ln_var) = sum_k g(z) sigma eps / 2 + C (sigma^2 - 1) / (2 B)
         g_z, noise = self._by_sample(self.g_z), self._by_sample(self.noise)
         self.kernels.sample_chain(
             self.g_mu, self.g_ln_var, g_z, noise, self.mu, self.sigma, C / self.n
         )
+        # g(h2) = W3^T (g(mu); g(ln_var)), times f'
         self._back("le3", self.g_heads, self.g_h2, self.h2)
         then("le3", self.g_heads, self.h2.T)
         self._back("le2", self.g_h2, self.g_h1, self.h1)

@@ -80,7 +80,10 @@ def _cublas() -> ctypes.CDLL:
     try:
         return ctypes.CDLL(f"libcublas.so.{version}")
     except OSError as error:
-        raise InputError(f"the engine needs cuBLAS, which cannot be loaded: {error}") from None
+        raise InputError(
+            f"the engine needs cuBLAS, which cannot be loaded ({error});"
+            " --engine chainer does without"
+        ) from None
 
 
 def _check(status: int) -> None:

@@ -1,4 +1,5 @@
 import json
+import signal
 
 import chainer
 import numpy as np
@@ -163,6 +164,26 @@ def test_resume_equals_an_uninterrupted_run(small_set, tmp_path, steps):
     assert not run.interrupted
     assert_same(run, whole)
     assert len(run.environments) == 3
+
+
+def test_stop_between_the_permutation_and_the_first_step(small_set, tmp_path, monkeypatch):
+    whole = Run.start(config(small_set), tmp_path / "whole")
+    finish(whole)
+    run = Run.start(config(small_set), tmp_path / "run")
+    begin, epochs = Run._steps, iter(range(4))
+
+    def interrupted(self):
+        if next(epochs) == 1:
+            signal.raise_signal(signal.SIGINT)
+        return begin(self)
+
+    monkeypatch.setattr(Run, "_steps", interrupted)
+    assert len(finish(run)) == 1
+    monkeypatch.undo()
+    assert run.interrupted and run.position == 0 and len(run.permutation) == 250
+    run = Run.resume(tmp_path / "run")
+    finish(run)
+    assert_same(run, whole)
 
 
 def test_resume_to_more_epochs_and_elsewhere(small_set, tmp_path):
