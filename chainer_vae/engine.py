@@ -61,16 +61,26 @@ def unsupported(model: Any, optimizer: Any = None) -> Optional[str]:
     dtypes = {param.dtype for param in model.params()}
     if dtypes != {np.dtype("f4")} and (dtypes != {np.dtype("f8")} or model.xp is not np):
         return "the parameters are not all float32 (or, on the CPU, float64)"
+    if model.xp is not np:
+        from chainer_vae import kernels_gpu  # where there is CuPy
+
+        fault = kernels_gpu.fault()
+        if fault is not None:
+            return fault
     if optimizer is None:
         return None
     if type(optimizer) is not chainer.optimizers.Adam:
         return f"the optimizer is {type(optimizer).__name__}, not Adam"
+    if optimizer.target is not model:
+        return "the optimizer is not set up for the model"
     hyper = optimizer.hyperparam.get_dict()
     if hyper["amsgrad"] or hyper["adabound"] or hyper["weight_decay_rate"] or hyper["eta"] != 1:
         return "the optimizer is another variant of Adam"
     rules = [param.update_rule for param in model.params()]
     if not all(rule.enabled and rule.hyperparam.get_dict() == hyper for rule in rules):
         return "a parameter has an update rule of its own"
+    if any(rule.t != optimizer.t for rule in rules):
+        return "not all parameters have been updated as often"
     hooked = [optimizer._hookable, *(rule._hookable for rule in rules)]
     if any(hooks._pre_update_hooks or hooks._post_update_hooks for hooks in hooked):
         return "the optimizer has hooks"
@@ -99,7 +109,7 @@ def links_of(model: VAE) -> dict[str, list[L.Linear]]:
 
 
 def layers_of(model: VAE) -> dict[str, Layer]:
-    """The weights of a model, as they are now."""
+    """The weights of a model, to be used before they change."""
     return {
         name: Layer(
             *(
@@ -154,14 +164,21 @@ class Network:
         self.rec_losses = array(SHARES)  # of the shares of the pixels, summed over the images
         self.rec_losses.fill(0)
         self.kl = array(1)  # summed over the images
-        # Gradients; that by ``a`` of ld3 takes the place of ``a``.
-        self.g_d2, self.g_d1 = array(n_h, k * n), array(n_h, k * n)
-        self.g_z = array(n_latent, k * n)
-        self.g_heads = array(2 * n_latent, n)
-        self.g_mu, self.g_ln_var = self.g_heads[:n_latent], self.g_heads[n_latent:]
-        self.g_h2, self.g_h1 = array(n_h, n), array(n_h, n)
         # To work in, in the shape of the array at hand.
         self._t, self._e = array(max(n_h, n_in) * k * n), array(n_in, k * n)
+
+    def allocate_gradients(self) -> None:
+        """What :meth:`backward` needs; the gradient by ``a`` of ld3 takes the place of ``a``."""
+        n_h, n_latent = len(self.h1), len(self.mu)
+
+        def like(array: Any, rows: int) -> Any:
+            return self.kernels.empty((rows, array.shape[1]), array.dtype)
+
+        self.g_d2, self.g_d1 = like(self.d2, n_h), like(self.d1, n_h)
+        self.g_z = like(self.z, n_latent)
+        self.g_heads = like(self.heads, 2 * n_latent)
+        self.g_mu, self.g_ln_var = self.g_heads[:n_latent], self.g_heads[n_latent:]
+        self.g_h2, self.g_h1 = like(self.h2, n_h), like(self.h1, n_h)
 
     def encode(self) -> None:
         """From ``x``: ``h1``, ``h2``, and ``heads``, which are ``mu`` and ``ln_var``."""
@@ -388,7 +405,8 @@ class Engine:
         names = {id(param): name for name, param in self.model.namedparams()}
         for links in links_of(self.model).values():
             for param in [link.W for link in links] + [link.b for link in links]:
-                found[names[id(param)]] = self.g[start : start + param.size].reshape(param.shape)
+                part = self.g[start : start + param.size]
+                found[names[id(param)]] = part.reshape(param.shape).copy()
                 start += param.size
         return found
 
@@ -407,6 +425,7 @@ class Engine:
             self._networks[key] = Network(
                 self.layers, self.model.act_func, len(x), self.k, self.team, self.kernels
             )
+            self._networks[key].allocate_gradients()
         network = self._networks[key]
         network.x[...] = x.T
         network.encode()

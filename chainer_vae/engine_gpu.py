@@ -12,6 +12,7 @@ Imported only where CuPy is there.
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from itertools import cycle
 from typing import Any, Callable, Union
 
@@ -31,8 +32,8 @@ COLUMNS = 10_000  # samples that are evaluated at a time, about
 class _Streams:
     """What :class:`chainer_vae.team.Team` is to the CPU."""
 
-    def __init__(self, count: int) -> None:
-        self._streams = cycle([cp.cuda.Stream(non_blocking=True) for _ in range(count)])
+    def __init__(self, streams: Sequence[cp.cuda.Stream]) -> None:
+        self._streams = cycle(streams)
 
     def run(self, tasks: Sequence[Callable[[], object]]) -> None:
         for task in tasks:
@@ -56,6 +57,12 @@ class _Join:
 
     def wait(self) -> None:
         cp.cuda.get_current_stream().wait_event(self._done)
+
+
+@cache
+def _streams(device: int) -> list[cp.cuda.Stream]:
+    """The same ones for every engine, because cuBLAS keeps memory for each."""
+    return [cp.cuda.Stream(non_blocking=True) for _ in range(3)]
 
 
 _tick = cp.ElementwiseKernel(
@@ -94,6 +101,9 @@ _note = cp.ElementwiseKernel(
 class GpuEngine(Engine):
     """Training epochs on a GPU, for a model, its optimizer and a data set.
 
+    Adam's settings are those at the time when this is made.  A loss that is not finite does not
+    stop an epoch: the parameters are lost then, and what was saved before stands.
+
     Args:
         model: The model, on the current GPU, in float32.
         optimizer: Its Adam.
@@ -103,7 +113,6 @@ class GpuEngine(Engine):
 
     Raises:
         ValueError: The engine cannot compute this.
-        InputError: A library is missing.
     """
 
     def __init__(
@@ -115,7 +124,8 @@ class GpuEngine(Engine):
         images: np.ndarray,
         batchsize: int,
     ) -> None:
-        super().__init__(model, optimizer, C, k, _Streams(2), kernels_gpu)  # type: ignore[arg-type]
+        self._stream, *side = _streams(cp.cuda.Device().id)
+        super().__init__(model, optimizer, C, k, _Streams(side), kernels_gpu)  # type: ignore[arg-type]
         self.images = cp.asarray(images)
         self.batchsize = batchsize
         self.n_latent = len(model.le3_mu.W)
@@ -128,17 +138,26 @@ class GpuEngine(Engine):
         self.now = cp.empty(1, cp.int32)  # the number of the step, from 0
         self.t = cp.empty(1, cp.int64)  # Adam's
         self.step_size = cp.empty(1, cp.float32)
-        self._stream = cp.cuda.Stream(non_blocking=True)
         self._captured: list[Any] = []  # what the graphs work in
         self._graphs = {n: self._capture(n) for n in {self._size(0), self._size(self.steps - 1)}}
 
-    def launch(self, permutation: np.ndarray, first: int, go_on: Callable[[], bool]) -> int:
+    def step(self, x: np.ndarray) -> tuple[float, float]:
+        raise NotImplementedError("on a GPU, launch does the steps of an epoch")
+
+    def launch(
+        self,
+        permutation: np.ndarray,
+        first: int = 0,
+        go_on: Callable[[], bool] = lambda: True,
+        on_step: Callable[[], None] = lambda: None,
+    ) -> int:
         """Begin the steps of an epoch.  ``numpy.random`` ends up as after the last of them.
 
         Args:
             permutation: The order of the images.
             first: The number of the step to begin with, from 0.
             go_on: Asked before each step; False ends the epoch.
+            on_step: Called after each launch.
 
         Returns:
             int: How many steps were begun; :meth:`finished` waits for them.
@@ -155,6 +174,7 @@ class GpuEngine(Engine):
                 drawn = self._fill_noise(step)
             self._graphs[self._size(step)].launch(self._stream)
             step += 1
+            on_step()
         if step < drawn:
             np.random.set_state(state)
             self._draw(chunk, step)
@@ -191,6 +211,7 @@ class GpuEngine(Engine):
 
     def _capture(self, n: int) -> Any:
         network = Network(self.layers, self.model.act_func, n, self.k, kernels=kernels_gpu)
+        network.allocate_gradients()
         eps = cp.empty((self.k, n, self.n_latent), cp.float32)
         with self._unchanged(), self._stream:
             self._enqueue(network, eps)  # compiles the kernels, loads the libraries
@@ -211,10 +232,13 @@ class GpuEngine(Engine):
         arrays = self.p, self.m, self.v
         copies = [array.copy() for array in arrays]
         cp.cuda.get_current_stream().synchronize()
-        yield
-        for array, copy in zip(arrays, copies):
-            array[...] = copy
-        cp.cuda.get_current_stream().synchronize()
+        try:
+            yield
+        finally:
+            self._stream.synchronize()
+            for array, copy in zip(arrays, copies):
+                array[...] = copy
+            cp.cuda.get_current_stream().synchronize()
 
     def _enqueue(self, network: Network, eps: cp.ndarray) -> None:
         hyper, n = self.optimizer.hyperparam, network.n

@@ -39,7 +39,8 @@ def evaluate(
         model: The model.
         images: In [0, 1], shape (number, n_in), in the host's memory.
         k: Number of samples for each image.
-        batchsize: Number of images in one pass; changes the samples and the memory needed.
+        batchsize: Number of images in one pass; changes the samples and the memory needed (on a
+            GPU, that of k samples of each).
         fused: Whether to use :mod:`chainer_vae.engine` where it can compute the model; the result
             is the same but for rounding.
         noise: On a GPU with ``fused``, what :func:`chainer_vae.engine_gpu.draw_noise` gave, if the

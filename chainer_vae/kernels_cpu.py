@@ -1,6 +1,6 @@
-"""What a training step does besides the matrix products, in NumPy, without a new array.
+"""What a training step does besides the matrix products, in NumPy, without a new large array.
 
-Every function works in place or into arrays that the caller gives: ``t`` and ``e`` are such arrays
+The functions work in place or into arrays that the caller gives: ``t`` and ``e`` are such arrays
 to work in, of the first argument's shape.  A few simple passes over arrays that stay in the
 processor's cache are faster here than one general one (``np.logaddexp`` takes eight times as long).
 

@@ -15,7 +15,6 @@ import chainer.functions as F
 import cupy as cp
 import numpy as np
 
-from chainer_vae.errors import InputError
 from chainer_vae.kernels_cpu import CEILING, FLOOR, Activation
 
 WORKSPACE = 32 * 2**20  # bytes that cuBLAS may use beside the matrices, for each stream
@@ -76,14 +75,16 @@ def _layout(matrix: cp.ndarray) -> tuple[int, bool]:
 @cache
 def _cublas() -> ctypes.CDLL:
     cp.cuda.device.get_cublas_handle()  # lets CuPy find and load the library
-    version = cp.cuda.runtime.runtimeGetVersion() // 1000
+    return ctypes.CDLL(f"libcublas.so.{cp.cuda.runtime.runtimeGetVersion() // 1000}")
+
+
+def fault() -> Optional[str]:
+    """Why nothing here can be used; None if it can."""
     try:
-        return ctypes.CDLL(f"libcublas.so.{version}")
+        _cublas()
     except OSError as error:
-        raise InputError(
-            f"the engine needs cuBLAS, which cannot be loaded ({error});"
-            " --engine chainer does without"
-        ) from None
+        return f"cuBLAS cannot be loaded ({error})"
+    return None
 
 
 def _check(status: int) -> None:
@@ -101,7 +102,10 @@ def dot(a: cp.ndarray, b: cp.ndarray, out: cp.ndarray) -> None:
     _handle(cp.cuda.Device().id, cp.cuda.get_current_stream().ptr).dot(a, b, out)
 
 
-_EXP = f"const T e = exp(min(max(l, (T){FLOOR}), (T){CEILING}));"
+# CUDA's min and max would drop a NaN; these comparisons keep it.
+_EXP = f"const T e = exp(l < (T){FLOOR} ? (T){FLOOR} : l > (T){CEILING} ? (T){CEILING} : l);"
+_LOG = "const T s = log1p(e);"
+_SOFTPLUS = "(l > s ? l : s)"
 
 
 def _activation(name: str, apply: str, chain: str) -> Activation:
@@ -111,9 +115,9 @@ def _activation(name: str, apply: str, chain: str) -> Activation:
 
 
 ACTIVATIONS: dict[Any, Activation] = {
-    F.softplus: _activation("softplus", f"{_EXP} a = max(l, log1p(e))", "-expm1(-h)"),
+    F.softplus: _activation("softplus", f"{_EXP} {_LOG} a = {_SOFTPLUS}", "-expm1(-h)"),
     F.tanh: _activation("tanh", "a = tanh(l)", "1 - h * h"),
-    F.relu: _activation("relu", "a = max(l, (T)0)", "(T)(h > 0)"),
+    F.relu: _activation("relu", "a = l < 0 ? (T)0 : l", "(T)(h > 0)"),
     F.sigmoid: _activation("sigmoid", f"{_EXP} a = e / (1 + e)", "h * (1 - h)"),
 }
 
@@ -234,7 +238,8 @@ _bernoulli = cp.ElementwiseKernel(
     f"""
     const T l = a + b;
     {_EXP}
-    t = max(l, log1p(e)) - x * l;
+    {_LOG}
+    t = {_SOFTPLUS} - x * l;
     if (chain) a = (e / (1 + e) - x) * scale;
     """,
     "vae_bernoulli",
@@ -257,11 +262,11 @@ def bernoulli(
 
 
 _adam = cp.ElementwiseKernel(
-    "T g, raw T step, T beta1, T beta2, T eps",
+    "T g, raw T step, T beta1, T rest1, T beta2, T rest2, T eps",
     "T p, T m, T v",
     """
-    m = beta1 * m + (1 - beta1) * g;
-    v = beta2 * v + (1 - beta2) * g * g;
+    m = beta1 * m + rest1 * g;
+    v = beta2 * v + rest2 * g * g;
     p -= step[0] * m / (sqrt(v) + eps);
     """,
     "vae_adam",
@@ -279,4 +284,4 @@ def adam(
     eps: float,
 ) -> None:
     """As on the CPU, but with ``step`` in an array of shape (1,), and ``g`` stays."""
-    _adam(g, step, beta1, beta2, eps, p, m, v)
+    _adam(g, step, beta1, 1 - beta1, beta2, 1 - beta2, eps, p, m, v)

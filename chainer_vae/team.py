@@ -14,8 +14,9 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from queue import Empty, SimpleQueue
-from typing import Callable, Optional
+from typing import Any, Callable, Optional
 
+import numpy as np
 from threadpoolctl import threadpool_info, threadpool_limits
 
 Task = Callable[[], object]
@@ -42,12 +43,14 @@ def team(threads: Optional[int] = None) -> Iterator["Team"]:
     Args:
         threads: How many, the caller's own one included; by default :func:`default_threads`.
     """
-    members = Team(default_threads() if threads is None else threads)
-    try:
-        with threadpool_limits(1, user_api="blas"):
+    count = default_threads() if threads is None else threads
+    # Before the threads are begun, so that they find the limit, however the library keeps it.
+    with threadpool_limits(1, user_api="blas"):
+        members = Team(count)
+        try:
             yield members
-    finally:
-        members.dismiss()
+        finally:
+            members.dismiss()
 
 
 class Team:
@@ -118,21 +121,25 @@ class Group:
         self._team = team
         self._left = size
         self._done: SimpleQueue[Optional[BaseException]] = SimpleQueue()
+        self._on_errors: Any = np.geterr()  # NumPy's, which each thread has of its own
 
     def do(self, task: Task) -> None:
         error = None
         try:
-            task()
+            with np.errstate(**self._on_errors):
+                task()
         except BaseException as raised:  # for the thread that waits
             error = raised
-        self._done.put(error)
+        finally:
+            self._done.put(error)
 
     def wait(self) -> None:
         """Help with whatever there is to do until these tasks are done.
 
         Raises:
-            Exception: What one of them raised.
+            Exception: What the first of them to fail raised.
         """
+        failure = None
         while self._left:
             try:
                 error = self._done.get_nowait()
@@ -141,5 +148,6 @@ class Group:
                     continue
                 error = self._done.get()
             self._left -= 1
-            if error is not None:
-                raise error
+            failure = failure or error
+        if failure is not None:
+            raise failure

@@ -141,6 +141,7 @@ class Run:
         self.sums = np.zeros(2)  # of loss and rec_loss over those images
         self.elapsed = 0.0  # seconds of training
         self.saved_step = 0  # how many steps the files in the folder hold
+        self._saved_epochs = 0
         self._saved_at = -math.inf  # by time.monotonic
         self.random_state: Any = None  # of numpy.random, between calls of ``train``
         self.log: list[dict[str, float]] = []
@@ -319,7 +320,12 @@ class Run:
         checkpoints.save_json(self.folder / "log", self.log)
         checkpoints.save_npz(self.folder / f"{name}.state", state)
         self.saved_step = self.steps_done
+        self._saved_epochs = self.epoch
         self._saved_at = time.monotonic()
+
+    def _save_if_needed(self) -> None:
+        if (self.saved_step, self._saved_epochs) != (self.steps_done, self.epoch):
+            self.save()
 
     # Training
 
@@ -339,7 +345,7 @@ class Run:
         set; a second one ends the program at once, with what was saved last.
 
         Args:
-            on_step: Called after every step.
+            on_step: Called after every step; on a GPU, after it is launched.
 
         Yields:
             dict: The log entry of each epoch as it ends, in nats per image.
@@ -367,10 +373,10 @@ class Run:
                     try:
                         yield self.log[-1]
                     except GeneratorExit:  # nobody wants more
-                        self.save()
+                        self._save_if_needed()
                         raise
                 if sigint.raised:
-                    self.save()
+                    self._save_if_needed()
             self.interrupted = sigint.raised
 
     def _train_epoch(self, on_step: Callable[[], None], sigint: "_SigintFlag") -> bool:
@@ -405,13 +411,8 @@ class Run:
                 self.model, self.optimizer, config.C, config.k, self.images, config.batchsize
             )
 
-        def go_on() -> bool:
-            if not sigint.raised:
-                on_step()
-            return not sigint.raised
-
         gpu_engine, first = self._gpu_engine, -(-self.position // config.batchsize)
-        count = gpu_engine.launch(self.permutation, first, go_on)
+        count = gpu_engine.launch(self.permutation, first, lambda: not sigint.raised, on_step)
         complete = not sigint.raised
         if complete:
             # While the GPU is still busy.
@@ -448,17 +449,15 @@ class Run:
     def _steps(self) -> Iterator[Callable[[np.ndarray], tuple[float, float]]]:
         """A function that takes a batch and does a step: loss and rec_loss before it.
 
-        Where the loss is not finite, the parameters stay as they were.
+        Where the loss is not finite, the parameters stay as they are.
         """
         if self.unfused is not None:
             yield self._chainer_step
             return
         with team() as members:
             fused = engine.Engine(self.model, self.optimizer, self.config.C, self.config.k, members)
-            try:
-                yield fused.step
-            finally:
-                fused.finish()
+            yield fused.step
+            fused.finish()
 
     def _chainer_step(self, images: np.ndarray) -> tuple[float, float]:
         loss_func = self.model.get_loss_func(self.config.C, self.config.k)

@@ -5,8 +5,10 @@ import chainer.functions as F
 import chainer.links as L
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from chainer_vae import VAE, Config, InputError, Run, checkpoints, encode, evaluate
+from chainer_vae import engine as engine_module
 from chainer_vae import kernels_cpu as kernels
 from chainer_vae.engine import Engine, unsupported
 from chainer_vae.team import team
@@ -59,7 +61,9 @@ def assert_same_state(found, expected, tolerance):
     assert found.keys() == expected.keys()
     for name, array in expected.items():
         largest = max(1e-30, np.abs(array).max())
-        np.testing.assert_allclose(found[name], array, atol=tolerance * largest, err_msg=name)
+        np.testing.assert_allclose(
+            found[name], array, rtol=0, atol=tolerance * largest, err_msg=name
+        )
 
 
 @pytest.mark.parametrize("C, k, n, n_latent, n_h", [(1, 1, 100, 20, 500), (4, 3, 7, 2, 33)])
@@ -78,9 +82,23 @@ def test_gradients_are_those_of_autograd(act_func, C, k, n, n_latent, n_h, mnist
     assert found.keys() == expected.keys()
     for name, gradient in expected.items():
         largest = np.abs(gradient).max()
-        np.testing.assert_allclose(found[name], gradient, atol=1e-12 * largest, err_msg=name)
+        np.testing.assert_allclose(
+            found[name], gradient, rtol=0, atol=1e-12 * largest, err_msg=name
+        )
     for name, array in checkpoints.to_arrays(model).items():
         np.testing.assert_array_equal(array, before[name])
+
+
+@pytest.mark.parametrize("share", [1, 20_000])
+def test_products_in_shares(share, mnist, monkeypatch):
+    """As a large batch has them, cut at odd places."""
+    batches = list(epoch(mnist.train_images[:150], 50, "f8"))
+    settings = dict(n_latent=3, n_h=33, dtype="f8", k=2)
+    expected, *reference = train(batches, False, **settings)
+    monkeypatch.setattr(engine_module, "SHARE", share)
+    found, *own = train(batches, True, threads=3, **settings)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    assert_same_state(own, reference, 1e-10)
 
 
 @pytest.mark.parametrize("act_func", ACTIVATIONS, **by_name)
@@ -133,7 +151,7 @@ def test_an_epoch_in_float64(act_func, mnist):
 
 
 def test_the_number_of_threads_changes_nothing(mnist):
-    batches = list(epoch(mnist.train_images[:3000], 250, "f4"))
+    batches = list(epoch(mnist.train_images[:3000], 1000, "f4"))  # large enough for shares
     runs = [train(batches, True, threads=threads) for threads in (1, 2, 4)]
     for losses, *own in runs[1:]:
         np.testing.assert_array_equal(losses, runs[0][0])
@@ -184,6 +202,8 @@ def _half(model, optimizer):
         (lambda m, o: setattr(o, "weight_decay_rate", 0.1), "another variant of Adam"),
         (lambda m, o: o.add_hook(chainer.optimizer_hooks.WeightDecay(0.1)), "has hooks"),
         (lambda m, o: m.le1.disable_update(), "update rule of its own"),
+        (lambda m, o: setattr(o, "t", 3), "updated as often"),
+        (lambda m, o: o.setup(L.Linear(2, 2)), "not set up for the model"),
         (lambda m, o: setattr(m.le1.W.update_rule.hyperparam, "alpha", 1), "update rule of its"),
     ],
 )
@@ -253,6 +273,14 @@ def test_evaluation_and_encoding_are_chainers(act_func, n, batchsize, mnist):
     np.testing.assert_allclose(mu, expected[0].array, atol=1e-5)
     np.testing.assert_allclose(ln_var, expected[1].array, atol=1e-5)
     assert mu.dtype == ln_var.dtype == np.float32
+
+
+def test_an_overflow_in_any_thread_shows_in_the_result_alone(mnist):
+    model, _ = make(n_latent=3, n_h=16)
+    model.le3_ln_var.b.array[...] = 1000
+    for threads in (1, 2):  # several batches; a warning would be an error
+        with threadpool_limits(threads, user_api="blas"):
+            assert not np.isfinite(evaluate(model, mnist.test_images[:400], k=2).loss)
 
 
 def test_encoding_of_nothing_and_of_something_else(mnist):

@@ -36,7 +36,7 @@ def parameters(model):
 def test_gradients(act_func, k, mnist, monkeypatch):
     """By the engine on the GPU, and by Chainer on the CPU in float64."""
     from chainer_vae import kernels_gpu
-    from chainer_vae.engine_gpu import _Streams
+    from chainer_vae.engine_gpu import _Streams, _streams
 
     model, optimizer = make(act_func, gpu=True)
     reference, _ = make(act_func)
@@ -51,7 +51,7 @@ def test_gradients(act_func, k, mnist, monkeypatch):
 
     xp = model.xp
     monkeypatch.setattr(kernels_gpu, "draw", lambda shape: xp.asarray(eps, "f4").reshape(shape))
-    engine = Engine(model, optimizer, 0.5, k, _Streams(2), kernels_gpu)
+    engine = Engine(model, optimizer, 0.5, k, _Streams(_streams(0)), kernels_gpu)
     found = engine.gradients(xp.asarray(x))
     xp.cuda.Device().synchronize()
     for name, param in reference.namedparams():
@@ -81,7 +81,7 @@ def test_a_hundred_steps_agree_with_the_cpu(act_func, held, mnist):
     on_gpu, optimizer = make(act_func, gpu=True)
     gpu_engine = GpuEngine(on_gpu, optimizer, 1.0, 1, images, 100)
     np.random.seed(5)
-    assert gpu_engine.launch(permutation, 0, lambda: True) == 100
+    assert gpu_engine.launch(permutation) == 100
     losses = gpu_engine.finished(0, 100)
     np.testing.assert_allclose(losses[:held], expected[:held], rtol=1e-4)
     assert optimizer.t == 100 and on_gpu.le1.W.update_rule.t == 100
@@ -142,6 +142,34 @@ def test_stops_in_the_middle_and_goes_on(small_set, tmp_path):
     for name, found in parameters(run.model).items():
         np.testing.assert_array_equal(found, expected[name], err_msg=name)
     assert run.log[-1]["main/loss"] == pytest.approx(whole.log[-1]["main/loss"], rel=1e-12)
+
+
+@pytest.mark.parametrize("act_func", ACTIVATIONS, ids=lambda f: f.__name__)
+def test_what_is_not_a_number_shows(act_func, mnist):
+    model, _ = make(act_func, gpu=True)
+    model.le1.W.array[0, 300] = np.nan
+    assert np.isnan(evaluate(model, mnist.test_images[:200], k=1).loss)
+
+
+def test_noise_that_does_not_fit_at_once(mnist, monkeypatch):
+    """Rounds of 7 steps, an epoch that is stopped among them, and gone on with."""
+    from chainer_vae import engine_gpu
+
+    images = mnist.train_images[:1950]
+    permutation = np.arange(len(images), dtype=np.int32)
+    results = []
+    for noise in (engine_gpu.NOISE, 7 * 2000):
+        monkeypatch.setattr(engine_gpu, "NOISE", noise)
+        model, optimizer = make(gpu=True)
+        engine = engine_gpu.GpuEngine(model, optimizer, 1.0, 1, images, 100)
+        np.random.seed(5)
+        go_on = iter([True] * 11 + [False]).__next__
+        assert engine.launch(permutation, 0, go_on) == 11
+        first = engine.finished(0, 11)
+        assert engine.launch(permutation, 11) == 9
+        results.append(np.concatenate([first, engine.finished(11, 9)]))
+        assert np.random.standard_normal() == np.random.RandomState(5).standard_normal(39001)[-1]
+    np.testing.assert_array_equal(results[0], results[1])
 
 
 def test_evaluation_agrees_with_chainers_on_the_cpu(mnist):

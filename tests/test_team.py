@@ -4,7 +4,7 @@ import time
 import pytest
 from threadpoolctl import threadpool_info
 
-from chainer_vae.team import MAX_THREADS, Team, default_threads, team
+from chainer_vae.team import MAX_THREADS, default_threads, team
 
 
 def blas_threads():
@@ -61,5 +61,10 @@ def test_default_threads():
     assert 1 <= default_threads() <= MAX_THREADS
     with team(2):
         assert default_threads() == 1  # as many as the BLAS has
-    alone = Team(1)
-    alone.dismiss()
+
+
+def test_all_tasks_are_done_even_if_one_fails():
+    done = []
+    with team(2) as members, pytest.raises(ZeroDivisionError):
+        members.run([lambda: 1 / 0, *[lambda: (time.sleep(0.01), done.append(1))] * 5])
+    assert len(done) == 5
