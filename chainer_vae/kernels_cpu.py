@@ -210,29 +210,16 @@ def adam(
     ``step`` is alpha sqrt(1 - beta2^t) / (1 - beta1^t).
     """
     for start in range(0, len(p), BLOCK):
-        here = slice(start, start + BLOCK)
-        _adam(p[here], m[here], v[here], g[here], step, beta1, beta2, eps)
-
-
-def _adam(
-    p: np.ndarray,
-    m: np.ndarray,
-    v: np.ndarray,
-    g: np.ndarray,
-    step: float,
-    beta1: float,
-    beta2: float,
-    eps: float,
-) -> None:
-    g *= 1 - beta1
-    m *= beta1
-    m += g
-    g *= g  # (1 - beta1)^2 g^2
-    g *= (1 - beta2) / (1 - beta1) ** 2
-    v *= beta2
-    v += g
-    np.sqrt(v, out=g)
-    g += eps
-    np.divide(m, g, out=g)
-    g *= step
-    p -= g
+        p_, m_, v_, g_ = (array[start : start + BLOCK] for array in (p, m, v, g))
+        g_ *= 1 - beta1
+        m_ *= beta1
+        m_ += g_
+        g_ *= g_  # (1 - beta1)^2 g^2
+        g_ *= (1 - beta2) / (1 - beta1) ** 2
+        v_ *= beta2
+        v_ += g_
+        np.sqrt(v_, out=g_)
+        g_ += eps
+        np.divide(m_, g_, out=g_)
+        g_ *= step
+        p_ -= g_
