@@ -46,7 +46,7 @@ import numpy as np
 
 from chainer_vae import kernels_cpu
 from chainer_vae.model import VAE
-from chainer_vae.team import Group, Team
+from chainer_vae.team import Crew, Pending
 
 SHARE = 2**26  # multiplications in the share of a product that one task does, at least
 SHARES = 4  # of a product, at most
@@ -93,7 +93,7 @@ class Layer:
     def __init__(self, W: Any, b: Any) -> None:
         self.W = W
         self.b = b.reshape(-1, 1)
-        self.update: Optional[Group] = None  # by the last step, maybe not done yet
+        self.update: Optional[Pending] = None  # by the last step, maybe not done yet
 
     def wait(self) -> None:
         """See to it that ``W`` and ``b`` are those after the last step."""
@@ -139,7 +139,7 @@ class Network:
         act_func: Any,
         n: int,
         k: int,
-        team: Optional[Team] = None,
+        team: Optional[Crew] = None,
         kernels: Any = kernels_cpu,
     ) -> None:
         self.layers = layers
@@ -295,8 +295,8 @@ class Network:
         return array.reshape(len(array), self.k, self.n)
 
 
-class Engine:
-    """Training steps for a model and its optimizer, on the arrays that these hold.
+class JoinedModel:
+    """A model and its optimizer, on the arrays that these hold, and the update of each layer.
 
     From now on the parameters, and Adam's moments of them, are parts of three long arrays.  Chainer
     may go on with them, save them and load into them whenever no update is under way, that is,
@@ -307,7 +307,7 @@ class Engine:
         optimizer: Its Adam.
         C (float): Weight of the divergence in the loss.
         k (int): Number of samples for each image.
-        team: The threads to use.
+        team: Who does the updates.
         kernels: What computes: :mod:`chainer_vae.kernels_cpu`, or on a GPU ``kernels_gpu``.
 
     Raises:
@@ -320,8 +320,8 @@ class Engine:
         optimizer: chainer.optimizers.Adam,
         C: float,
         k: int,
-        team: Team,
-        kernels: Any = kernels_cpu,
+        team: Crew,
+        kernels: Any,
     ) -> None:
         fault = unsupported(model, optimizer)
         if fault is not None:
@@ -336,10 +336,6 @@ class Engine:
         self._gradients: dict[str, Layer] = {}
         self._places: dict[str, slice] = {}  # of the layers in the long arrays
         self._join()
-        # By their numbers of images; two of each, in turn, because the updates of the last step
-        # may still read its arrays.
-        self._networks: dict[tuple[int, bool], Network] = {}
-        self._turn = False
 
     def _join(self) -> None:
         """Make every parameter, and Adam's moments of it, a part of ``p``, ``m`` and ``v``."""
@@ -369,6 +365,51 @@ class Engine:
         param.array = self.p[place].reshape(param.shape)
         rule.state["m"] = self.m[place].reshape(param.shape)
         rule.state["v"] = self.v[place].reshape(param.shape)
+
+    def finish(self) -> None:
+        """Return once the parameters are those after the last step."""
+        for layer in self.layers.values():
+            layer.wait()
+
+    def _update(self, name: str, g_a: np.ndarray, h_T: np.ndarray) -> None:
+        """Let the team compute the gradient of a layer, and make Adam's step with it."""
+
+        def task() -> None:
+            self._gradient(name, g_a, h_T)
+            self._descend(name)
+
+        self.layers[name].update = self.team.begin([task])
+
+    def _gradient(self, name: str, g_a: np.ndarray, h_T: np.ndarray) -> None:
+        """g(W) = g(a) h^T, g(b) = g(a) 1"""
+        gradient = self._gradients[name]
+        self.kernels.dot(g_a, h_T, gradient.W)
+        self.kernels.sum_columns(g_a, gradient.b)
+
+    def _descend(self, name: str) -> None:
+        hyper, t = self.optimizer.hyperparam, self.optimizer.t
+        step = hyper.alpha * math.sqrt(1 - hyper.beta2**t) / (1 - hyper.beta1**t)
+        p, m, v, g = (array[self._places[name]] for array in (self.p, self.m, self.v, self.g))
+        self.kernels.adam(p, m, v, g, step, hyper.beta1, hyper.beta2, hyper.eps)
+
+
+class Engine(JoinedModel):
+    """Training steps, one batch at a time; the arguments are those of :class:`JoinedModel`."""
+
+    def __init__(
+        self,
+        model: VAE,
+        optimizer: chainer.optimizers.Adam,
+        C: float,
+        k: int,
+        team: Crew,
+        kernels: Any = kernels_cpu,
+    ) -> None:
+        super().__init__(model, optimizer, C, k, team, kernels)
+        # By their numbers of images; two of each, in turn, because the updates of the last step
+        # may still read its arrays.
+        self._networks: dict[tuple[int, bool], Network] = {}
+        self._turn = False
 
     def step(self, x: np.ndarray) -> tuple[float, float]:
         """One step of the optimizer on a batch.
@@ -410,11 +451,6 @@ class Engine:
                 start += param.size
         return found
 
-    def finish(self) -> None:
-        """Return once the parameters are those after the last step."""
-        for layer in self.layers.values():
-            layer.wait()
-
     def _forward(self, x: np.ndarray) -> Network:
         n_in = self.layers["le1"].W.shape[1]
         if x.ndim != 2 or x.shape[1] != n_in or len(x) == 0:
@@ -433,24 +469,3 @@ class Engine:
         network.decode()
         network.reconstruct(backward=True)
         return network
-
-    def _update(self, name: str, g_a: np.ndarray, h_T: np.ndarray) -> None:
-        """Let the team compute the gradient of a layer, and make Adam's step with it."""
-
-        def task() -> None:
-            self._gradient(name, g_a, h_T)
-            self._descend(name)
-
-        self.layers[name].update = self.team.begin([task])
-
-    def _gradient(self, name: str, g_a: np.ndarray, h_T: np.ndarray) -> None:
-        """g(W) = g(a) h^T, g(b) = g(a) 1"""
-        gradient = self._gradients[name]
-        self.kernels.dot(g_a, h_T, gradient.W)
-        self.kernels.sum_columns(g_a, gradient.b)
-
-    def _descend(self, name: str) -> None:
-        hyper, t = self.optimizer.hyperparam, self.optimizer.t
-        step = hyper.alpha * math.sqrt(1 - hyper.beta2**t) / (1 - hyper.beta1**t)
-        p, m, v, g = (array[self._places[name]] for array in (self.p, self.m, self.v, self.g))
-        self.kernels.adam(p, m, v, g, step, hyper.beta1, hyper.beta2, hyper.eps)

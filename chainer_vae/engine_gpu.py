@@ -21,7 +21,7 @@ import cupy as cp
 import numpy as np
 
 from chainer_vae import kernels_gpu
-from chainer_vae.engine import Engine, Network, layers_of
+from chainer_vae.engine import JoinedModel, Network, layers_of
 from chainer_vae.model import VAE
 
 NOISE = 2**25  # numbers of noise that are kept on the GPU, at most
@@ -98,7 +98,7 @@ _note = cp.ElementwiseKernel(
 )
 
 
-class GpuEngine(Engine):
+class GpuEngine(JoinedModel):
     """Training epochs on a GPU, for a model, its optimizer and a data set.
 
     Adam's settings are those at the time when this is made.  A loss that is not finite does not
@@ -125,7 +125,7 @@ class GpuEngine(Engine):
         batchsize: int,
     ) -> None:
         self._stream, *side = _streams(cp.cuda.Device().id)
-        super().__init__(model, optimizer, C, k, _Streams(side), kernels_gpu)  # type: ignore[arg-type]
+        super().__init__(model, optimizer, C, k, _Streams(side), kernels_gpu)
         self.images = cp.asarray(images)
         self.batchsize = batchsize
         self.n_latent = len(model.le3_mu.W)
@@ -140,9 +140,6 @@ class GpuEngine(Engine):
         self.step_size = cp.empty(1, cp.float32)
         self._captured: list[Any] = []  # what the graphs work in
         self._graphs = {n: self._capture(n) for n in {self._size(0), self._size(self.steps - 1)}}
-
-    def step(self, x: np.ndarray) -> tuple[float, float]:
-        raise NotImplementedError("on a GPU, launch does the steps of an epoch")
 
     def launch(
         self,

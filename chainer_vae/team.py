@@ -14,12 +14,31 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from queue import Empty, SimpleQueue
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Optional, Protocol
 
 import numpy as np
 from threadpoolctl import threadpool_info, threadpool_limits
 
 Task = Callable[[], object]
+
+
+class Pending(Protocol):
+    """Tasks that were begun."""
+
+    def wait(self) -> None:
+        """Return when they are done."""
+
+
+class Crew(Protocol):
+    """Who does tasks: a :class:`Team`, or the streams of a GPU."""
+
+    def begin(self, tasks: Sequence[Task]) -> Pending:
+        """Put tasks before all others that wait, and return at once."""
+
+    def run(self, tasks: Sequence[Task]) -> None:
+        """Do tasks, and return when all are done."""
+
+
 MAX_THREADS = 4  # more find nothing to do in a step on 100 images
 
 
