@@ -48,21 +48,30 @@ def _umask() -> int:
     return mask
 
 
-def save_text(path: Path, text: str) -> None:
-    """Write ``text`` as UTF-8.
+def save_bytes(path: Path, content: bytes) -> None:
+    """Write ``content``.
 
     Raises:
         InputError: The file cannot be written; an older one stays as it was.
     """
     with _written_whole(path) as file:
-        file.write(text.encode("utf-8"))
+        file.write(content)
+
+
+def save_text(path: Path, text: str) -> None:
+    """Write ``text`` as UTF-8.
+
+    Raises:
+        InputError: As :func:`save_bytes`.
+    """
+    save_bytes(path, text.encode("utf-8"))
 
 
 def save_json(path: Path, content: Any) -> None:
     """Write ``content`` as JSON, indented as Chainer's LogReport does.
 
     Raises:
-        InputError: As :func:`save_text`.
+        InputError: As :func:`save_bytes`.
     """
     save_text(path, json.dumps(content, indent=4) + "\n")
 
@@ -94,7 +103,7 @@ def save_npz(path: Path, arrays: Arrays) -> None:
     """Write arrays as an npz file, which ``chainer.serializers.load_npz`` reads.
 
     Raises:
-        InputError: As :func:`save_text`.
+        InputError: As :func:`save_bytes`.
     """
     with _written_whole(path) as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]

@@ -230,7 +230,7 @@ class Run:
             )
         run.environments = content["environments"]
         run._restore(arrays, state_file)
-        run.log = _load_log(folder / "log", run.epoch)
+        run.log = load_log(folder / "log", run.epoch)
         if run.epoch < config.epoch:
             run._note_environment()
         if run.epoch < config.epoch or moving:
@@ -533,10 +533,20 @@ def _require_free(folder: Path, config: Config) -> None:
             )
 
 
-def _load_log(file: Path, epochs: int) -> list[dict[str, float]]:
-    """The entries of the first ``epochs`` epochs; a run cut off while saving has one more."""
+def load_log(file: Path, epochs: Optional[int] = None) -> list[dict[str, float]]:
+    """The losses of a run, an entry for each epoch, as :meth:`Run.train` yields them.
+
+    Args:
+        file: The run's ``log``.
+        epochs: How many to take, at least those; a run cut off while saving has one more than
+            its state.  By default, all.
+
+    Raises:
+        InputError: The file is missing or is not such a log.
+    """
     log = checkpoints.load_json(file)
     try:
+        epochs = len(log) if epochs is None else epochs
         log = log[:epochs]
         sound = [entry["epoch"] for entry in log] == list(range(1, epochs + 1)) and all(
             isinstance(entry[key], (int, float)) for entry in log for key in LOG_KEYS

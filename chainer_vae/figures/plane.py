@@ -1,0 +1,138 @@
+"""The plane of codes: the model with 2 latent units."""
+
+import numpy as np
+from matplotlib import patheffects
+from matplotlib.axes import Axes
+from matplotlib.colors import BoundaryNorm
+from matplotlib.figure import Figure
+
+from chainer_vae.figures import style
+from chainer_vae.figures.digits import frames_in_a_grid, frames_one_by_one, line_of_digits
+from chainer_vae.figures.registry import SIDE, Animation, Context, Trained, figure
+from chainer_vae.latent import N_CLASSES, class_means, grid, montage
+
+N_SCATTER = 5000  # test images in the scatter plots
+START, END = 0, 7  # the digits that the arrow joins
+LIMIT = 2.0  # the map shows -2 <= z1, z2 <= 2
+N_MAP = 25  # digits along a side of the map
+
+
+def scatter(fig: Figure, context: Context, z2: Trained) -> Axes:
+    """The codes of test images, one colour for each digit, its name at their mean."""
+    codes = z2.codes[:N_SCATTER]
+    labels = z2.data.test_labels[:N_SCATTER]
+    axes = fig.add_axes((0.075, 0.075, 0.795, 0.915))
+    norm = BoundaryNorm(np.arange(N_CLASSES + 1) - 0.5, N_CLASSES)
+    points = axes.scatter(
+        *codes.T, c=labels, cmap=style.DIGIT_COLORS, norm=norm, s=16, alpha=0.6, linewidths=0
+    )
+    for digit, (z1, z2_) in enumerate(class_means(codes, labels)):
+        if np.isfinite(z1):
+            name = axes.text(z1, z2_, str(digit), size=22, weight="bold", ha="center", va="center")
+            name.set_path_effects([patheffects.withStroke(linewidth=3.5, foreground="white")])
+    axes.set_aspect("equal", adjustable="datalim")
+    axes.grid(True)
+    axes.set_xlabel("$z_1$")
+    axes.set_ylabel("$z_2$", rotation=0, labelpad=8)
+    bar = fig.colorbar(points, cax=fig.add_axes((0.9, 0.075, 0.025, 0.915)), ticks=range(N_CLASSES))
+    bar.solids.set_alpha(1)
+    bar.ax.tick_params(length=0)
+    bar.outline.set_visible(False)
+    bar.set_label(context.text("digit", "数字"))
+    return axes
+
+
+def ends(z2: Trained) -> np.ndarray:
+    """Where the arrow starts and ends: the codes of the two digits, shape (2, 2)."""
+    return z2.codes[[z2.first(START), z2.first(END)]]
+
+
+@figure(
+    "latent-scatter", (5,), "1-2", "latent_scatter.png", "Encoder",
+    en="Where the encoder puts 5,000 test images with 2 latent units; a number stands at the mean of"
+    " its digit. No label was used in training, and yet like lies by like.",
+    ja="テスト画像5,000枚をEncoderで2次元の潜在変数に写したもの。数字は各クラスの平均の位置。"
+    "教師なしなのに、同じ数字が近くに集まる。",
+    needs="z2",
+)  # fmt: skip
+def latent_scatter(context: Context) -> Figure:
+    fig = Figure(figsize=(style.WIDTH, 6.6))
+    scatter(fig, context, context.trained("z2"))
+    return fig
+
+
+@figure(
+    "latent-arrow", (6,), "1-2", "scatter_with_arrow.png", "scatter_with_arrow",
+    en="The same, with the way from a 0 to a 7 along which the next figures decode.",
+    ja="同じ散布図に、次の図で生成する0から7への道のりを矢印で示したもの。",
+    needs="z2",
+)  # fmt: skip
+def latent_arrow(context: Context) -> Figure:
+    z2 = context.trained("z2")
+    fig = Figure(figsize=(style.WIDTH, 6.6))
+    axes = scatter(fig, context, z2)
+    start, end = ends(z2)
+    arrow = dict(arrowstyle="-|>,head_width=0.5,head_length=0.9", color=style.LOSS, lw=3.5)
+    axes.annotate("", end, start, arrowprops=dict(arrow, shrinkA=0, shrinkB=0))
+    axes.plot(*start, "o", color=style.LOSS, markersize=9)
+    return fig
+
+
+@figure(
+    "interp-0-7-anim", (7,), "1-2", "vae_0to7_dim_2.gif", "vae_0to7_dim_2.gif",
+    en="What the decoder makes of the points along the arrow, from the 0 to the 7.",
+    ja="矢印に沿った点からDecoderが生成した画像。0から7へ変化する。",
+    needs="z2",
+)  # fmt: skip
+def interp_0_7_anim(context: Context) -> Animation:
+    return frames_one_by_one(*line_of_digits(context, "z2", START, END))
+
+
+@figure(
+    "interp-0-7-frames", (8,), "1-2", "frames_0to7.png", "download-2.png",
+    en="The same, picture by picture: the digits that lie between the 0 and the 7 are passed.",
+    ja="同じ変化を一コマずつ。0と7の間にある数字を経由する。",
+    needs="z2",
+)  # fmt: skip
+def interp_0_7_frames(context: Context) -> Figure:
+    return frames_in_a_grid(*line_of_digits(context, "z2", START, END))
+
+
+@figure(
+    "manifold", (9,), "1-2", "2dim_map.png", "2dim_map.png",
+    en="The plane, decoded: 25 x 25 codes from -2 to 2. In red, the way of the arrow.",
+    ja="潜在空間 −2≤z1≤2、−2≤z2≤2 を25×25点でDecoderに入力した結果。赤い線は矢印の軌跡。",
+    needs="z2",
+)  # fmt: skip
+def manifold(context: Context) -> Figure:
+    z2 = context.trained("z2")
+    codes = grid(N_MAP, LIMIT)
+    tiles = z2.decode(codes.reshape(-1, 2)).reshape(N_MAP, N_MAP, SIDE, SIDE)
+    fig = Figure(figsize=(style.WIDTH, style.WIDTH))
+    axes = fig.add_axes((0.07, 0.06, 0.92, 0.92))
+    # A tile's centre stands at its code, so half a tile lies beyond the outermost.
+    edge = LIMIT * N_MAP / (N_MAP - 1)
+    axes.imshow(montage(tiles), vmin=0, vmax=1, extent=(-edge, edge, -edge, edge))
+    start, end = ends(z2)
+    arrow = dict(arrowstyle="-|>,head_width=0.4,head_length=0.7", color="#EF4444", lw=2.5)
+    axes.annotate("", end, start, arrowprops=dict(arrow, shrinkA=0, shrinkB=0))
+    axes.plot(*start, "o", color="#EF4444", markersize=7)
+    ticks = np.linspace(-LIMIT, LIMIT, 5)
+    axes.set_xticks(ticks)
+    axes.set_yticks(ticks)
+    axes.set_xlabel("$z_1$")
+    axes.set_ylabel("$z_2$", rotation=0, labelpad=8)
+    return fig
+
+
+@figure(
+    "latent-scatter-window", (10,), "1-2", "scatter.png", "scatter.png",
+    en="The scatter in the window of the map above, to be laid beside it.",
+    ja="上の図と同じ範囲に切り取った散布図。並べると位置関係がほぼ一致する。",
+    needs="z2",
+)  # fmt: skip
+def latent_scatter_window(context: Context) -> Figure:
+    z2 = context.trained("z2")
+    fig = Figure(figsize=(style.WIDTH, 6.6))
+    axes = scatter(fig, context, z2)
+    return fig
