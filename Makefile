@@ -1,17 +1,17 @@
-# make reproduce   train the article's VAE on MNIST and lay its losses beside the article's
+# make reproduce   train the article's two VAEs on MNIST and draw all its figures from them
+# make figures     draw the article's figures from what is trained (or comes with the package)
 # make test        run the tests
 # make bench       time a training step and an evaluation beside Chainer's and PyTorch's
 # make gpu-check   test, train and time on the GPU
-# Both set up .venv first. Python 3.9 to 3.13; another than `python3`: make PYTHON=python3.12 ...
-# make reproduce EPOCHS=10 DIMZ=2 SEED=1 GPU=0   (GPU: installs CuPy for the driver's CUDA, too)
+# Each sets up .venv first. Python 3.9 to 3.13; another than `python3`: make PYTHON=python3.12 ...
+# make reproduce EPOCHS=10 SEED=1 GPU=0 LABELS=ja   (GPU: installs CuPy for the driver's CUDA, too)
 
 PYTHON ?= python3
 VENV   ?= .venv
 EPOCHS ?= 100
-DIMZ   ?= 20
 GPU    ?= -1
 SEED   ?= 0
-OUT    ?= runs/z$(DIMZ)-seed$(SEED)
+LABELS ?= en
 
 BIN := $(VENV)/bin
 CHAINER := chainer==7.8.1
@@ -19,7 +19,7 @@ CHAINER := chainer==7.8.1
 # The CUDA that the driver knows, as nvidia-smi says it.
 CUDA ?= $(if $(shell nvidia-smi 2>/dev/null | grep 'CUDA Version: 12'),cuda12,cuda13)
 
-.PHONY: install reproduce test bench gpu-check lint matrix clean
+.PHONY: install reproduce figures always test bench gpu-check lint matrix clean
 .DELETE_ON_ERROR:
 
 install: $(VENV)/installed
@@ -38,11 +38,19 @@ $(VENV)/installed-$(CUDA): $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --no-build-isolation --editable ".[test,$(CUDA)]"
 	@touch $@
 
+INSTALLED := $(VENV)/installed $(if $(filter-out -%,$(GPU)),$(VENV)/installed-$(CUDA))
+
+reproduce: runs/z20-seed$(SEED) runs/z2-seed$(SEED)
+	$(BIN)/chainer-vae figures --lang $(LABELS) --gpu $(GPU) --run-z20 $< --run-z2 $(word 2,$^)
+
 # A run that is already there goes on to EPOCHS.
-reproduce: $(VENV)/installed $(if $(filter-out -%,$(GPU)),$(VENV)/installed-$(CUDA))
-	@[ -e "$(OUT)/config.json" ] && folder=--resume || folder=--out; \
-	$(BIN)/chainer-vae train $$folder "$(OUT)" --epoch $(EPOCHS) --dimz $(DIMZ) --gpu $(GPU) \
+runs/z%-seed$(SEED): $(INSTALLED) always
+	@[ -e "$@/config.json" ] && folder=--resume || folder=--out; \
+	$(BIN)/chainer-vae train $$folder "$@" --epoch $(EPOCHS) --dimz $* --gpu $(GPU) \
 	  --seed $(SEED) --dim-h 500 --act softplus --C 1 --k 1 --batchsize 100
+
+figures: $(INSTALLED)
+	$(BIN)/chainer-vae figures --lang $(LABELS) --gpu $(GPU)
 
 test: install
 	$(BIN)/python -m pytest

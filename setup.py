@@ -24,7 +24,12 @@ setup(
         "chainer==7.8.1",
         "numpy>=1.22,<2.6",  # what Chainer has been tried with
         "six",
-        "matplotlib",
+        "matplotlib>=3.6",  # falls back to a second font
+        "matplotlib-fontja",  # a font with Japanese letters
+        "pillow>=9.1",
+        "scikit-learn",  # t-SNE, the swiss roll
+        # Lays the computational graph out where there is no Graphviz.
+        "graphviz-pure; platform_machine in 'x86_64 AMD64 aarch64 arm64'",
         "packaging",  # compares versions
         "threadpoolctl",  # names the BLAS library that a result was computed with
         "tqdm",  # the progress bar
@@ -37,7 +42,7 @@ setup(
             "cupy-cuda12x>=13,<14; python_version < '3.10'",
         ],
         "cuda13": ["cupy-cuda13x[ctk]>=14; python_version >= '3.10'"],
-        "test": ["pytest"],
+        "test": ["pytest", "tensorboard"],
         "bench": ["torch"],
         # Below the next versions, which may find fault with what is here.
         "dev": ["mypy<2.5", "pytest", "ruff<0.18"],

@@ -1,9 +1,11 @@
-"""The command line: ``chainer-vae train | evaluate | doctor``.
+"""The command line: ``chainer-vae train | evaluate | figures | projector | doctor``.
 
 What a user can get wrong ends in one line on the standard error and exit code 2.
 """
 
 import argparse
+import contextlib
+import difflib
 import math
 import os
 import shlex
@@ -81,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_train(commands.add_parser("train", help="train the article's VAE"))
     _add_evaluate(commands.add_parser("evaluate", help="measure a trained model on test images"))
+    _add_figures(commands.add_parser("figures", help="draw the article's figures"))
     doctor = commands.add_parser("doctor", help="say what is installed and what --gpu would do")
     doctor.set_defaults(command=_doctor)
     return parser
@@ -239,7 +242,7 @@ def _beside_the_article(run: Run) -> str:
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.description = "Measure a trained model on test images."
     parser.add_argument(
-        "run", metavar="RUN", nargs="?", default=SHIPPED[0],
+        "run", metavar="RUN", nargs="?", default="z20",
         help="the folder of a run; z20 (default) and z2 are models that come with the package",
     )  # fmt: skip
     parser.add_argument("--k", type=int, default=10, help="samples of z for each image (10)")
@@ -277,6 +280,72 @@ def _evaluate(args: argparse.Namespace) -> int:
     print(f"reconstruction  {result.rec_loss:10.3f}")
     print(f"KL divergence   {result.kl:10.3f}")
     return 0
+
+
+def _add_figures(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Draw the article's figures, and a page that shows them (index.html)."
+    parser.add_argument("--list", action="store_true", help="list the figures, and draw none")
+    parser.add_argument("--only", nargs="+", metavar="ID", help="these figures (all)")
+    parser.add_argument(
+        "--lang", choices=("en", "ja"), default="en", help="of labels and captions (en)"
+    )
+    for name, n_latent in SHIPPED.items():
+        parser.add_argument(
+            f"--run-{name}", metavar="RUN",
+            help=f"the run with {n_latent} latent units to draw from (your last one in runs, or"
+            f" {name}, which comes with the package)",
+        )  # fmt: skip
+    parser.add_argument(
+        "--out", "-o", type=Path, metavar="DIR", default=Path("figures"), help="folder (figures)"
+    )
+    parser.add_argument(
+        "--format", choices=("png", "svg", "pdf"), default="png",
+        help="of what does not move (png); animations are GIFs",
+    )  # fmt: skip
+    parser.add_argument("--gpu", "-g", type=int, default=-1, help="number of the GPU (CPU)")
+    parser.set_defaults(command=_figures)
+
+
+def _figures(args: argparse.Namespace) -> int:
+    from chainer_vae import figures  # here, since the other commands need no matplotlib
+
+    specs = {spec.id: spec for spec in figures.all_figures()}
+    if args.list:
+        for spec in specs.values():
+            numbers = ", ".join(map(str, spec.numbers))
+            print(f"{spec.id:22}{numbers:7}{spec.needs or '-':5}{spec.file:26}", end="")
+            print(spec.caption[args.lang])
+        return 0
+    faults: dict[str, list[str]] = {}  # which figures could not be drawn, by the reason
+    for unknown in [name for name in args.only or () if name not in specs]:
+        near = difflib.get_close_matches(unknown, specs, n=3)
+        guess = f"did you mean {' or '.join(near)}?" if near else "--list names them all"
+        faults[f"there is no such figure; {guess}"] = [unknown]
+    chosen = [spec for spec in specs.values() if args.only is None or spec.id in args.only]
+
+    runs = {name: getattr(args, f"run_{name}") for name in SHIPPED}
+    for name in SHIPPED:
+        if any(spec.needs == name for spec in chosen):
+            runs[name] = runs[name] or figures.choose_run(name)
+            with contextlib.suppress(InputError):  # said below, of each figure
+                print(f"{name}: {figures.describe_run(runs[name])}")
+    context = figures.Context(args.lang, runs, args.gpu)
+    n_drawn = 0
+    with tqdm(total=len(chosen), unit="figure", disable=not sys.stderr.isatty()) as bar:
+        for drawn in figures.draw_figures(chosen, context, args.out, args.format):
+            for file in drawn.files:
+                bar.write(f"{drawn.spec.id:22} {file}  ({drawn.seconds:.1f} s)")
+            if drawn.error is not None:
+                faults.setdefault(str(drawn.error), []).append(drawn.spec.id)
+            else:
+                n_drawn += 1
+            bar.update()
+    if n_drawn:
+        figures.write_index(args.out, args.lang, args.format)
+        print(f"{n_drawn} figures drawn; to see them, open {args.out / 'index.html'}")
+    for reason, ids in faults.items():
+        print(f"chainer-vae: error: {', '.join(ids)}: {reason}", file=sys.stderr)
+    return 2 if faults else 0
 
 
 def _doctor(args: argparse.Namespace) -> int:

@@ -56,6 +56,29 @@ def class_means(codes: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return means
 
 
+def spread(points: np.ndarray, distance: float) -> np.ndarray:
+    """Points moved apart until no two are closer than ``distance``, each by as little as it takes.
+
+    Args:
+        points: Shape (number, 2); rows with NaN stay as they are and push nobody.
+        distance: In the units of the points.
+
+    Returns:
+        numpy.ndarray: Shape (number, 2).
+    """
+    places = np.array(points, dtype=float)
+    for _ in range(100):
+        apart = places[:, None] - places[None]  # (number, number, 2)
+        gap = np.hypot(apart[..., 0], apart[..., 1])
+        close = (gap < distance) & (gap > 0)
+        if not close.any():
+            break
+        # Both of a pair go half of what is missing, and a little more, to come to an end.
+        scale = np.where(close, 0.51 * (distance - gap) / np.where(close, gap, 1), 0)
+        places += np.nansum(scale[..., None] * apart, axis=1)
+    return places
+
+
 def interpolate(start: np.ndarray, end: np.ndarray, t: np.ndarray) -> np.ndarray:
     """Points of a straight line: z = (1 - t) z_start + t z_end.
 

@@ -27,9 +27,8 @@ from typing import Any, Callable, Optional, Union
 import chainer
 import chainer.functions as F
 import numpy as np
-from chainer import computational_graph
 
-from chainer_vae import checkpoints, devices, engine
+from chainer_vae import checkpoints, devices, engine, graph
 from chainer_vae.datasets import Dataset, load_mnist
 from chainer_vae.errors import InputError, NonFiniteLossError
 from chainer_vae.evaluation import evaluate
@@ -45,7 +44,8 @@ ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
 ENGINES = ("auto", "chainer", "fused")
 LARGEST = 1_000_000  # of sizes and counts; more is a mistake in typing
 MODELS_DIR = Path(__file__).parent / "models"
-SHIPPED = ("z20", "z2")  # the runs there: trained models that come with the package
+# The runs there, trained models that come with the package, and their latent units.
+SHIPPED = {"z20": 20, "z2": 2}
 TEST_SAMPLES = 10  # the article's k for the test loss
 SAVE_INTERVAL = 1.0  # seconds between two savings of a run on a GPU, at least
 QUICK_IMAGES = 100  # how many of each set ``test`` leaves
@@ -473,9 +473,8 @@ class Run:
         """Write the computational graph of the first loss; its noise is not that of the run."""
         batch = self.model.xp.asarray(self.images[: self.config.batchsize])
         with _numpy_random(np.random.get_state()), np.errstate(over="ignore", invalid="ignore"):
-            loss = self.model.get_loss_func(self.config.C, self.config.k)(batch)
-        graph = computational_graph.build_computational_graph([loss])
-        checkpoints.save_text(self.folder / "graph.dot", graph.dump())
+            text = graph.dump(self.model, batch, self.config.C, self.config.k)
+        checkpoints.save_text(self.folder / "graph.dot", text)
 
     def _end_epoch(self) -> dict[str, float]:
         batchsize, fused = self.config.batchsize, self.unfused is None

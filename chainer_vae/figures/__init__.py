@@ -2,11 +2,17 @@
 
 # Each of these modules registers its figures.
 from chainer_vae.figures import (
+    curve,
     digits,
+    embedding,
+    equations,
+    network,
     plane,
+    schematics,
+    swiss,
 )
+from chainer_vae.figures.gallery import write_index
 from chainer_vae.figures.registry import (
-    MODELS,
     Animation,
     Context,
     FigureSpec,
@@ -17,14 +23,20 @@ from chainer_vae.figures.registry import (
 from chainer_vae.figures.runner import draw_figures
 
 __all__ = [
-    "MODELS",
     "Animation",
     "Context",
     "FigureSpec",
     "all_figures",
     "choose_run",
+    "curve",
     "describe_run",
     "digits",
     "draw_figures",
+    "embedding",
+    "equations",
+    "network",
     "plane",
+    "schematics",
+    "swiss",
+    "write_index",
 ]

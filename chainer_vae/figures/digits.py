@@ -31,8 +31,7 @@ def show_digit(axes: Axes, image: np.ndarray) -> None:
     axes.imshow(image, cmap="gray", vmin=0, vmax=1)
     axes.set_xticks([])
     axes.set_yticks([])
-    for spine in axes.spines.values():
-        spine.set_visible(False)
+    axes.spines[:].set_visible(False)
 
 
 @figure(
@@ -59,7 +58,7 @@ def interp_all_anim(context: Context) -> Animation:
     axes.set_xticks(places, map(str, range(N_CLASSES)), fontsize=13)
     axes.set_yticks(places, map(str, range(N_CLASSES)), fontsize=13)
     axes.tick_params(length=0, pad=6, top=True, labeltop=True, bottom=False, labelbottom=False)
-    axes.set_axis_on()
+    axes.spines[:].set_visible(False)
     title = axes.text(0.5, 1 + 34 / side, "", transform=axes.transAxes, ha="center", fontsize=13)
     label = context.text("row: start, column: end", "行：始点　列：終点")
     frames = []
@@ -114,7 +113,7 @@ def digits(context: Context) -> Figure:
     for digit, axes in enumerate(grid.flat):
         show_digit(axes, images[digit])
         axes.set_title(str(digit))
-    bar = fig.colorbar(grid[0, 0].images[0], cax=fig.add_axes((0.93, 0.02, 0.018, 0.9)))
+    bar = fig.colorbar(grid[0, 0].images[0], cax=fig.add_axes((0.93, 0.03, 0.018, 0.88)))
     bar.set_ticks([0, 0.5, 1])
     bar.outline.set_visible(False)
     return fig
@@ -129,8 +128,8 @@ def line_of_digits(
     """
     trained = context.trained(name)
     t = np.linspace(0, 1, N_FRAMES)
-    ends = trained.codes[[trained.first(start), trained.first(end)]]
-    return t, trained.decode(interpolate(*ends, t))
+    codes = interpolate(trained.codes[trained.first(start)], trained.codes[trained.first(end)], t)
+    return t, trained.decode(codes)
 
 
 def frames_in_a_grid(t: np.ndarray, images: np.ndarray) -> Figure:

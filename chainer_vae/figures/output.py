@@ -46,19 +46,24 @@ def _write_gif(animation: Animation, file: io.BytesIO) -> None:
 
     Consecutive frames that are alike become one, shown for as long as they together.
     """
-    frames = [Image.fromarray(frame) for frame in animation.frames]
     if animation.frames[0].ndim == 2:
-        levels = np.linspace(0, 255, animation.colors).round().astype(np.uint8)
-        shades = np.repeat(levels, 3).tolist()
+        shades = np.linspace(0, 255, animation.colors).round()
+        palette = np.repeat(shades[:, None], 3, axis=1)
         nearest = np.rint(np.arange(256) * (animation.colors - 1) / 255).astype(np.uint8)
         paletted = [Image.fromarray(nearest[frame]) for frame in animation.frames]
-        for image in paletted:
-            image.putpalette(shades)
     else:
         # The palette fits a few frames, spread over all.
-        several = np.concatenate(animation.frames[:: max(1, len(frames) // 8)])
-        palette = Image.fromarray(several).quantize(animation.colors, Image.Quantize.MEDIANCUT)
-        paletted = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in frames]
+        several = np.concatenate(animation.frames[:: max(1, len(animation.frames) // 8)])
+        fitted = Image.fromarray(several).quantize(animation.colors, Image.Quantize.MAXCOVERAGE)
+        paletted = [
+            Image.fromarray(frame).quantize(palette=fitted, dither=Image.Dither.NONE)
+            for frame in animation.frames
+        ]
+        palette = np.array(fitted.getpalette()).reshape(-1, 3)
+        # The background, as seen in a corner, keeps its colour exactly.
+        palette[np.asarray(paletted[0])[0, 0]] = animation.frames[0][0, 0]
+    for image in paletted:
+        image.putpalette(palette.astype(np.uint8).tobytes())
     paletted[0].save(
         file,
         format="GIF",

@@ -3,13 +3,15 @@
 import numpy as np
 from matplotlib import patheffects
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.collections import Collection
 from matplotlib.colors import BoundaryNorm
 from matplotlib.figure import Figure
 
 from chainer_vae.figures import style
 from chainer_vae.figures.digits import frames_in_a_grid, frames_one_by_one, line_of_digits
 from chainer_vae.figures.registry import SIDE, Animation, Context, Trained, figure
-from chainer_vae.latent import N_CLASSES, class_means, grid, montage
+from chainer_vae.latent import N_CLASSES, class_means, grid, montage, spread
 
 N_SCATTER = 5000  # test images in the scatter plots
 START, END = 0, 7  # the digits that the arrow joins
@@ -17,29 +19,48 @@ LIMIT = 2.0  # the map shows -2 <= z1, z2 <= 2
 N_MAP = 25  # digits along a side of the map
 
 
-def scatter(fig: Figure, context: Context, z2: Trained) -> Axes:
+def scatter(axes: Axes, z2: Trained) -> Collection:
     """The codes of test images, one colour for each digit, its name at their mean."""
     codes = z2.codes[:N_SCATTER]
     labels = z2.data.test_labels[:N_SCATTER]
-    axes = fig.add_axes((0.075, 0.075, 0.795, 0.915))
     norm = BoundaryNorm(np.arange(N_CLASSES + 1) - 0.5, N_CLASSES)
     points = axes.scatter(
-        *codes.T, c=labels, cmap=style.DIGIT_COLORS, norm=norm, s=16, alpha=0.6, linewidths=0
-    )
-    for digit, (z1, z2_) in enumerate(class_means(codes, labels)):
-        if np.isfinite(z1):
-            name = axes.text(z1, z2_, str(digit), size=22, weight="bold", ha="center", va="center")
+        codes[:, 0], codes[:, 1],
+        c=labels, cmap=style.DIGIT_COLORS, norm=norm, s=16, alpha=0.6, linewidths=0,
+    )  # fmt: skip
+    means = class_means(codes, labels)
+    # A name that would cover another stands beside its mean, joined to it by a line.
+    for digit, (mean, place) in enumerate(zip(means, spread(means, 0.26))):
+        if np.isfinite(mean).all():
+            name = axes.annotate(
+                str(digit), mean, place, ha="center", va="center",
+                size=20, weight="bold", family="DejaVu Sans",
+                arrowprops=dict(arrowstyle="-", color=style.INK, shrinkA=0, shrinkB=0),
+            )  # fmt: skip
             name.set_path_effects([patheffects.withStroke(linewidth=3.5, foreground="white")])
-    axes.set_aspect("equal", adjustable="datalim")
     axes.grid(True)
+    name_axes(axes)
+    return points
+
+
+def name_axes(axes: Axes) -> None:
     axes.set_xlabel("$z_1$")
-    axes.set_ylabel("$z_2$", rotation=0, labelpad=8)
-    bar = fig.colorbar(points, cax=fig.add_axes((0.9, 0.075, 0.025, 0.915)), ticks=range(N_CLASSES))
-    bar.solids.set_alpha(1)
-    bar.ax.tick_params(length=0)
+    axes.set_ylabel("$z_2$", rotation=0, labelpad=6)
+
+
+def whole_scatter(context: Context) -> tuple[Figure, Axes]:
+    """The scatter of all codes, with a bar of the digits' colours."""
+    fig = Figure(figsize=(style.WIDTH, 6.6))
+    axes = fig.add_axes((0.08, 0.075, 0.79, 0.915))
+    points = scatter(axes, context.trained("z2"))
+    axes.set_aspect("equal", adjustable="datalim")
+    colors = ScalarMappable(points.norm, points.cmap)  # without the points' transparency
+    bar_axes = fig.add_axes((0.9, 0.075, 0.025, 0.915))
+    bar = fig.colorbar(colors, cax=bar_axes, ticks=range(N_CLASSES))
+    bar.ax.tick_params(which="both", length=0)
     bar.outline.set_visible(False)
     bar.set_label(context.text("digit", "数字"))
-    return axes
+    return fig, axes
 
 
 def ends(z2: Trained) -> np.ndarray:
@@ -47,18 +68,35 @@ def ends(z2: Trained) -> np.ndarray:
     return z2.codes[[z2.first(START), z2.first(END)]]
 
 
+def draw_arrow(axes: Axes, z2: Trained, color: str) -> None:
+    start, end = ends(z2)
+    arrow = dict(arrowstyle="-|>,head_width=0.45,head_length=0.8", color=color, lw=3)
+    axes.annotate("", end, start, arrowprops=dict(arrow, shrinkA=0, shrinkB=0))
+    axes.plot(start[0], start[1], "o", color=color, markersize=8)
+
+
+def map_axes(fig: Figure) -> Axes:
+    """Axes for what lies in the window of the map: the same place in the figure for all."""
+    axes = fig.add_axes((0.075, 0.068, 0.915, 0.915))
+    # A tile's centre stands at its code, so half a tile lies beyond the outermost.
+    edge = LIMIT * N_MAP / (N_MAP - 1)
+    axes.set_xlim(-edge, edge)
+    axes.set_ylim(-edge, edge)
+    axes.set_xticks(np.linspace(-LIMIT, LIMIT, 5))
+    axes.set_yticks(np.linspace(-LIMIT, LIMIT, 5))
+    return axes
+
+
 @figure(
     "latent-scatter", (5,), "1-2", "latent_scatter.png", "Encoder",
-    en="Where the encoder puts 5,000 test images with 2 latent units; a number stands at the mean of"
-    " its digit. No label was used in training, and yet like lies by like.",
+    en="Where the encoder puts 5,000 test images with 2 latent units; a number stands at the mean"
+    " of its digit. No label was used in training, and yet like lies by like.",
     ja="テスト画像5,000枚をEncoderで2次元の潜在変数に写したもの。数字は各クラスの平均の位置。"
     "教師なしなのに、同じ数字が近くに集まる。",
     needs="z2",
 )  # fmt: skip
 def latent_scatter(context: Context) -> Figure:
-    fig = Figure(figsize=(style.WIDTH, 6.6))
-    scatter(fig, context, context.trained("z2"))
-    return fig
+    return whole_scatter(context)[0]
 
 
 @figure(
@@ -68,13 +106,8 @@ def latent_scatter(context: Context) -> Figure:
     needs="z2",
 )  # fmt: skip
 def latent_arrow(context: Context) -> Figure:
-    z2 = context.trained("z2")
-    fig = Figure(figsize=(style.WIDTH, 6.6))
-    axes = scatter(fig, context, z2)
-    start, end = ends(z2)
-    arrow = dict(arrowstyle="-|>,head_width=0.5,head_length=0.9", color=style.LOSS, lw=3.5)
-    axes.annotate("", end, start, arrowprops=dict(arrow, shrinkA=0, shrinkB=0))
-    axes.plot(*start, "o", color=style.LOSS, markersize=9)
+    fig, axes = whole_scatter(context)
+    draw_arrow(axes, context.trained("z2"), style.LOSS)
     return fig
 
 
@@ -109,19 +142,11 @@ def manifold(context: Context) -> Figure:
     codes = grid(N_MAP, LIMIT)
     tiles = z2.decode(codes.reshape(-1, 2)).reshape(N_MAP, N_MAP, SIDE, SIDE)
     fig = Figure(figsize=(style.WIDTH, style.WIDTH))
-    axes = fig.add_axes((0.07, 0.06, 0.92, 0.92))
-    # A tile's centre stands at its code, so half a tile lies beyond the outermost.
-    edge = LIMIT * N_MAP / (N_MAP - 1)
-    axes.imshow(montage(tiles), vmin=0, vmax=1, extent=(-edge, edge, -edge, edge))
-    start, end = ends(z2)
-    arrow = dict(arrowstyle="-|>,head_width=0.4,head_length=0.7", color="#EF4444", lw=2.5)
-    axes.annotate("", end, start, arrowprops=dict(arrow, shrinkA=0, shrinkB=0))
-    axes.plot(*start, "o", color="#EF4444", markersize=7)
-    ticks = np.linspace(-LIMIT, LIMIT, 5)
-    axes.set_xticks(ticks)
-    axes.set_yticks(ticks)
-    axes.set_xlabel("$z_1$")
-    axes.set_ylabel("$z_2$", rotation=0, labelpad=8)
+    axes = map_axes(fig)
+    extent = (*axes.get_xlim(), *axes.get_ylim())
+    axes.imshow(montage(tiles), vmin=0, vmax=1, extent=extent)
+    draw_arrow(axes, z2, "#EF4444")
+    name_axes(axes)
     return fig
 
 
@@ -132,7 +157,6 @@ def manifold(context: Context) -> Figure:
     needs="z2",
 )  # fmt: skip
 def latent_scatter_window(context: Context) -> Figure:
-    z2 = context.trained("z2")
-    fig = Figure(figsize=(style.WIDTH, 6.6))
-    axes = scatter(fig, context, z2)
+    fig = Figure(figsize=(style.WIDTH, style.WIDTH))
+    scatter(map_axes(fig), context.trained("z2"))
     return fig

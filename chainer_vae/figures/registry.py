@@ -6,6 +6,7 @@ by :mod:`chainer_vae.latent` and the like, and returns a matplotlib ``Figure`` o
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,12 +21,17 @@ from chainer_vae.errors import InputError
 from chainer_vae.evaluation import encode
 from chainer_vae.figures import style
 from chainer_vae.model import VAE
-from chainer_vae.training import MODELS_DIR, Config, find_run, load_config, load_log, load_model
+from chainer_vae.training import (
+    MODELS_DIR,
+    SHIPPED,
+    Config,
+    find_run,
+    load_config,
+    load_log,
+    load_model,
+)
 
 SIDE = 28  # pixels of a digit's side
-
-# Number of latent units of the models that figures need, by the models' names.
-MODELS = {"z20": 20, "z2": 2}
 
 # The parts of the article, in its order, then what it does not have.
 SECTIONS = {
@@ -67,7 +73,7 @@ class FigureSpec:
     numbers: tuple[int, ...]  # its places among the article's images; none: not in the article
     section: str  # a key of SECTIONS
     file: str
-    needs: Optional[str]  # a key of MODELS; None: no model
+    needs: Optional[str]  # a key of SHIPPED; None: no model
     original: str  # the name or caption that the article has for it
     caption: dict[str, str]  # by language
     draw: Callable[["Context"], Picture]
@@ -126,7 +132,7 @@ class Trained:
         """
         self.folder = find_run(run)
         config, content = load_config(self.folder)
-        n_in, n_latent = content["n_in"], MODELS[name]
+        n_in, n_latent = content["n_in"], SHIPPED[name]
         if config.dimz != n_latent:
             raise InputError(
                 f"this figure needs a model with {n_latent} latent units ({name}),"
@@ -166,7 +172,7 @@ class Context:
     """What the figures of one call share: the language, and the models, loaded once."""
 
     def __init__(self, lang: str, runs: dict[str, Union[str, Path]], gpu: int = -1) -> None:
-        """``runs`` has a run for each of MODELS: a folder, or the name of a shipped model."""
+        """``runs`` has a run for each name in SHIPPED: a folder, or the name itself."""
         self.lang = lang
         self.gpu = gpu
         self._runs = runs
@@ -228,13 +234,13 @@ def choose_run(name: str, folder: Path = Path("runs")) -> Union[str, Path]:
     """The run to draw from where none is named: the user's last trained one, or the shipped model.
 
     Args:
-        name: A key of MODELS.
+        name: A key of SHIPPED.
         folder: Where the user's runs are.
 
     Returns:
         The folder of a run, or ``name`` itself, which stands for the shipped model.
     """
-    model_file = f"mlp_{MODELS[name]}.model"
+    model_file = f"mlp_{SHIPPED[name]}.model"
     found = []
     for file in folder.glob(f"*/{model_file}"):
         try:
@@ -252,8 +258,6 @@ def describe_run(run: Union[str, Path]) -> str:
     config, _ = load_config(folder)
     where = "the model that comes with chainer-vae" if folder.parent == MODELS_DIR else str(folder)
     done: Any = config.epoch
-    try:
+    with suppress(InputError):  # the log is only for these words
         done = len(load_log(folder / "log"))
-    except InputError:
-        pass
     return f"{where} (seed {config.seed}, {done} epochs)"

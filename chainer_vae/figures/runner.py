@@ -60,6 +60,8 @@ def draw_figures(
             files.append(file)
         except InputError as fault:
             error = fault
+        except ModuleNotFoundError as fault:  # installed without what this package requires
+            error = InputError(f"{fault.name} is not installed: pip install {fault.name}")
         for name, write in context.attachments():
             try:
                 write(out / name)

@@ -7,8 +7,6 @@ from typing import Any, Optional
 import matplotlib
 from matplotlib import font_manager
 
-LANGUAGES = ("en", "ja")
-
 # One colour for one thing, in every figure.
 INK = "#222222"
 MUTED = "#6B7280"

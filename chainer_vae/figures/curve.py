@@ -1,0 +1,50 @@
+"""How the loss falls, beside the article's."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from chainer_vae import article
+from chainer_vae.figures import style
+from chainer_vae.figures.registry import Context, figure
+
+
+@figure(
+    "learning-curve", (), "ours", "learning_curve.png", "",
+    en="The loss of each epoch, on the training images and on the test images, beside the two runs"
+    " that the article's author recorded.",
+    ja="各エポックの損失（訓練データとテストデータ）。記事の著者が記録した2回の学習と並べて示す。",
+    needs="z20",
+)  # fmt: skip
+def learning_curve(context: Context) -> Figure:
+    log = context.trained("z20").log
+    epochs = [entry["epoch"] for entry in log]
+    runs: list[tuple[str, Any, Any, Any, dict[str, Any]]] = []
+    for i, author in enumerate(article.load_logs(), 1):
+        runs.append((
+            context.text(f"article, run {i}", f"記事 {i}回目"), list(author),
+            [losses.train_loss for losses in author.values()],
+            [losses.test_loss for losses in author.values()],
+            dict(color=("#9CA3AF", "#4B5563")[i - 1], lw=1.2),
+        ))  # fmt: skip
+    runs.append((
+        context.text("this run", "この学習"), epochs,
+        [entry["main/loss"] for entry in log],
+        [entry["validation/main/loss"] for entry in log],
+        dict(color=style.LOSS, lw=1.6),
+    ))  # fmt: skip
+
+    fig = Figure(figsize=(style.WIDTH, 4.2))
+    axes = fig.add_axes((0.1, 0.125, 0.87, 0.855))
+    for name, x, train, test, how in runs:
+        axes.plot(x, test, label=name + context.text(", test", "（テスト）"), **how)
+        axes.plot(x, train, "--", label=name + context.text(", training", "（訓練）"), **how)
+    # The first epochs, far above, would press the rest together.
+    lowest = min(np.min(losses) for run in runs for losses in run[2:4])
+    axes.set(xlim=(0, max(x[-1] for _, x, *_ in runs)), ylim=(lowest - 1, lowest + 26))
+    axes.grid(True)
+    axes.set_xlabel(context.text("epoch", "エポック"))
+    axes.set_ylabel(context.text("loss, nats per image", "損失（nats / 画像）"))
+    axes.legend(frameon=False, ncols=len(runs), fontsize=10, loc="upper right", columnspacing=1.2)
+    return fig

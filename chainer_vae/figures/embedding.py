@@ -1,0 +1,77 @@
+"""The 20-dimensional codes, laid out by t-SNE."""
+
+import numpy as np
+from PIL import Image
+
+from chainer_vae.embedding import embed, project
+from chainer_vae.figures import style
+from chainer_vae.figures.digits import pixel_figure
+from chainer_vae.figures.output import pixels
+from chainer_vae.figures.registry import SIDE, Animation, Context, figure
+from chainer_vae.latent import N_CLASSES
+from chainer_vae.projector import write_projector
+
+N_POINTS = 2000
+N_FRAMES = 36
+PANEL = 400  # pixels of a side
+SPRITE = 13  # pixels of a digit's side, at the middle of the space
+
+
+@figure(
+    "embedding", (30,), "extra", "embedding.gif", "Tensorboard Embedding for MNIST with VAE",
+    en=f"The 20-dimensional codes of {N_POINTS:,} test images, brought to three dimensions and"
+    " to two by t-SNE. The folder embedding/ beside it opens in TensorBoard's Embedding Projector.",
+    ja=f"テスト画像{N_POINTS:,}枚の20次元の潜在変数を、t-SNEで3次元と2次元に削減したもの。"
+    "同時に書き出される embedding フォルダは TensorBoard の Embedding Projector で開ける。",
+    needs="z20",
+)  # fmt: skip
+def embedding(context: Context) -> Animation:
+    z20 = context.trained("z20")
+    data = z20.data
+    context.attach(
+        "embedding",
+        lambda folder: write_projector(folder, z20.codes, data.test_images, data.test_labels),
+    )
+    codes, labels = z20.codes[:N_POINTS], data.test_labels[:N_POINTS]
+    images = data.test_images[:N_POINTS].reshape(-1, SIDE, SIDE)
+
+    fig = pixel_figure(2 * PANEL + 20, PANEL + 40)
+    for column, title in enumerate((
+        context.text("t-SNE to 3 dimensions", "t-SNEで3次元に"),
+        context.text("t-SNE to 2 dimensions", "t-SNEで2次元に"),
+    )):  # fmt: skip
+        x = (PANEL / 2 + column * (PANEL + 20)) / (2 * PANEL + 20)
+        fig.text(x, 1 - 18 / (PANEL + 40), title, ha="center", va="center", size=12)
+    background = pixels(fig)
+    flat = embed(codes, 2)
+    flat = np.concatenate([flat, np.ones((len(flat), 1))], axis=1)
+    draw_sprites(background[36 : 36 + PANEL, PANEL + 20 :], flat, images, labels)
+    space = embed(codes, 3)
+    frames = []
+    for azimuth in np.arange(N_FRAMES) * 2 * np.pi / N_FRAMES:
+        frame = background.copy()
+        draw_sprites(frame[36 : 36 + PANEL, :PANEL], project(space, azimuth), images, labels)
+        frames.append(frame)
+    return Animation(frames, 150, colors=128)
+
+
+def draw_sprites(
+    panel: np.ndarray, points: np.ndarray, images: np.ndarray, labels: np.ndarray
+) -> None:
+    """Draw digits into a picture (PANEL, PANEL, 3), the farthest first, each in its colour.
+
+    Args:
+        points: Shape (number, 3): rightwards and upwards from the middle, and the size.
+        images: Shape (number, 28, 28).
+        labels: Shape (number,).
+    """
+    colors = np.array([style.DIGIT_COLORS(digit)[:3] for digit in range(N_CLASSES)]) * 255
+    for i in np.argsort(points[:, 2], kind="stable"):
+        side = round(SPRITE * points[i, 2])
+        sprite = Image.fromarray(np.rint(images[i] * 255).astype(np.uint8))
+        ink = np.asarray(sprite.resize((side, side), Image.Resampling.BOX))[:, :, None] / 255
+        reach = PANEL / 2 - SPRITE
+        column = round(PANEL / 2 + points[i, 0] * reach - side / 2)
+        row = round(PANEL / 2 - points[i, 1] * reach - side / 2)
+        place = panel[row : row + side, column : column + side]
+        place[...] = place * (1 - ink) + colors[labels[i]] * ink

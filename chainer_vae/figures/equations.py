@@ -1,0 +1,334 @@
+"""The article's equations, step by step: what a step changes is coloured, its reason beside it.
+
+Everything is measured in points, y downwards from the top of the picture.
+"""
+
+from typing import Any, NamedTuple, Union
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import RendererAgg
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+
+from chainer_vae.figures import style
+from chainer_vae.figures.registry import Context, figure
+
+SIZE = 14.5  # of formulas
+SMALL = 11.0  # of words
+GAP = 13.0  # from the middle of a relation sign to either side
+LEADING = 17.0  # between two lines
+MARGIN = 14.0
+
+Q = "q(z|X)"
+PRIOR = "p(z)"
+JOINT = "p(X,z)"
+POSTERIOR = "p(z|X)"
+BOUND = r"\mathcal{L}(X,z)"
+LOG_EVIDENCE = r"\log p(X)"
+RATIO = rf"\dfrac{{{JOINT}}}{{{Q}}}"
+MINUS, PLUS = r"\;\;-\;\;", r"\;\;+\;\;"
+
+
+def divergence(p: str, q: str = Q) -> str:
+    return rf"D_{{\mathrm{{KL}}}}\left[{q}\,\|\,{p}\right]"
+
+
+def expected(formula: str) -> str:
+    """The expectation over q(z|X)."""
+    return rf"E_{{{Q}}}\left[{formula}\right]"
+
+
+KL_POSTERIOR = divergence(POSTERIOR)
+KL_PARAMETERS = divergence(r"p_\theta(z|X)", r"q_\phi(z|X)")
+KL_PRIOR = divergence(PRIOR)
+RECONSTRUCTION = expected(r"\log p(X|z)")
+
+
+class Part(NamedTuple):
+    """A coloured part of a formula, with words below it if there are any."""
+
+    formula: str
+    color: str = style.INK
+    words: str = ""
+
+
+class Line(NamedTuple):
+    """A step, ``left`` ``relation`` ``right``, and the reason for it."""
+
+    left: str
+    relation: str
+    right: tuple[Union[str, Part], ...]
+    reason: str = ""
+
+    @property
+    def parts(self) -> list[Part]:
+        return [Part(part) if isinstance(part, str) else part for part in self.right]
+
+
+class Box(NamedTuple):
+    """What a text needs: its width, and its height above and below the base line."""
+
+    width: float
+    ascent: float
+    descent: float
+
+
+def math(formula: str) -> str:
+    return f"${formula}$" if formula else ""
+
+
+def measure(text: str, size: float = SIZE) -> Box:
+    renderer = RendererAgg(1, 1, 72)
+    width, height, descent = renderer.get_text_width_height_descent(
+        text, FontProperties(size=size), ismath="$" in text
+    )
+    return Box(width, height - descent, descent)
+
+
+def typeset(lines: list[Line]) -> Figure:
+    """The lines below each other, aligned at their relation signs.
+
+    Where that is wider than the figure, the left side stands on a line of its own.
+    """
+    width = 72 * style.WIDTH
+    left = max(measure(math(line.left)).width for line in lines)
+    reasons = max(reason_width(line.reason) for line in lines)
+    right = max(
+        sum(measure(math(part.formula)).width for part in line.parts)
+        + (reasons + 1.5 * GAP if line.reason else 0)
+        for line in lines
+    )
+    spare = width - 2 * MARGIN - 2 * GAP - right
+    hanging = spare < left
+    middle = MARGIN + GAP + (min(spare, 2 * GAP) if hanging else (spare + left) / 2)
+
+    fig = Figure()
+    axes = fig.add_axes((0, 0, 1, 1))
+    axes.set_axis_off()
+    y = MARGIN
+    for line in lines:
+        box = measure(math(line.left))
+        above = max(measure(math(part.formula)).ascent for part in line.parts)
+        if line.left and hanging:
+            put(axes, MARGIN, y + box.ascent, math(line.left))
+            y += box.ascent + box.descent + LEADING
+        elif line.left:
+            above = max(above, box.ascent)
+            put(axes, middle - GAP, y + above, math(line.left), ha="right")
+        y += above
+        put(axes, middle, y, math(line.relation), ha="center")
+        if line.reason:
+            size = reason_size(line.reason)
+            put(axes, width - MARGIN - reasons, y, line.reason, size=size, color=style.MUTED)
+        deepest = bottom = y + max(measure(math(part.formula)).descent for part in line.parts)
+        x = middle + GAP
+        for part in line.parts:
+            put(axes, x, y, math(part.formula), color=part.color)
+            end = x + measure(math(part.formula)).width
+            if part.words:
+                deepest = max(deepest, underline(axes, x, end, bottom + 6, part))
+            x = end
+        y = deepest + LEADING
+    height = y - LEADING + MARGIN
+    fig.set_size_inches(style.WIDTH, height / 72)
+    axes.set(xlim=(0, width), ylim=(height, 0))
+    return fig
+
+
+def reason_size(reason: str) -> float:
+    # The letters of formulas are smaller than those of words.
+    return SMALL * 1.15 if reason.startswith("$") and reason.endswith("$") else SMALL
+
+
+def reason_width(reason: str) -> float:
+    return measure(reason, reason_size(reason)).width if reason else 0.0
+
+
+def put(axes: Axes, x: float, y: float, text: str, **how: Any) -> None:
+    """Write a text with its base line at y."""
+    axes.text(x, y, text, **{"size": SIZE, "va": "baseline", **how})
+
+
+def underline(axes: Axes, x0: float, x1: float, y: float, part: Part) -> float:
+    """A bracket below a part, and its words; returns where they end."""
+    tip = y + 10
+    axes.plot([x0 + 3, x0 + 3, x1 - 3, x1 - 3], [y, y + 5, y + 5, y], color=part.color, lw=1.3)
+    axes.plot([(x0 + x1) / 2] * 2, [y + 5, tip], color=part.color, lw=1.3)
+    for line in part.words.split("\n"):
+        tip += SMALL * 1.4
+        put(axes, (x0 + x1) / 2, tip, line, size=SMALL, color=part.color, ha="center")
+    return tip + SMALL * 0.3
+
+
+@figure(
+    "eq-elbo", (19,), "3", "eq_elbo.png", "eq001",
+    en="The evidence lower bound: Jensen's inequality moves the logarithm into the integral.",
+    ja="変分下限の導出。イェンセンの不等式により、対数を積分の中に入れる。",
+)  # fmt: skip
+def eq_elbo(context: Context) -> Figure:
+    text = context.text
+    return typeset([
+        Line(LOG_EVIDENCE, "=", (rf"\log\int\;{JOINT}\,dz",),
+             text("over every z", "zについて周辺化")),
+        Line("", "=", (r"\log\int", Part(rf"\;{Q}\,{RATIO}", style.ENCODER), r"\,dz"),
+             text("times q, divided by q", "qを掛けてqで割る")),
+        Line("", r"\geq", (rf"\int\;{Q}", Part(r"\;\log\,", style.LOSS), RATIO, r"\,dz"),
+             text("Jensen's inequality", "イェンセンの不等式")),
+        Line("", "=", (BOUND,), text("the lower bound", "変分下限")),
+    ])  # fmt: skip
+
+
+@figure(
+    "eq-gap", (21,), "3", "eq_gap.png", "fig_002",
+    en="What the bound lacks is the divergence of q from the true posterior.",
+    ja="対数尤度と変分下限の差は、qと真の事後分布とのKLダイバージェンスになる。",
+)  # fmt: skip
+def eq_gap(context: Context) -> Figure:
+    text = context.text
+    factored = rf"\dfrac{{{POSTERIOR}\,p(X)}}{{{Q}}}"
+    return typeset([
+        Line(rf"{LOG_EVIDENCE} - {BOUND}", "=",
+             (LOG_EVIDENCE, MINUS, Part(rf"\int\;{Q}\,\log {RATIO}\,dz", style.ENCODER)),
+             text("the bound, written out", "変分下限の定義")),
+        Line("", "=",
+             (Part(rf"\int\;{Q}\,{LOG_EVIDENCE}\,dz", style.ENCODER),
+              MINUS, rf"\int\;{Q}\,\log {RATIO}\,dz"),
+             rf"$\int\;{Q}\,dz = 1$"),
+        Line("", "=",
+             (rf"\int\;{Q}\,",
+              Part(rf"\left\{{{LOG_EVIDENCE} - \log {factored}\right\}}", style.ENCODER), r"\,dz"),
+             rf"${JOINT} = {POSTERIOR}\,p(X)$"),
+        Line("", "=", (rf"\int\;{Q}\,", Part(rf"\log \dfrac{{{Q}}}{{{POSTERIOR}}}", style.ENCODER),
+                       r"\,dz"),
+             text(rf"${LOG_EVIDENCE}$ cancels", rf"${LOG_EVIDENCE}$ が消える")),
+        Line("", "=", (Part(KL_POSTERIOR, style.LOSS),),
+             text("by definition", "KLの定義")),
+        Line("", r"\geq", ("0",), text("as every divergence is", "KLは常に0以上")),
+    ])  # fmt: skip
+
+
+@figure(
+    "eq-elbo-kl", (23,), "3", "eq_elbo_kl.png", "fig_004",
+    en="So to raise the bound by φ is to bring q closer to the true posterior.",
+    ja="φについて変分下限を最大化することは、qを真の事後分布に近づけることと同じ。",
+)  # fmt: skip
+def eq_elbo_kl(context: Context) -> Figure:
+    text = context.text
+    return typeset([
+        Line(BOUND, "=", (
+            Part(LOG_EVIDENCE, style.MUTED, text("the same\nfor every q", "qによらず\n一定")),
+            r"\quad - \quad",
+            Part(KL_PARAMETERS, style.LOSS, text("0 or more: the smaller,\nthe higher the bound",
+                                                 "0以上\n小さいほど変分下限は大きい")),
+        )),
+    ])  # fmt: skip
+
+
+@figure(
+    "eq-kl-three", (24,), "3", "eq_kl_three.png", "equ_002",
+    en="The divergence from the true posterior, which nobody knows, in three terms.",
+    ja="未知の事後分布とのKLダイバージェンスを3つの項に分解する。",
+)  # fmt: skip
+def eq_kl_three(context: Context) -> Figure:
+    text = context.text
+    bayes = r"\dfrac{p(X|z)\,p(z)}{p(X)}"
+    return typeset([
+        Line(KL_PARAMETERS, "=", (expected(rf"\log {Q} - \log {POSTERIOR}"),),
+             text("by definition", "KLの定義")),
+        Line("", "=", (Part(expected(rf"\log {Q} - \log {bayes}"), style.ENCODER),),
+             text("Bayes' theorem", "ベイズの定理")),
+        Line("", "=", (expected(rf"\log {Q} - \log {PRIOR} - \log p(X|z)"), PLUS,
+                       Part(LOG_EVIDENCE, style.ENCODER)),
+             text("there is no z in it", "zを含まないので外に出る")),
+        Line("", "=", (Part(KL_PRIOR, style.LATENT), MINUS, Part(RECONSTRUCTION, style.DECODER),
+                       PLUS, LOG_EVIDENCE),
+             text("by definition", "KLの定義")),
+    ])  # fmt: skip
+
+
+@figure(
+    "eq-substitute", (25,), "3", "eq_substitute.png", "equ_003",
+    en="Put into the bound: what nobody can compute cancels.",
+    ja="変分下限の式に代入すると、計算できない項が消える。",
+)  # fmt: skip
+def eq_substitute(context: Context) -> Figure:
+    text = context.text
+    three = rf"\left\{{{KL_PRIOR} - {RECONSTRUCTION} + {LOG_EVIDENCE}\right\}}"
+    return typeset([
+        Line(BOUND, "=", (LOG_EVIDENCE, MINUS, Part(KL_PARAMETERS, style.LOSS))),
+        Line("", "=", (LOG_EVIDENCE, MINUS, Part(three, style.LOSS))),
+        Line("", "=", ("-\\,", Part(KL_PRIOR, style.LATENT), PLUS,
+                       Part(RECONSTRUCTION, style.DECODER)),
+             text(rf"${LOG_EVIDENCE}$ cancels", rf"${LOG_EVIDENCE}$ が消える")),
+    ])  # fmt: skip
+
+
+@figure(
+    "eq-two-terms", (26,), "3", "eq_two_terms.png", "fig_005",
+    en="The bound that is maximized: two terms, and both can be computed.",
+    ja="学習で最大化する変分下限。2つの項はどちらも計算できる。",
+)  # fmt: skip
+def eq_two_terms(context: Context) -> Figure:
+    text = context.text
+    return typeset([
+        Line(BOUND, "=", (
+            r"-\;",
+            Part(KL_PRIOR, style.LATENT,
+                 text("regularization:\nkeeps the codes\nnear the prior",
+                      "正則化項\nzの分布を\n事前分布に近づける")),
+            r"\qquad + \qquad",
+            Part(RECONSTRUCTION, style.DECODER,
+                 text("reconstruction:\nmakes the code\nexplain the image",
+                      "復元誤差の項\nzから元の画像を\n復元させる")),
+        )),
+    ])  # fmt: skip
+
+
+@figure(
+    "eq-bernoulli", (27,), "3", "eq_bernoulli.png", "bern_loss",
+    en="The decoder's likelihood: each of the D pixels is a Bernoulli variable, and the network"
+    " gives its probability y.",
+    ja="Decoderの尤度。D個の各ピクセルはベルヌーイ分布に従い、その確率yをネットワークが出力する。",
+)  # fmt: skip
+def eq_bernoulli(context: Context) -> Figure:
+    text = context.text
+    return typeset([
+        Line("p(x|z)", "=", (r"\prod_{i=1}^{D}\, y_i^{\,x_i} (1 - y_i)^{1 - x_i}",),
+             text("given z, pixels are independent", "zのもとで各ピクセルは独立")),
+        Line(r"\log p(x|z)", "=",
+             (r"\sum_{i=1}^{D}\,",
+              Part(r"\,\left\{x_i\,\log y_i + (1 - x_i)\,\log (1 - y_i)\right\}", style.DECODER)),
+             text("minus the cross-entropy", "符号を変えた交差エントロピー")),
+        Line("y", "=", (r"\mathrm{sigmoid}(W_3 h_2 + b_3)",),
+             text("the decoder's output", "Decoderの出力")),
+        Line("h_2", "=", (r"f(W_2 h_1 + b_2), \quad h_1 = f(W_1 z + b_1)",),
+             text("its hidden layers", "隠れ層")),
+    ])  # fmt: skip
+
+
+@figure(
+    "eq-latent", (28,), "3", "eq_latent.png", "latent_loss",
+    en="The regularization in closed form: q(z|X) is the normal distribution N(μ, σ²) in each of"
+    " the J latent units, the prior N(0, 1).",
+    ja="正則化項の閉じた形。J個の潜在変数それぞれで q(z|X) は N(μ, σ²)、事前分布は N(0, 1)。",
+)  # fmt: skip
+def eq_latent(context: Context) -> Figure:
+    text = context.text
+    cross, entropy = expected(rf"\log {PRIOR}"), expected(rf"\log {Q}")
+    return typeset([
+        Line(rf"-\,{KL_PRIOR}", "=",
+             (Part(cross, style.ENCODER), MINUS, Part(entropy, style.DECODER)),
+             text("by definition", "KLの定義")),
+        Line(cross, "=",
+             (Part(r"-\,\dfrac{1}{2} \sum_{j=1}^{J}\,"
+                   r"\left(\log 2\pi + \mu_j^2 + \sigma_j^2\right)", style.ENCODER),),
+             "$p(z) = N(0, I)$"),
+        Line(entropy, "=",
+             (Part(r"-\,\dfrac{1}{2} \sum_{j=1}^{J}\,"
+                   r"\left(\log 2\pi + \log \sigma_j^2 + 1\right)", style.DECODER),),
+             r"$q(z|X) = N(\mu, \sigma^2 I)$"),
+        Line(rf"-\,{KL_PRIOR}", "=",
+             (r"\dfrac{1}{2} \sum_{j=1}^{J}\,"
+              r"\left(1 + \log \sigma_j^2 - \mu_j^2 - \sigma_j^2\right)",),
+             text("one minus the other", "上の2式の差")),
+    ])  # fmt: skip

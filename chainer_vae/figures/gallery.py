@@ -1,0 +1,126 @@
+"""The pages that show the figures: ``index.html`` beside them, and a part of README.md."""
+
+from html import escape
+from pathlib import Path
+from typing import Optional
+
+from PIL import Image
+
+from chainer_vae.checkpoints import save_text
+from chainer_vae.figures.registry import SECTIONS, FigureSpec, all_figures
+from chainer_vae.figures.style import DPI
+
+ARTICLE = "https://qiita.com/kenmatsu4/items/b029d697e9995d93aa24"
+SUFFIXES = ("png", "svg", "pdf")
+WORDS = {
+    "title": {
+        "en": "The figures of “Variational Autoencoder徹底解説”",
+        "ja": "「Variational Autoencoder徹底解説」の図",
+    },
+    "about": {
+        "en": f'All figures of <a href="{ARTICLE}">the article</a> by kenmatsu4 (2017), in its'
+        " order, drawn anew by chainer-vae. Click on one for its full size.",
+        "ja": f'kenmatsu4氏の<a href="{ARTICLE}">記事</a>（2017）のすべての図を、記事の順に'
+        " chainer-vae で描き直したもの。クリックすると原寸で表示する。",
+    },
+    "figure": {"en": "image", "ja": "画像"},
+    "original": {"en": "in the article", "ja": "記事での名前"},
+    "notebook": {"en": "in the original notebook", "ja": "元のノートブックでの名前"},
+    "beside": {"en": "Beside it:", "ja": "付属:"},
+}
+ATTACHED = {"network": "network.dot", "embedding": "embedding"}
+
+PAGE = """\
+<!DOCTYPE html>
+<html lang="{lang}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+body {{ max-width: 50rem; margin: 2rem auto; padding: 0 1rem; color: #222; line-height: 1.6;
+       font-family: system-ui, "Hiragino Sans", "Yu Gothic", "Noto Sans JP", sans-serif; }}
+h2 {{ margin: 3rem 0 1rem; border-bottom: 1px solid #ddd; }}
+figure {{ margin: 0 0 2.5rem; }}
+img {{ display: block; max-width: 100%; height: auto; margin: 0 auto .6rem; }}
+code {{ background: #f3f4f6; padding: .1em .4em; border-radius: 3px; }}
+small {{ color: #6b7280; display: block; }}
+</style>
+</head>
+<body>
+<h1>{title}</h1>
+<p>{about}</p>
+{body}
+</body>
+</html>
+"""
+
+
+def write_index(folder: Path, lang: str, suffix: str = "png") -> int:
+    """Write ``index.html``, which shows every figure that lies in the folder.
+
+    Args:
+        folder: Where figures were drawn.
+        lang: Of the captions.
+        suffix: The format of stills to show; where one is missing, another is taken.
+
+    Returns:
+        int: How many figures it shows.
+
+    Raises:
+        InputError: The page cannot be written.
+    """
+    parts = []
+    shown = 0
+    for section, titles in SECTIONS.items():
+        specs = [spec for spec in all_figures() if spec.section == section]
+        found = [(spec, _find(folder, spec, suffix)) for spec in specs]
+        entries = [_entry(folder, spec, file, lang) for spec, file in found if file is not None]
+        if entries:
+            parts += [f"<h2>{escape(titles[lang])}</h2>", *entries]
+            shown += len(entries)
+    title, about = WORDS["title"][lang], WORDS["about"][lang]
+    page = PAGE.format(lang=lang, title=title, about=about, body="\n".join(parts))
+    save_text(folder / "index.html", page)
+    return shown
+
+
+def _find(folder: Path, spec: FigureSpec, suffix: str) -> Optional[Path]:
+    for other in (suffix, *SUFFIXES):
+        file = folder / spec.file_name(other)
+        if file.is_file():
+            return file
+    return None
+
+
+def _entry(folder: Path, spec: FigureSpec, file: Path, lang: str) -> str:
+    caption = escape(spec.caption[lang])
+    if file.suffix == ".pdf":
+        picture = escape(file.name)
+    else:
+        picture = f'<img src="{file.name}" alt="{caption}" loading="lazy"{_size(file)}>'
+    notes = []
+    if spec.numbers:
+        numbers = ", ".join(map(str, spec.numbers))
+        notes.append(f"{WORDS['figure'][lang]} {numbers}")
+    if spec.original:
+        where = WORDS["notebook" if spec.section == "notebook" else "original"][lang]
+        notes.append(f"{where}: {escape(spec.original)}")
+    attached = ATTACHED.get(spec.id)
+    if attached is not None and (folder / attached).exists():
+        notes.append(f'{WORDS["beside"][lang]} <a href="{attached}">{attached}</a>')
+    return (
+        f'<figure id="{spec.id}">\n<a href="{file.name}">{picture}</a>\n'
+        f"<figcaption>{caption}\n<small>{' · '.join(notes)}</small>\n"
+        f"<small><code>chainer-vae figures --only {spec.id}</code></small></figcaption>\n</figure>"
+    )
+
+
+def _size(file: Path) -> str:
+    """The size to show a picture in: stills have more pixels, for screens of high density."""
+    if file.suffix == ".svg":
+        return ""
+    with Image.open(file) as image:
+        width, height = image.size
+    scale = 1 if file.suffix == ".gif" else DPI / 100
+    return f' width="{width / scale:.0f}" height="{height / scale:.0f}"'

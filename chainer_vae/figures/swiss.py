@@ -1,0 +1,63 @@
+"""The swiss roll, in space and unrolled."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.figure import Figure
+
+from chainer_vae.figures import style
+from chainer_vae.figures.digits import pixel_figure
+from chainer_vae.figures.output import pixels
+from chainer_vae.figures.registry import Animation, Context, figure
+from chainer_vae.swiss_roll import N_SEGMENTS, deceptive_pair, swiss_roll
+
+COLORS = colormaps["turbo"](np.linspace(0.08, 0.92, N_SEGMENTS))
+POINT: dict[str, Any] = dict(edgecolors="#404040", linewidths=0.5)
+PAIR: dict[str, Any] = dict(
+    color="black", marker="o", markersize=8, linewidth=2, markeredgecolor="white"
+)
+
+
+@figure(
+    "swiss-roll-anim", (12,), "1-3", "swiss_roll.gif", "3次元中の２次元多様体としてのスイスロール",
+    en="A swiss roll: points in three dimensions that lie on a sheet of two. The two black points"
+    " are near each other in space, and far apart along the sheet.",
+    ja="スイスロール。3次元の中にあるが、点は2次元の面の上にしかない。"
+    "黒い2点は空間では近いが、面に沿うと遠い。",
+)  # fmt: skip
+def swiss_roll_anim(context: Context) -> Animation:
+    roll = swiss_roll()
+    fig = pixel_figure(768, 640)
+    axes: Any = fig.add_axes((-0.04, -0.06, 1.08, 1.14), projection="3d")
+    x, y, z = roll.points.T
+    axes.scatter(x, y, z, c=COLORS[roll.segment], s=34, depthshade=False, **POINT)
+    axes.plot(*roll.points[[*deceptive_pair(roll)]].T, zorder=10, **PAIR)
+    axes.set_box_aspect(np.ptp(roll.points, axis=0), zoom=0.95)
+    frames = []
+    for azimuth in range(-72, 288, 10):
+        axes.view_init(elev=9, azim=azimuth)
+        frames.append(pixels(fig))
+    return Animation(frames, 200, colors=128)
+
+
+@figure(
+    "swiss-roll-unrolled", (13,), "1-3", "2D_swiss_roll.png",
+    "スイスロールを2次元に展開してみるとこんな感じ",
+    en="The same points on the sheet, unrolled and laid flat, with the same colours and the same"
+    " two black points.",
+    ja="同じ点を、同じ色のまま面に沿って2次元に展開したもの。黒い2点も同じ。",
+)  # fmt: skip
+def swiss_roll_unrolled(context: Context) -> Figure:
+    roll = swiss_roll()
+    fig = Figure(figsize=(style.WIDTH, 2.45))
+    axes = fig.add_axes((0.085, 0.2, 0.905, 0.77))
+    along, across = roll.flat.T
+    axes.scatter(along, across, c=COLORS[roll.segment], s=17, **POINT)
+    axes.plot(*roll.flat[[*deceptive_pair(roll)]].T, linestyle=":", **PAIR)
+    axes.set_aspect("equal")
+    axes.set_xlabel(
+        context.text("along the roll, from its inner end", "巻きに沿った長さ（内側の端から）")
+    )
+    axes.set_ylabel(context.text("across", "幅"))
+    return fig

@@ -1,0 +1,422 @@
+"""Every figure of the article is there, is drawn whole, and shows what it says."""
+
+import os
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from PIL import Image
+
+from chainer_vae import InputError, encode, figures, latent, load_model
+from chainer_vae.figures import embedding, registry, style
+from chainer_vae.figures.runner import draw
+
+# The article's images, in order: numbers, ID, file, the model needed. Then what its notebook has
+# besides, and a learning curve.
+INVENTORY = [
+    ((1, 11), "interp-all-anim", "vae_all_9to9.gif", "z20"),
+    ((2,), "autoencoder", "autoencoder.png", None),
+    ((3,), "vae-overview", "vae_overview.png", None),
+    ((4,), "reconstruction", "compare_reconstruction.png", "z20"),
+    ((5,), "latent-scatter", "latent_scatter.png", "z2"),
+    ((6,), "latent-arrow", "scatter_with_arrow.png", "z2"),
+    ((7,), "interp-0-7-anim", "vae_0to7_dim_2.gif", "z2"),
+    ((8,), "interp-0-7-frames", "frames_0to7.png", "z2"),
+    ((9,), "manifold", "2dim_map.png", "z2"),
+    ((10,), "latent-scatter-window", "scatter.png", "z2"),
+    ((12,), "swiss-roll-anim", "swiss_roll.gif", None),
+    ((13,), "swiss-roll-unrolled", "2D_swiss_roll.png", None),
+    ((14,), "network", "network.png", "z20"),
+    ((15,), "graphical-model", "graphical_model.png", None),
+    ((16,), "encoder", "encoder.png", None),
+    ((17,), "decoder", "decoder.png", None),
+    ((18,), "vae-model", "vae_model.png", None),
+    ((19,), "eq-elbo", "eq_elbo.png", None),
+    ((20,), "elbo-gap-unknown", "elbo_gap_unknown.png", None),
+    ((21,), "eq-gap", "eq_gap.png", None),
+    ((22,), "elbo-gap-kl", "elbo_gap_kl.png", None),
+    ((23,), "eq-elbo-kl", "eq_elbo_kl.png", None),
+    ((24,), "eq-kl-three", "eq_kl_three.png", None),
+    ((25,), "eq-substitute", "eq_substitute.png", None),
+    ((26,), "eq-two-terms", "eq_two_terms.png", None),
+    ((27,), "eq-bernoulli", "eq_bernoulli.png", None),
+    ((28,), "eq-latent", "eq_latent.png", None),
+    ((29,), "reparameterization", "reparameterization.png", None),
+    ((30,), "embedding", "embedding.gif", "z20"),
+    ((), "digits", "reconstruct_0to9.png", "z20"),
+    ((), "interp-0-9-frames", "frames_0to9.png", "z20"),
+    ((), "interp-0-9-anim", "vae_0to9.gif", "z20"),
+    ((), "learning-curve", "learning_curve.png", "z20"),
+]
+# Width, height, milliseconds in all, and the bytes of the original where it is known.
+ANIMATIONS = {
+    "interp-all-anim": (600, 628, 80 * 100, 2_882_638),
+    "interp-0-7-anim": (256, 256, 81 * 80, 444_190),
+    "swiss-roll-anim": (768, 640, 36 * 200, 2_979_050),
+    "interp-0-9-anim": (256, 256, 81 * 80, 444_190),
+    "embedding": (820, 440, 36 * 150, None),
+}
+RUNS = {"z20": "z20", "z2": "z2"}
+SPECS = {spec.id: spec for spec in figures.all_figures()}
+STILLS = [id for id, spec in SPECS.items() if not spec.animated]
+
+
+@pytest.fixture(scope="module")
+def few_points():
+    """t-SNE of fewer points, which takes most of the time of all figures."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(embedding, "N_POINTS", 300)
+        yield
+
+
+@pytest.fixture(scope="module", params=("en", "ja"))
+def drawn(request, few_points, tmp_path_factory):
+    """All figures, drawn into a folder: language, folder, what became of each."""
+    lang = request.param
+    folder = tmp_path_factory.mktemp(lang)
+    context = figures.Context(lang, RUNS)
+    results = list(figures.draw_figures(SPECS.values(), context, folder))
+    return lang, folder, {result.spec.id: result for result in results}
+
+
+def context(lang="en", **runs):
+    return figures.Context(lang, {**RUNS, **runs})
+
+
+def test_registry_is_the_inventory():
+    found = [(spec.numbers, spec.id, spec.file, spec.needs) for spec in figures.all_figures()]
+    assert found == INVENTORY
+    numbers = sorted(number for spec in SPECS.values() for number in spec.numbers)
+    assert numbers == list(range(1, 31))
+    for spec in SPECS.values():
+        assert set(spec.caption) == {"en", "ja"}
+        assert re.search("[ぁ-んァ-ヶ一-龠]", spec.caption["ja"]), spec.id
+        assert spec.caption["en"].isprintable() and spec.caption["en"].endswith((".", ".)", "?")), (
+            spec.id
+        )
+        assert spec.original or spec.section == "ours"
+
+
+def test_everything_is_written(drawn):
+    _, folder, results = drawn
+    assert [result.error for result in results.values()] == [None] * len(INVENTORY)
+    for _, id, file, _ in INVENTORY:
+        assert results[id].files[0] == folder / file
+        with Image.open(folder / file) as image:
+            image.load()
+            assert image.format == ("GIF" if file.endswith(".gif") else "PNG")
+            if image.format == "PNG":
+                # At most the article's column, at two pixels for each of it; the graph is wider.
+                assert image.width <= (1900 if id == "network" else 1500)
+    assert (folder / "network.dot").read_text().startswith("digraph")
+    assert (folder / "embedding" / "projector_config.pbtxt").is_file()
+    assert not list(folder.glob(".*"))
+
+
+@pytest.mark.parametrize("id", ANIMATIONS)
+def test_animations(drawn, id):
+    _, folder, _ = drawn
+    file = folder / SPECS[id].file
+    width, height, duration, original = ANIMATIONS[id]
+    with Image.open(file) as image:
+        assert image.size == (width, height)
+        assert image.info["loop"] == 0  # without end
+        durations = []
+        for i in range(image.n_frames):
+            image.seek(i)
+            durations.append(image.info["duration"])
+    assert sum(durations) == duration
+    assert original is None or file.stat().st_size <= original
+
+
+def test_the_same_pixels_twice(drawn, tmp_path):
+    """From the same models, every file is the same, byte for byte."""
+    lang, folder, results = drawn
+    again = list(figures.draw_figures(SPECS.values(), context(lang), tmp_path))
+    assert len(again) == len(results)
+    files = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    assert len(files) >= len(INVENTORY) + 4
+    for file in files:
+        assert (tmp_path / file).read_bytes() == (folder / file).read_bytes(), file
+
+
+@pytest.mark.parametrize("lang", ("en", "ja"))
+@pytest.mark.parametrize("id", STILLS)
+def test_nothing_is_clipped(id, lang):
+    with matplotlib.rc_context(style.settings(lang)):
+        fig = draw(SPECS[id], context(lang))
+        assert fig.get_figwidth() <= (9 if id == "network" else style.WIDTH)
+        needed = fig.get_tightbbox(FigureCanvasAgg(fig).get_renderer())
+        pixel = 0.01
+        assert min(needed.x0, needed.y0) >= -pixel
+        assert needed.x1 <= fig.get_figwidth() + pixel
+        assert needed.y1 <= fig.get_figheight() + pixel
+
+
+@pytest.mark.parametrize("suffix", ("svg", "pdf"))
+def test_other_formats(suffix, tmp_path):
+    chosen = [SPECS[id] for id in ("eq-gap", "network", "latent-arrow", "interp-0-7-anim")]
+    for lang in ("en", "ja"):
+        results = list(figures.draw_figures(chosen, context(lang), tmp_path / lang, suffix))
+        assert [result.error for result in results] == [None] * len(chosen)
+    again = list(figures.draw_figures(chosen, context("ja"), tmp_path / "again", suffix))
+    assert len(again) == len(chosen)
+    for spec in chosen[:3]:
+        file = f"{Path(spec.file).stem}.{suffix}"
+        content = (tmp_path / "ja" / file).read_bytes()
+        assert content.startswith(b"<?xml" if suffix == "svg" else b"%PDF-")
+        assert content == (tmp_path / "again" / file).read_bytes()
+    assert (tmp_path / "ja" / "vae_0to7_dim_2.gif").is_file()
+
+
+def test_japanese_letters_have_their_font():
+    """The labels' letters are in the font that draws them, not boxes."""
+    from matplotlib.ft2font import FT2Font
+
+    letters = set(FT2Font(str(style.japanese_font())).get_charmap())
+    with matplotlib.rc_context(style.settings("ja")):
+        assert matplotlib.rcParams["font.family"][0] == "IPAexGothic"
+        n_japanese = 0
+        for id in STILLS:
+            fig = draw(SPECS[id], context("ja"))
+            for text in fig.findobj(Text):
+                japanese = re.findall("[ぁ-んァ-ヶ一-龠]", text.get_text())
+                n_japanese += len(japanese)
+                assert letters.issuperset(map(ord, japanese)), text
+                if japanese:
+                    assert text.get_fontname() == "IPAexGothic", text
+    assert n_japanese > 200
+
+
+# What the pictures show
+
+
+def drawn_figure(id):
+    picture = draw(SPECS[id], context())
+    assert isinstance(picture, Figure)
+    return picture
+
+
+@pytest.fixture(scope="module")
+def trained(mnist):
+    """Of each model: the model, and the codes of the first test image of each digit."""
+    result = {}
+    for name in RUNS:
+        model, _ = load_model(name)
+        places = [int(np.argmax(mnist.test_labels == digit)) for digit in range(10)]
+        result[name] = model, encode(model, mnist.test_images[places])[0]
+    return result
+
+
+def test_reconstruction_shows_inputs_and_outputs(mnist, trained):
+    axes = drawn_figure("reconstruction").axes
+    assert len(axes) == 20
+    model, _ = trained["z20"]
+    for i in range(10):
+        left, right = (axes[2 * i + j].images[0].get_array() for j in range(2))
+        np.testing.assert_array_equal(left.ravel(), mnist.test_images[i])
+        expected = model(mnist.test_images[i : i + 1]).array
+        np.testing.assert_allclose(right.ravel()[None], expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("id", "name", "end"), (("interp-0-7-frames", "z2", 7), ("interp-0-9-frames", "z20", 9))
+)
+def test_frames_go_from_digit_to_digit(trained, id, name, end):
+    axes = drawn_figure(id).axes
+    assert len(axes) == 81
+    titles = [each.get_title() for each in axes]
+    assert titles[0] == "t=0.000" and titles[40] == "t=0.500" and titles[80] == "t=1.000"
+    model, codes = trained[name]
+    middle = (codes[0] + codes[end]) / 2
+    for place, z in ((0, codes[0]), (40, middle), (80, codes[end])):
+        shown = axes[place].images[0].get_array().ravel()
+        np.testing.assert_allclose(shown, model.decode(z[None]).array[0], rtol=1e-4, atol=1e-5)
+
+
+def test_all_to_all_has_each_pair_in_its_cell(trained):
+    picture = draw(SPECS["interp-all-anim"], context())
+    assert len(picture.frames) == 80
+    model, codes = trained["z20"]
+
+    def cell(frame, start, end):
+        place = picture.frames[frame][60 + 56 * start : 116 + 56 * start, 32 + 56 * end :][:, :56]
+        assert (place == place[::2, ::2].repeat(2, 0).repeat(2, 1)).all()  # sharp
+        return place[::2, ::2] / 255
+
+    for start, end in ((0, 9), (9, 0), (3, 3), (7, 2)):
+        for frame, z in ((0, codes[start]), (39, codes[end]), (40, codes[end]), (79, codes[start])):
+            expected = model.decode(z[None]).array.reshape(28, 28)
+            np.testing.assert_allclose(cell(frame, start, end), expected, atol=0.008)
+    z = codes[7] + (codes[2] - codes[7]) * 10 / 39
+    expected = model.decode(z[None]).array.reshape(28, 28)
+    np.testing.assert_allclose(cell(10, 7, 2), expected, atol=0.008)
+
+
+def test_map_has_its_corners_and_the_arrow_its_ends(trained):
+    axes = drawn_figure("manifold").axes[0]
+    image = axes.images[0]
+    model, codes = trained["z2"]
+    picture = image.get_array()
+    assert picture.shape == (700, 700)
+    left, right, bottom, top = image.get_extent()
+    for z in ((-2, 2), (2, 2), (-2, -2), (2, -2), (0, 0)):
+        # The pixels of the tile whose centre stands at z.
+        column = (z[0] - left) / (right - left) * 700 - 14
+        row = (top - z[1]) / (top - bottom) * 700 - 14
+        assert column == pytest.approx(round(column)) and row == pytest.approx(round(row))
+        tile = picture[round(row) : round(row) + 28, round(column) : round(column) + 28]
+        expected = model.decode(np.array([z], np.float32)).array.reshape(28, 28)
+        np.testing.assert_allclose(tile, expected, rtol=1e-4, atol=1e-5)
+    for id in ("manifold", "latent-arrow"):
+        axes = drawn_figure(id).axes[0]
+        arrow = next(text for text in axes.texts if not text.get_text())
+        np.testing.assert_allclose(arrow.xyann, codes[0], rtol=1e-5)
+        np.testing.assert_allclose(arrow.xy, codes[7], rtol=1e-5)
+
+
+def test_scatter_has_5000_codes_in_the_digits_colours(mnist, trained):
+    model, _ = trained["z2"]
+    codes = encode(model, mnist.test_images[:5000])[0]
+    for id in ("latent-scatter", "latent-scatter-window"):
+        axes = drawn_figure(id).axes[0]
+        points = axes.collections[0]
+        np.testing.assert_allclose(points.get_offsets(), codes, rtol=1e-5, atol=1e-6)
+        np.testing.assert_array_equal(points.get_array(), mnist.test_labels[:5000])
+        names = {text.get_text(): text.xy for text in axes.texts if text.get_text()}
+        for digit, mean in enumerate(latent.class_means(codes, mnist.test_labels[:5000])):
+            np.testing.assert_allclose(names[str(digit)], mean, rtol=1e-5)
+    window, map_axes = axes, drawn_figure("manifold").axes[0]
+    assert window.get_xlim() == map_axes.get_xlim() and window.get_ylim() == map_axes.get_ylim()
+    assert window.get_position().bounds == map_axes.get_position().bounds
+
+
+def test_learning_curve_has_the_recorded_losses():
+    axes = drawn_figure("learning-curve").axes[0]
+    lines = {line.get_label(): line.get_ydata() for line in axes.lines}
+    # results/README.md and the author's logs, at epoch 100.
+    ends = {
+        "this run, test": 97.083, "this run, training": 93.949,
+        "article, run 1, test": 97.193, "article, run 2, training": 93.964,
+    }  # fmt: skip
+    for label, loss in ends.items():
+        assert len(lines[label]) == 100
+        assert lines[label][-1] == pytest.approx(loss, abs=6e-4)
+
+
+# What can go wrong
+
+
+def test_wrong_models(tmp_path):
+    with pytest.raises(
+        InputError, match=r"needs a model with 2 latent .* has 20; .*--run-z2"
+    ):
+        context(z2="z20").trained("z2")
+    with pytest.raises(InputError, match="holds no run"):
+        context(z20=tmp_path).trained("z20")
+
+
+def test_a_figure_that_fails_leaves_the_others(tmp_path):
+    chosen = [SPECS[id] for id in ("digits", "latent-arrow", "manifold", "eq-elbo-kl")]
+    results = list(figures.draw_figures(chosen, context(z2="z20"), tmp_path))
+    assert [result.error is None for result in results] == [True, False, False, True]
+    assert sorted(file.name for file in tmp_path.iterdir()) == [
+        "eq_elbo_kl.png", "reconstruct_0to9.png",
+    ]  # fmt: skip
+
+
+def test_no_font(monkeypatch, tmp_path):
+    """Figures with Japanese words fail, in one line; those without, and English ones, do not."""
+    monkeypatch.setattr(style, "FONT_PACKAGE", "no_such_package")
+    chosen = [SPECS[id] for id in ("digits", "latent-scatter", "eq-elbo")]
+    results = list(figures.draw_figures(chosen, context("ja"), tmp_path))
+    assert [result.error is None for result in results] == [True, False, False]
+    assert "pip install matplotlib-fontja" in str(results[1].error)
+    results = list(figures.draw_figures(chosen, context("en"), tmp_path))
+    assert [result.error for result in results] == [None] * 3
+
+
+def test_no_renderer(monkeypatch, tmp_path):
+    """The .dot file is there nevertheless."""
+    monkeypatch.setattr("chainer_vae.graph.graphviz", lambda: None)
+    (result,) = figures.draw_figures([SPECS["network"]], context(), tmp_path)
+    assert "pip install graphviz-pure" in str(result.error)
+    assert result.files == [tmp_path / "network.dot"]
+    assert (tmp_path / "network.dot").is_file()
+
+
+def test_settings_of_the_caller_do_not_matter(tmp_path):
+    plain = tmp_path / "plain"
+    changed = tmp_path / "changed"
+    chosen = [SPECS["eq-elbo"], SPECS["learning-curve"]]
+    assert all(r.error is None for r in figures.draw_figures(chosen, context(), plain))
+    matplotlib.get_backend()  # which settles it
+    before = matplotlib.rcParams.copy()
+    with matplotlib.rc_context({"font.size": 30, "savefig.dpi": 20, "axes.facecolor": "red"}):
+        assert all(r.error is None for r in figures.draw_figures(chosen, context(), changed))
+    for file in plain.iterdir():
+        assert file.read_bytes() == (changed / file.name).read_bytes()
+    assert matplotlib.rcParams == before
+
+
+def test_choose_run(tmp_path):
+    """The last trained run of the user, of the sizes needed; else the shipped model."""
+    runs = tmp_path / "runs"
+    assert registry.choose_run("z20", runs) == "z20"
+    for name, model, age in (("a", "z20", 30), ("b", "z20", 20), ("c", "z2", 10)):
+        shutil.copytree(registry.MODELS_DIR / model, runs / name)
+        file = next((runs / name).glob("*.model"))
+        stamp = file.stat().st_mtime - age
+        for each in (runs / name).iterdir():
+            each.chmod(0o644)
+        os.utime(file, (stamp, stamp))
+    (runs / "broken").mkdir()
+    (runs / "broken" / "mlp_20.model").write_bytes(b"")
+    assert registry.choose_run("z20", runs) == runs / "b"
+    assert registry.choose_run("z2", runs) == runs / "c"
+    assert registry.describe_run(runs / "b") == f"{runs / 'b'} (seed 0, 100 epochs)"
+    assert "comes with chainer-vae" in registry.describe_run("z20")
+
+
+class _Page(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.figures, self.images, self.links = [], [], []
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        if tag == "figure":
+            self.figures.append(attributes["id"])
+        elif tag == "img":
+            self.images.append(attributes)
+        elif tag == "a":
+            self.links.append(attributes["href"])
+
+
+def test_index(drawn):
+    lang, folder, _ = drawn
+    assert figures.write_index(folder, lang) == len(INVENTORY)
+    text = (folder / "index.html").read_text(encoding="utf-8")
+    assert len(text) < 40_000 and "<script" not in text
+    page = _Page()
+    page.feed(text)
+    assert page.figures == [id for _, id, _, _ in INVENTORY]
+    assert [image["src"] for image in page.images] == [file for *_, file, _ in INVENTORY]
+    for image in page.images:
+        with Image.open(folder / image["src"]) as file:
+            assert (
+                0.99 < int(image["width"]) / int(image["height"]) / file.width * file.height < 1.01
+            )
+        assert image["alt"]
+    for link in page.links:
+        assert link.startswith("https://") or (folder / link).exists()
+    for id, spec in SPECS.items():
+        assert f"<code>chainer-vae figures --only {id}</code>" in text
+        assert spec.original in text

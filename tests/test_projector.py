@@ -1,0 +1,216 @@
+"""The files for TensorBoard's Embedding Projector, read back, and by TensorBoard itself."""
+
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from urllib.parse import urlencode
+from urllib.request import ProxyHandler, build_opener
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from chainer_vae import load_model
+from chainer_vae.errors import InputError
+from chainer_vae.evaluation import encode
+from chainer_vae.projector import write_projector
+
+FILES = {"codes.tsv", "metadata.tsv", "projector_config.pbtxt", "sprite.png"}
+
+
+def images_of(sprite, n):
+    """The first images in a sprite, each found as the projector finds it; shape (n, 784)."""
+    rows, columns = (length // 28 for length in sprite.shape)
+    # Its shader takes the row from the number of rows, its list of neighbours from the columns.
+    assert rows == columns and sprite.shape == (28 * rows, 28 * columns)
+    tops, lefts = 28 * (np.arange(n) // columns), 28 * (np.arange(n) % columns)
+    return np.array([sprite[y : y + 28, x : x + 28].ravel() for y, x in zip(tops, lefts)]).reshape(
+        n, 784
+    )
+
+
+def as_bytes(images):
+    return np.rint(images * 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize(("n", "columns"), [(2, 2), (5, 4), (16, 4), (17, 8), (300, 32)])
+def test_files(tmp_path, mnist, n, columns):
+    # Every float32 with its last bits: large, small, subnormal, negative zero.
+    codes = np.random.RandomState(n).randint(0, 2**32, (n, 7), np.uint32).view(np.float32)
+    codes[~np.isfinite(codes)] = -0.0
+    codes[0, :2] = 1e-45, np.finfo(np.float32).max
+    images, labels = mnist.test_images[:n], mnist.test_labels[:n]
+    folder = tmp_path / "new" / "projector"
+    write_projector(folder, codes, images, labels)
+    assert {file.name for file in folder.iterdir()} == FILES
+
+    lines = (folder / "codes.tsv").read_text().splitlines()
+    found = np.array([line.split("\t") for line in lines], np.float32)
+    np.testing.assert_array_equal(found.view(np.uint32), codes.view(np.uint32))
+
+    header, *lines = (folder / "metadata.tsv").read_text().splitlines()
+    assert header == "class\tindex"
+    assert lines == [f"{label}\t{index}" for index, label in enumerate(labels)]
+
+    with Image.open(folder / "sprite.png") as picture:
+        assert (picture.mode, picture.size) == ("L", (28 * columns, 28 * columns))
+        sprite = np.asarray(picture)
+    np.testing.assert_array_equal(images_of(sprite, n), as_bytes(images))
+    assert not images_of(sprite, columns * columns)[n:].any()
+
+    config = (folder / "projector_config.pbtxt").read_text()
+    assert re.findall(r"single_image_dim: (\d+)", config) == ["28", "28"]
+    assert set(re.findall(r'_path: "(.*)"', config)) == FILES - {"projector_config.pbtxt"}
+    assert str(tmp_path) not in config
+
+
+def test_double_precision_and_other_sizes(tmp_path):
+    """What TensorBoard reads is float32: codes of 64 bits are rounded to that once."""
+    codes = np.random.RandomState(0).standard_normal((6, 4))
+    images = np.linspace(0, 1, 6 * 25).reshape(6, 25)
+    write_projector(tmp_path, codes, images, np.zeros(6, np.uint8))
+    found = np.loadtxt(tmp_path / "codes.tsv", np.float32, delimiter="\t")
+    np.testing.assert_array_equal(found, codes.astype(np.float32))
+    with Image.open(tmp_path / "sprite.png") as picture:
+        sprite = np.asarray(picture)
+    np.testing.assert_array_equal(sprite[5:10, 5:10].ravel(), as_bytes(images[5]))
+    assert (tmp_path / "projector_config.pbtxt").read_text().count("single_image_dim: 5\n") == 2
+
+
+@pytest.mark.parametrize("n_latent", [1, 2, 3])
+def test_few_numbers(tmp_path, n_latent):
+    """The projector starts in three dimensions, and shows nothing where a code has not as many."""
+    codes = np.random.RandomState(0).standard_normal((4, n_latent)).astype(np.float32)
+    write_projector(tmp_path, codes, np.zeros((4, 9)), np.arange(4))
+    found = np.loadtxt(tmp_path / "codes.tsv", np.float32, delimiter="\t")
+    assert found.shape == (4, 3)
+    np.testing.assert_array_equal(found[:, :n_latent], codes)
+    assert not found[:, n_latent:].any()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (dict(codes=np.zeros((8, 3))), "as many codes as images and labels, not 8, 9 and 9"),
+        (dict(images=np.zeros((8, 784))), "not 9, 8 and 9"),
+        (dict(labels=np.zeros(8, int)), "not 9, 9 and 8"),
+        (dict(codes=np.zeros(9)), "of two axes and labels of one, not 1, 2 and 1"),
+        (dict(images=np.zeros((9, 28, 28))), "not 2, 3 and 1"),
+        (dict(labels=np.zeros((9, 1), int)), "not 2, 2 and 2"),
+        (dict(codes=np.zeros((9, 0))), "two codes or more, not 9 of 0 numbers"),
+        (dict(codes=np.full((9, 3), np.nan)), "the codes are not all finite numbers"),
+        (dict(codes=np.full((9, 3), 1e39)), "the codes are not all finite numbers"),
+        (dict(labels=np.zeros(9)), "labels must be whole numbers, not float64"),
+        (dict(images=np.zeros((9, 785))), "785 pixels make no square"),
+        (dict(images=np.zeros((9, 0))), "0 pixels make no square"),
+        (dict(images=np.full((9, 784), 255.0)), "the images must be in [0, 1]"),
+        (dict(images=np.full((9, 784), -0.1)), "the images must be in [0, 1]"),
+        (dict(images=np.full((9, 784), np.nan)), "the images must be in [0, 1]"),
+        (dict(images=np.zeros((9, 2049 * 2049), bool)), "takes 8192 x 8192 at most"),
+    ],
+)
+def test_what_does_not_fit(tmp_path, change, message):
+    fitting = dict(codes=np.zeros((9, 3)), images=np.zeros((9, 784)), labels=np.zeros(9, int))
+    with pytest.raises(InputError) as error:
+        write_projector(tmp_path / "out", **{**fitting, **change})
+    assert message in str(error.value) and "\n" not in str(error.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_how_many_images(tmp_path):
+    """65,536 of 28 x 28 pixels have room in one picture, and not one more."""
+    images = np.broadcast_to(np.float32(0), (65537, 784))
+    codes, labels = np.zeros((65537, 2), np.float32), np.zeros(65537, int)
+    with pytest.raises(InputError, match=r"65,537 images of 28 x 28 pixels .* 14336 x 14336"):
+        write_projector(tmp_path, codes, images, labels)
+    write_projector(tmp_path, codes[1:], images[1:], labels[1:])
+    with Image.open(tmp_path / "sprite.png") as picture:
+        assert picture.size == (7168, 7168)
+
+
+def test_one_code(tmp_path):
+    with pytest.raises(InputError, match="shows two codes or more"):
+        write_projector(tmp_path, np.zeros((1, 3)), np.zeros((1, 784)), np.zeros(1, int))
+
+
+def test_unwritable_folder(tmp_path):
+    (tmp_path / "file").write_text("")
+    for folder in (tmp_path / "file", tmp_path / "file" / "folder"):
+        with pytest.raises(InputError) as error:
+            write_projector(folder, np.zeros((2, 2)), np.zeros((2, 4)), np.zeros(2, int))
+        message = str(error.value)
+        assert message.startswith(f"cannot write {folder}") and "\n" not in message
+    assert (tmp_path / "file").read_text() == ""
+
+
+@pytest.fixture
+def tensorboard(tmp_path):
+    """Starts TensorBoard on a folder; gives a function that asks its projector."""
+    log = tmp_path / "tensorboard.log"
+    servers = []
+
+    def start(folder):
+        (tmp_path / "tmp").mkdir()  # where it notes that it runs
+        options = ["--logdir", str(folder), "--port", "0", "--load_fast", "false"]
+        with open(log, "w") as file:
+            server = subprocess.Popen(
+                [sys.executable, "-m", "tensorboard.main", *options],
+                stdout=file, stderr=file, env={**os.environ, "TMPDIR": str(tmp_path / "tmp")},
+            )  # fmt: skip
+        servers.append(server)
+        end = time.monotonic() + 60
+        while not (address := re.search(r"http://localhost:\d+/", log.read_text())):
+            assert server.poll() is None and time.monotonic() < end, log.read_text()
+            time.sleep(0.05)
+        opener = build_opener(ProxyHandler({}))
+
+        def ask(what, **query):
+            query = f"?{urlencode(query)}" if query else ""
+            url = f"{address[0]}data/plugin/projector/{what}{query}"
+            with opener.open(url, timeout=30) as answer:
+                return answer.read()
+
+        return ask
+
+    yield start
+    for server in servers:
+        server.terminate()
+        try:
+            server.wait(10)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+def test_tensorboard_shows_them(tmp_path, mnist, tensorboard):
+    n = 500
+    model, _ = load_model("z2")
+    images, labels = mnist.test_images[:n], mnist.test_labels[:n]
+    codes = encode(model, images)[0]
+    write_projector(tmp_path / "written", codes, images, labels)
+    # The folder may be moved.
+    (tmp_path / "written").rename(tmp_path / "moved")
+    ask = tensorboard(tmp_path / "moved")
+
+    (run,) = json.loads(ask("runs"))
+    (embedding,) = json.loads(ask("info", run=run))["embeddings"]
+    assert embedding["tensorShape"] == [n, 3]
+    assert embedding["sprite"]["singleImageDim"] == [28, 28]
+    names = {"run": run, "name": embedding["tensorName"]}
+
+    tensor = np.frombuffer(ask("tensor", **names), np.float32).reshape(n, 3)
+    np.testing.assert_array_equal(tensor, np.pad(codes, ((0, 0), (0, 1))))
+
+    header, *rows = ask("metadata", **names).decode().splitlines()
+    assert header.split("\t") == ["class", "index"]
+    expected = np.stack([labels, np.arange(n)], axis=1)
+    np.testing.assert_array_equal([[int(v) for v in row.split("\t")] for row in rows], expected)
+
+    with Image.open(io.BytesIO(ask("sprite_image", **names))) as picture:
+        assert (picture.format, picture.size) == ("PNG", (32 * 28, 32 * 28))
+        sprite = np.asarray(picture)
+    np.testing.assert_array_equal(images_of(sprite, n), as_bytes(images))
