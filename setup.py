@@ -42,7 +42,7 @@ setup(
             "cupy-cuda12x>=13,<14; python_version < '3.10'",
         ],
         "cuda13": ["cupy-cuda13x[ctk]>=14; python_version >= '3.10'"],
-        "test": ["pytest", "tensorboard"],
+        "test": ["pytest", "tensorboard>=2.20"],
         "bench": ["torch"],
         # Below the next versions, which may find fault with what is here.
         "dev": ["mypy<2.5", "pytest", "ruff<0.18"],

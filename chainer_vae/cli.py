@@ -11,6 +11,7 @@ import os
 import shlex
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn, Optional
 
@@ -18,8 +19,11 @@ import numpy as np
 from tqdm import tqdm
 
 from chainer_vae import article, devices
+from chainer_vae.datasets import Dataset
 from chainer_vae.errors import InputError, NonFiniteLossError
-from chainer_vae.evaluation import evaluate
+from chainer_vae.evaluation import encode, evaluate
+from chainer_vae.model import VAE
+from chainer_vae.projector import write_projector
 from chainer_vae.training import (
     ACTIVATIONS,
     ENGINES,
@@ -83,6 +87,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_train(commands.add_parser("train", help="train the article's VAE"))
     _add_evaluate(commands.add_parser("evaluate", help="measure a trained model on test images"))
+    _add_projector(
+        commands.add_parser("projector", help="write codes for TensorBoard's Embedding Projector")
+    )
     _add_figures(commands.add_parser("figures", help="draw the article's figures"))
     doctor = commands.add_parser("doctor", help="say what is installed and what --gpu would do")
     doctor.set_defaults(command=_doctor)
@@ -241,44 +248,77 @@ def _beside_the_article(run: Run) -> str:
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.description = "Measure a trained model on test images."
+    _add_trained(parser)
+    parser.add_argument("--k", type=int, default=10, help="samples of z for each image (10)")
+    parser.add_argument("--seed", type=int, default=0, help="of the samples (0)")
+    parser.set_defaults(command=_evaluate)
+
+
+def _add_trained(parser: argparse.ArgumentParser) -> None:
+    """The arguments that name a trained model and the images to show it."""
     parser.add_argument(
         "run", metavar="RUN", nargs="?", default="z20",
         help="the folder of a run; z20 (default) and z2 are models that come with the package",
     )  # fmt: skip
-    parser.add_argument("--k", type=int, default=10, help="samples of z for each image (10)")
     parser.add_argument("--gpu", "-g", type=int, default=-1, help="number of the GPU (CPU)")
-    parser.add_argument("--seed", type=int, default=0, help="of the samples (0)")
     parser.add_argument(
         "--dataset", type=_folder, metavar="DIR", help="a folder of IDX files (the run's own)"
     )
-    parser.set_defaults(command=_evaluate)
+
+
+def _load_trained(args: argparse.Namespace) -> tuple[VAE, Config, Dataset]:
+    """What :func:`_add_trained` names: the model, the settings of its run, and the images."""
+    model, config = load_model(args.run, args.gpu)
+    if args.dataset is not None:
+        config = replace(config, dataset=args.dataset)
+    data = config.load_data()
+    found, n_in = data.test_images.shape[1], model.le1.W.shape[1]
+    if found != n_in:
+        raise InputError(
+            f"the images have {found} pixels, but the model of {args.run} takes {n_in}"
+        )
+    return model, config, data
 
 
 def _evaluate(args: argparse.Namespace) -> int:
-    settings = {"k": args.k, "seed": args.seed, "gpu": args.gpu}
-    if args.dataset is not None:
-        settings["dataset"] = args.dataset
-    model, trained = load_model(args.run, args.gpu)
-    config = Config(**{**vars(trained), **settings})
-    images = config.load_data().test_images
-    n_in = model.le1.W.shape[1]
-    if images.shape[1] != n_in:
-        raise InputError(
-            f"the images have {images.shape[1]} pixels, but the model of {args.run} takes {n_in}"
-        )
-    np.random.seed(config.seed)
-    if config.gpu >= 0:
-        model.xp.random.seed(config.seed)
-    result = evaluate(model, images, config.k, config.batchsize)
+    samples = Config(k=args.k, seed=args.seed)  # refuses what these cannot be
+    model, config, data = _load_trained(args)
+    images = data.test_images
+    np.random.seed(samples.seed)
+    if args.gpu >= 0:
+        model.xp.random.seed(samples.seed)
+    result = evaluate(model, images, samples.k, config.batchsize)
     if not math.isfinite(result.loss):
         raise NonFiniteLossError(f"the model of {args.run} gives a loss of {result.loss}")
     shipped = find_run(args.run).parent == MODELS_DIR
     which = f"{args.run}, which comes with chainer-vae" if shipped else f"the run in {args.run}"
-    print(f"{which}: {trained.dimz} latent units, seed {trained.seed}")
-    print(f"{len(images):,} test images, k = {config.k}, nats per image")
+    print(f"{which}: {config.dimz} latent units, seed {config.seed}")
+    print(f"{len(images):,} test images, k = {samples.k}, nats per image")
     print(f"-ELBO           {result.loss:10.3f}")
     print(f"reconstruction  {result.rec_loss:10.3f}")
     print(f"KL divergence   {result.kl:10.3f}")
+    return 0
+
+
+def _add_projector(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Write the codes of the test images for TensorBoard's Embedding Projector."
+    _add_trained(parser)
+    parser.add_argument(
+        "--out", "-o", type=Path, default=Path("projector"), metavar="DIR",
+        help="folder for the files (projector)",
+    )  # fmt: skip
+    parser.set_defaults(command=_projector)
+
+
+def _projector(args: argparse.Namespace) -> int:
+    model, _, data = _load_trained(args)
+    images = data.test_images
+    write_projector(args.out, encode(model, images)[0], images, data.test_labels)
+    print(f"the codes of {len(images):,} test images are in {args.out}; to see them:")
+    print("  pip install tensorboard")
+    print(f"  tensorboard --logdir {shlex.quote(str(args.out))}")
+    print("then open http://localhost:6006/#projector (Projector, in the menu at the upper right)")
+    print('For its t-SNE and UMAP, check "Spherize data" first; for colours, "Color by" class.')
     return 0
 
 

@@ -2,6 +2,10 @@
 
 ``tensorboard --logdir FOLDER`` opens what is written here, under Projector.  TensorBoard is not
 needed for writing.
+
+Its t-SNE and UMAP need "Spherize data" checked, which is not so at first where codes have less
+than 50 numbers: they take a product of two codes for the cosine, and drop neighbours for which
+that is above 1 (TensorBoard 2.21).
 """
 
 import io

@@ -95,7 +95,7 @@ def reconstruction(context: Context) -> Figure:
 
 
 @figure(
-    "digits", (), "notebook", "reconstruct_0to9.png", "notebook_reconstruct_0to9.png",
+    "digits", (), "notebook", "reconstruct_0to9.png", "",
     en="The first test image of each digit, reconstructed from its 20 latent units: the pictures"
     " that the interpolations start from and end at.",
     ja="各数字の最初のテスト画像を20次元の潜在変数から復元したもの。補間の始点と終点になる。",
@@ -162,7 +162,7 @@ def frames_one_by_one(t: np.ndarray, images: np.ndarray) -> Animation:
 
 
 @figure(
-    "interp-0-9-frames", (), "notebook", "frames_0to9.png", "notebook_frames_0to9.png",
+    "interp-0-9-frames", (), "notebook", "frames_0to9.png", "",
     en="From a 0 to a 9 with 20 latent units: with so many, hardly another digit lies between.",
     ja="潜在変数が20次元のときの0から9への変化。次元が高いので、途中で他の数字をほとんど経由しない。",
     needs="z20",
@@ -172,9 +172,9 @@ def interp_0_9_frames(context: Context) -> Figure:
 
 
 @figure(
-    "interp-0-9-anim", (), "notebook", "vae_0to9.gif", "notebook_vae_0to9.gif",
-    en="The same, one picture after another.",
-    ja="同じ変化のアニメーション。",
+    "interp-0-9-anim", (), "notebook", "vae_0to9.gif", "",
+    en="From a 0 to a 9 with 20 latent units, one picture after another.",
+    ja="潜在変数が20次元のときの0から9への変化のアニメーション。",
     needs="z20",
 )  # fmt: skip
 def interp_0_9_anim(context: Context) -> Animation:

@@ -25,10 +25,16 @@ WORDS = {
     },
     "figure": {"en": "image", "ja": "画像"},
     "original": {"en": "in the article", "ja": "記事での名前"},
-    "notebook": {"en": "in the original notebook", "ja": "元のノートブックでの名前"},
     "beside": {"en": "Beside it:", "ja": "付属:"},
 }
 ATTACHED = {"network": "network.dot", "embedding": "embedding"}
+
+# What README.md shows, row by row.
+SELECTION = (
+    ("interp-all-anim", "manifold", "latent-arrow", "interp-0-7-anim"),
+    ("vae-model", "embedding"),
+    ("eq-two-terms", "learning-curve"),
+)
 
 PAGE = """\
 <!DOCTYPE html>
@@ -104,15 +110,15 @@ def _entry(folder: Path, spec: FigureSpec, file: Path, lang: str) -> str:
         numbers = ", ".join(map(str, spec.numbers))
         notes.append(f"{WORDS['figure'][lang]} {numbers}")
     if spec.original:
-        where = WORDS["notebook" if spec.section == "notebook" else "original"][lang]
-        notes.append(f"{where}: {escape(spec.original)}")
+        notes.append(f"{WORDS['original'][lang]}: {escape(spec.original)}")
     attached = ATTACHED.get(spec.id)
     if attached is not None and (folder / attached).exists():
         notes.append(f'{WORDS["beside"][lang]} <a href="{attached}">{attached}</a>')
+    command = f"chainer-vae figures --only {spec.id}" + ("" if lang == "en" else f" --lang {lang}")
     return (
         f'<figure id="{spec.id}">\n<a href="{file.name}">{picture}</a>\n'
         f"<figcaption>{caption}\n<small>{' · '.join(notes)}</small>\n"
-        f"<small><code>chainer-vae figures --only {spec.id}</code></small></figcaption>\n</figure>"
+        f"<small><code>{command}</code></small></figcaption>\n</figure>"
     )
 
 
@@ -124,3 +130,20 @@ def _size(file: Path) -> str:
         width, height = image.size
     scale = 1 if file.suffix == ".gif" else DPI / 100
     return f' width="{width / scale:.0f}" height="{height / scale:.0f}"'
+
+
+def selection(folder: str, lang: str) -> str:
+    """The part of README.md that shows some figures, which lie in ``folder``."""
+    specs = {spec.id: spec for spec in all_figures()}
+    columns = max(map(len, SELECTION))
+    lines = ["<table>"]
+    for row in SELECTION:
+        span = columns // len(row)
+        lines.append("<tr>")
+        for id in row:
+            picture = (
+                f'<img src="{folder}/{specs[id].file}" alt="{escape(specs[id].caption[lang])}">'
+            )
+            lines.append(f'<td colspan="{span}" width="{100 // len(row)}%">{picture}</td>')
+        lines.append("</tr>")
+    return "\n".join([*lines, "</table>", ""])

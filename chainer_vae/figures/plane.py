@@ -101,8 +101,9 @@ def latent_scatter(context: Context) -> Figure:
 
 @figure(
     "latent-arrow", (6,), "1-2", "scatter_with_arrow.png", "scatter_with_arrow",
-    en="The same, with the way from a 0 to a 7 along which the next figures decode.",
-    ja="同じ散布図に、次の図で生成する0から7への道のりを矢印で示したもの。",
+    en="The codes of the test images, and the way from a 0 to a 7 along which the next figures"
+    " decode.",
+    ja="潜在変数の散布図に、次の図で生成する0から7への道のりを矢印で示したもの。",
     needs="z2",
 )  # fmt: skip
 def latent_arrow(context: Context) -> Figure:
@@ -123,8 +124,9 @@ def interp_0_7_anim(context: Context) -> Animation:
 
 @figure(
     "interp-0-7-frames", (8,), "1-2", "frames_0to7.png", "download-2.png",
-    en="The same, picture by picture: the digits that lie between the 0 and the 7 are passed.",
-    ja="同じ変化を一コマずつ。0と7の間にある数字を経由する。",
+    en="From the 0 to the 7 along the arrow, picture by picture: the digits between them are"
+    " passed.",
+    ja="矢印に沿った0から7への変化を一コマずつ。間にある数字を経由する。",
     needs="z2",
 )  # fmt: skip
 def interp_0_7_frames(context: Context) -> Figure:
@@ -152,8 +154,8 @@ def manifold(context: Context) -> Figure:
 
 @figure(
     "latent-scatter-window", (10,), "1-2", "scatter.png", "scatter.png",
-    en="The scatter in the window of the map above, to be laid beside it.",
-    ja="上の図と同じ範囲に切り取った散布図。並べると位置関係がほぼ一致する。",
+    en="The codes of the test images in the window of the map, to be laid beside it.",
+    ja="Decoderの図と同じ範囲に切り取った散布図。並べると位置関係がほぼ一致する。",
     needs="z2",
 )  # fmt: skip
 def latent_scatter_window(context: Context) -> Figure:

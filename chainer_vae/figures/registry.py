@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Callable, NamedTuple, Optional, Union
+from typing import Callable, NamedTuple, Optional, Union
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -74,7 +74,7 @@ class FigureSpec:
     section: str  # a key of SECTIONS
     file: str
     needs: Optional[str]  # a key of SHIPPED; None: no model
-    original: str  # the name or caption that the article has for it
+    original: str  # the name or caption that the article has for it, if it has it
     caption: dict[str, str]  # by language
     draw: Callable[["Context"], Picture]
 
@@ -257,7 +257,7 @@ def describe_run(run: Union[str, Path]) -> str:
     folder = find_run(run)
     config, _ = load_config(folder)
     where = "the model that comes with chainer-vae" if folder.parent == MODELS_DIR else str(folder)
-    done: Any = config.epoch
+    done = config.epoch
     with suppress(InputError):  # the log is only for these words
         done = len(load_log(folder / "log"))
-    return f"{where} (seed {config.seed}, {done} epochs)"
+    return f"{where} (seed {config.seed}, {done} epoch{'' if done == 1 else 's'})"

@@ -44,9 +44,9 @@ def swiss_roll_anim(context: Context) -> Animation:
 @figure(
     "swiss-roll-unrolled", (13,), "1-3", "2D_swiss_roll.png",
     "スイスロールを2次元に展開してみるとこんな感じ",
-    en="The same points on the sheet, unrolled and laid flat, with the same colours and the same"
+    en="The points of the swiss roll, unrolled and laid flat, with the same colours and the same"
     " two black points.",
-    ja="同じ点を、同じ色のまま面に沿って2次元に展開したもの。黒い2点も同じ。",
+    ja="スイスロールの点を、同じ色のまま面に沿って2次元に展開したもの。黒い2点も同じ。",
 )  # fmt: skip
 def swiss_roll_unrolled(context: Context) -> Figure:
     roll = swiss_roll()
