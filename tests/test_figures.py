@@ -433,7 +433,7 @@ def test_readme_gallery_is_up_to_date():
     assert {file.name for file in (ROOT / "results/figures").iterdir()} == shown
 
 
-@pytest.mark.parametrize("id", (id for row in gallery.SELECTION for id in row))
+@pytest.mark.parametrize("id", [id for row in gallery.SELECTION for id in row])
 def test_recorded_figures_are_what_is_drawn(drawn, id):
     """But for the last bits of the model's output, and for the versions of the libraries."""
     lang, folder, _ = drawn
