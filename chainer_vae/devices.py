@@ -5,6 +5,7 @@ import os
 import platform
 import sys
 from importlib import metadata
+from pathlib import Path
 from typing import Any, Optional
 
 import chainer
@@ -137,9 +138,14 @@ def blas() -> str:
         f"{pool['internal_api']} {pool['version']}"
         f" ({pool.get('architecture', '?')}, {pool['num_threads']} threads)"
         for pool in threadpool_info()
-        if pool["user_api"] == "blas"
+        # SciPy, which scikit-learn needs and Chainer imports, has a library of its own.
+        if pool["user_api"] == "blas" and not _is_scipy(pool["filepath"])
     ]
     return ", ".join(found) or "unknown BLAS"
+
+
+def _is_scipy(library: str) -> bool:
+    return any(part in ("scipy", "scipy.libs") for part in Path(library).parts[-3:-1])
 
 
 def report() -> list[tuple[str, str]]:

@@ -311,7 +311,29 @@ def test_learning_curve_has_the_recorded_losses():
         assert lines[label][-1] == pytest.approx(loss, abs=6e-4)
 
 
+@pytest.mark.parametrize("n", (1, 2, 30, 130))
+def test_learning_curve_of_another_length(monkeypatch, n):
+    """Shows all epochs of the run, and of a short one all losses, the article's beside them."""
+    log = [{"epoch": 1 + i, "main/loss": 170.0 / (1 + i), "validation/main/loss": 140.0 / (1 + i)}
+           for i in range(n)]  # fmt: skip
+    shared = context()
+    monkeypatch.setitem(vars(shared.trained("z20")), "log", log)
+    axes = draw(SPECS["learning-curve"], shared).axes[0]
+    assert axes.get_xlim() == (0, max(n, 2))
+    bottom, top = axes.get_ylim()
+    for line in axes.lines:
+        losses = line.get_ydata()[n // 40 : n]
+        assert len(losses) > 0 and bottom < min(losses) and max(losses) < top
+
+
 # What can go wrong
+
+
+def test_learning_curve_of_no_epoch(monkeypatch):
+    shared = context()
+    monkeypatch.setitem(vars(shared.trained("z20")), "log", [])
+    with pytest.raises(InputError, match="has not finished an epoch"):
+        draw(SPECS["learning-curve"], shared)
 
 
 def test_wrong_models(tmp_path):

@@ -180,3 +180,28 @@ def test_evaluation_agrees_with_chainers_on_the_cpu(mnist):
     np.random.seed(0)
     expected = evaluate(model, mnist.test_images, k=3, batchsize=300, fused=False)
     assert found == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("name", ("z20", "z2"))
+def test_what_figures_show_is_the_same(name):
+    """Codes, decoded images and the graph, of a model on the GPU and on the CPU."""
+    from chainer_vae import graph
+    from chainer_vae.figures.registry import Trained
+
+    ours, theirs = Trained(name, name, gpu=0), Trained(name, name)
+    np.testing.assert_allclose(ours.codes, theirs.codes, atol=1e-4)
+    codes = theirs.codes[:700]
+    np.testing.assert_allclose(ours.decode(codes), theirs.decode(codes), atol=1e-4)
+    batch = theirs.data.test_images[:100]
+    text = graph.dump(theirs.model, batch)
+    assert graph.dump(ours.model, ours.model.xp.asarray(batch)) == text
+
+
+def test_figures_and_projector(tmp_path):
+    from chainer_vae.cli import main
+
+    only = ("network", "manifold", "reconstruction")
+    assert main(["figures", "--gpu", "0", "--out", str(tmp_path / "f"), "--only", *only]) == 0
+    assert main(["projector", "z2", "--gpu", "0", "--out", str(tmp_path / "p")]) == 0
+    assert (tmp_path / "f" / "2dim_map.png").stat().st_size > 100_000
+    assert (tmp_path / "p" / "codes.tsv").read_text().count("\n") == 10_000

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from chainer_vae import article
+from chainer_vae.errors import InputError
 from chainer_vae.figures import style
 from chainer_vae.figures.registry import Context, figure
 
@@ -19,32 +20,42 @@ from chainer_vae.figures.registry import Context, figure
 )  # fmt: skip
 def learning_curve(context: Context) -> Figure:
     log = context.trained("z20").log
+    if not log:
+        raise InputError("the run has no losses yet: it has not finished an epoch")
     epochs = [entry["epoch"] for entry in log]
+    marker = "." if len(epochs) < 20 else ""
     runs: list[tuple[str, Any, Any, Any, dict[str, Any]]] = []
     for i, author in enumerate(article.load_logs(), 1):
         runs.append((
             context.text(f"article, run {i}", f"記事 {i}回目"), list(author),
             [losses.train_loss for losses in author.values()],
             [losses.test_loss for losses in author.values()],
-            dict(color=("#9CA3AF", "#4B5563")[i - 1], lw=1.2),
+            dict(color=("#9CA3AF", "#4B5563")[i - 1], lw=1.2, marker=marker),
         ))  # fmt: skip
     runs.append((
         context.text("this run", "この学習"), epochs,
         [entry["main/loss"] for entry in log],
         [entry["validation/main/loss"] for entry in log],
-        dict(color=style.LOSS, lw=1.6),
+        dict(color=style.LOSS, lw=1.6, marker=marker),
     ))  # fmt: skip
 
-    fig = Figure(figsize=(style.WIDTH, 4.2))
-    axes = fig.add_axes((0.1, 0.125, 0.87, 0.855))
+    fig = Figure(figsize=(style.WIDTH, 4.5))
+    axes = fig.add_axes((0.1, 0.115, 0.87, 0.765))
     for name, x, train, test, how in runs:
         axes.plot(x, test, label=name + context.text(", test", "（テスト）"), **how)
         axes.plot(x, train, "--", label=name + context.text(", training", "（訓練）"), **how)
-    # The first epochs, far above, would press the rest together.
-    lowest = min(np.min(losses) for run in runs for losses in run[2:4])
-    axes.set(xlim=(0, max(x[-1] for _, x, *_ in runs)), ylim=(lowest - 1, lowest + 26))
+    # As many epochs as this run has; of many, the first, far above, would press the rest together.
+    n = len(epochs)
+    seen = [losses[n // 40 : n] for run in runs for losses in run[2:4]]
+    bottom, top = min(map(min, seen)), max(map(max, seen))
+    axes.set(
+        xlim=(0, max(n, 2)), ylim=(bottom - 0.05 * (top - bottom), top + 0.02 * (top - bottom))
+    )
     axes.grid(True)
     axes.set_xlabel(context.text("epoch", "エポック"))
     axes.set_ylabel(context.text("loss, nats per image", "損失（nats / 画像）"))
-    axes.legend(frameon=False, ncols=len(runs), fontsize=10, loc="upper right", columnspacing=1.2)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend(
+        frameon=False, ncol=len(runs), fontsize=10, loc="lower center", bbox_to_anchor=(0.5, 1)
+    )
     return fig

@@ -19,8 +19,11 @@ LIMIT = 2.0  # the map shows -2 <= z1, z2 <= 2
 N_MAP = 25  # digits along a side of the map
 
 
-def scatter(axes: Axes, z2: Trained) -> Collection:
-    """The codes of test images, one colour for each digit, its name at their mean."""
+def scatter(axes: Axes, z2: Trained, width: float) -> Collection:
+    """The codes of test images, one colour for each digit, its name at their mean.
+
+    ``width`` is about that of the axes, in the units of the codes.
+    """
     codes = z2.codes[:N_SCATTER]
     labels = z2.data.test_labels[:N_SCATTER]
     norm = BoundaryNorm(np.arange(N_CLASSES + 1) - 0.5, N_CLASSES)
@@ -30,7 +33,7 @@ def scatter(axes: Axes, z2: Trained) -> Collection:
     )  # fmt: skip
     means = class_means(codes, labels)
     # A name that would cover another stands beside its mean, joined to it by a line.
-    for digit, (mean, place) in enumerate(zip(means, spread(means, 0.26))):
+    for digit, (mean, place) in enumerate(zip(means, spread(means, 0.05 * width))):
         if np.isfinite(mean).all():
             name = axes.annotate(
                 str(digit), mean, place, ha="center", va="center",
@@ -52,7 +55,8 @@ def whole_scatter(context: Context) -> tuple[Figure, Axes]:
     """The scatter of all codes, with a bar of the digits' colours."""
     fig = Figure(figsize=(style.WIDTH, 6.6))
     axes = fig.add_axes((0.08, 0.075, 0.79, 0.915))
-    points = scatter(axes, context.trained("z2"))
+    z2 = context.trained("z2")
+    points = scatter(axes, z2, np.ptp(z2.codes[:N_SCATTER], axis=0).max())
     axes.set_aspect("equal", adjustable="datalim")
     colors = ScalarMappable(points.norm, points.cmap)  # without the points' transparency
     bar_axes = fig.add_axes((0.9, 0.075, 0.025, 0.915))
@@ -160,5 +164,5 @@ def manifold(context: Context) -> Figure:
 )  # fmt: skip
 def latent_scatter_window(context: Context) -> Figure:
     fig = Figure(figsize=(style.WIDTH, style.WIDTH))
-    scatter(map_axes(fig), context.trained("z2"))
+    scatter(map_axes(fig), context.trained("z2"), 2 * LIMIT)
     return fig
