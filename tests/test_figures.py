@@ -104,6 +104,7 @@ def test_registry_is_the_inventory():
         assert bool(spec.original) == bool(spec.numbers)
 
 
+@pytest.mark.slow
 def test_everything_is_written(drawn):
     _, folder, results = drawn
     assert [result.error for result in results.values()] == [None] * len(INVENTORY)
@@ -120,6 +121,7 @@ def test_everything_is_written(drawn):
     assert not list(folder.glob(".*"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("id", ANIMATIONS)
 def test_animations(drawn, id):
     _, folder, _ = drawn
@@ -136,6 +138,7 @@ def test_animations(drawn, id):
     assert original is None or file.stat().st_size <= original
 
 
+@pytest.mark.slow
 def test_the_same_pixels_twice(drawn, tmp_path):
     """From the same models, every file is the same, byte for byte."""
     lang, folder, results = drawn
@@ -420,6 +423,7 @@ class _Page(HTMLParser):
             self.links.append(attributes["href"])
 
 
+@pytest.mark.slow
 def test_index(drawn):
     lang, folder, _ = drawn
     assert figures.write_index(folder, lang) == len(INVENTORY)
@@ -455,6 +459,7 @@ def test_readme_gallery_is_up_to_date():
     assert {file.name for file in (ROOT / "results/figures").iterdir()} == shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("id", [id for row in gallery.SELECTION for id in row])
 def test_recorded_figures_are_what_is_drawn(drawn, id):
     """But for the last bits of the model's output, and for the versions of the libraries."""

@@ -52,8 +52,12 @@ def test_shipped_model(name, mnist, monkeypatch, tmp_path):
     assert found.loss == pytest.approx(recorded["validation/main/loss"], abs=0.15)
     assert sorted(f.name for f in (MODELS_DIR / name).iterdir()) == [
         "config.json",
+        "log",
         f"mlp_{config.dimz}.model",
     ]
+    for file in ("config.json", "log"):
+        recorded_file = RESULTS / f"{name}-seed0" / file
+        assert (MODELS_DIR / name / file).read_bytes() == recorded_file.read_bytes()
 
 
 @pytest.mark.slow
