@@ -24,10 +24,10 @@ setup(
         "chainer==7.8.1",
         "numpy>=1.22,<2.6",  # what Chainer has been tried with
         "six",
-        "matplotlib>=3.6",  # falls back to a second font
+        "matplotlib>=3.8",  # what the figures have been compared with
         "matplotlib-fontja",  # a font with Japanese letters
         "pillow>=9.1",
-        "scikit-learn",  # t-SNE, the swiss roll
+        "scikit-learn>=1.2",  # t-SNE, the swiss roll
         # Lays the computational graph out where there is no Graphviz.
         "graphviz-pure; platform_machine in 'x86_64 AMD64 aarch64 arm64'",
         "packaging",  # compares versions

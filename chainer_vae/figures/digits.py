@@ -14,7 +14,8 @@ N_FRAMES = 81  # of an interpolation between two digits, both included
 
 def pixel_figure(width: int, height: int) -> Figure:
     """An empty figure of that many pixels in an animation."""
-    return Figure(figsize=(width / 100, height / 100), dpi=100)
+    # A little more, since matplotlib drops fractions, and 8.2 inches may be 819.99... pixels.
+    return Figure(figsize=((width + 0.01) / 100, (height + 0.01) / 100), dpi=100)
 
 
 def pixel_axes(fig: Figure, left: int, top: int, width: int, height: int) -> Axes:
