@@ -353,7 +353,7 @@ def _figures(args: argparse.Namespace) -> int:
     if args.list:
         for spec in specs.values():
             numbers = ", ".join(map(str, spec.numbers))
-            print(f"{spec.id:22}{numbers:7}{spec.needs or '-':5}{spec.file:26}", end="")
+            print(f"{spec.id:22}{numbers:7}{spec.needs or '-':5}{spec.file:28}", end="")
             print(spec.caption[args.lang])
         return 0
     faults: dict[str, list[str]] = {}  # which figures could not be drawn, by the reason

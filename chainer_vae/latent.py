@@ -95,9 +95,12 @@ def interpolate(start: np.ndarray, end: np.ndarray, t: np.ndarray) -> np.ndarray
 
 
 def there_and_back(n: int) -> np.ndarray:
-    """t from 0 to 1 in ``n`` steps of equal size, then back in as many; shape (2 n,)."""
-    t = np.linspace(0, 1, n)
-    return np.concatenate([t, t[::-1]])
+    """t from 0 to 1 in ``n`` equal steps, and back in as many, to be repeated; shape (2 n,).
+
+    Neither end comes twice: the last is a step from 0.
+    """
+    t = np.arange(n) / n
+    return np.concatenate([t, 1 - t])
 
 
 def grid(n: int, limit: float) -> np.ndarray:

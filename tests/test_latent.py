@@ -55,7 +55,7 @@ def test_interpolation_ends_at_its_ends():
 
 
 def test_there_and_back():
-    np.testing.assert_allclose(latent.there_and_back(3), [0, 0.5, 1, 1, 0.5, 0])
+    np.testing.assert_allclose(latent.there_and_back(4), [0, 0.25, 0.5, 0.75, 1, 0.75, 0.5, 0.25])
     assert len(latent.there_and_back(40)) == 80
 
 

@@ -14,8 +14,9 @@ from chainer_vae.figures.registry import Context, figure
 @figure(
     "learning-curve", (), "ours", "learning_curve.png", "",
     en="The loss of each epoch, on the training images and on the test images, beside the two runs"
-    " that the article's author recorded.",
-    ja="各エポックの損失（訓練データとテストデータ）。記事の著者が記録した2回の学習と並べて示す。",
+    " that the article's author recorded. Test loss with k = 10.",
+    ja="各エポックの損失（訓練データとテストデータ）。記事の著者が記録した2回の学習と"
+    "並べて示す。テスト損失は k = 10 で評価。",
     needs="z20",
 )  # fmt: skip
 def learning_curve(context: Context) -> Figure:
@@ -33,7 +34,7 @@ def learning_curve(context: Context) -> Figure:
             dict(color=("#9CA3AF", "#4B5563")[i - 1], lw=1.2, marker=marker),
         ))  # fmt: skip
     runs.append((
-        context.text("this run", "この学習"), epochs,
+        context.text("this run", "今回の学習"), epochs,
         [entry["main/loss"] for entry in log],
         [entry["validation/main/loss"] for entry in log],
         dict(color=style.LOSS, lw=1.6, marker=marker),

@@ -45,10 +45,10 @@ def show_digit(axes: Axes, image: np.ndarray) -> None:
 def interp_all_anim(context: Context) -> Animation:
     z20 = context.trained("z20")
     ends = z20.codes[[z20.first(digit) for digit in range(N_CLASSES)]]
-    steps = there_and_back(40)
+    t = there_and_back(40)
     # One picture for each pair of digits and each t: (start, end, t, 28, 28).
-    lines = [interpolate(start, end, steps[:40]) for start in ends for end in ends]
-    tiles = z20.decode(np.concatenate(lines)).reshape(N_CLASSES, N_CLASSES, 40, SIDE, SIDE)
+    lines = [interpolate(start, end, t[:41]) for start in ends for end in ends]
+    tiles = z20.decode(np.concatenate(lines)).reshape(N_CLASSES, N_CLASSES, 41, SIDE, SIDE)
 
     scale, margin, top = 2, 32, 60
     side = N_CLASSES * SIDE * scale
@@ -61,11 +61,11 @@ def interp_all_anim(context: Context) -> Animation:
     axes.tick_params(length=0, pad=6, top=True, labeltop=True, bottom=False, labelbottom=False)
     axes.spines[:].set_visible(False)
     title = axes.text(0.5, 1 + 34 / side, "", transform=axes.transAxes, ha="center", fontsize=13)
-    label = context.text("row: start, column: end", "行：始点　列：終点")
+    label = context.text("   (row: start, column: end)", "（行：始点、列：終点）")
     frames = []
-    for index in [*range(40), *reversed(range(40))]:
+    for index, t_i in zip([*range(41), *range(39, 0, -1)], t):
         picture.set_data(np.kron(montage(tiles[:, :, index]), np.ones((scale, scale))))
-        title.set_text(f"t = {steps[index]:.2f}   ({label})")
+        title.set_text(f"t = {t_i:.2f}{label}")
         frames.append(pixels(fig)[:, :, 0])
     return Animation(frames, 100, colors=12)
 
@@ -164,7 +164,8 @@ def frames_one_by_one(t: np.ndarray, images: np.ndarray) -> Animation:
 
 @figure(
     "interp-0-9-frames", (), "notebook", "frames_0to9.png", "",
-    en="From a 0 to a 9 with 20 latent units: with so many, hardly another digit lies between.",
+    en="From a 0 to a 9 with 20 latent units: in so many dimensions the path passes hardly any"
+    " other digit.",
     ja="潜在変数が20次元のときの0から9への変化。次元が高いので、途中で他の数字をほとんど経由しない。",
     needs="z20",
 )  # fmt: skip

@@ -1,20 +1,22 @@
 """The 20-dimensional codes, laid out by t-SNE."""
 
 import numpy as np
+from matplotlib.patheffects import withStroke
 from PIL import Image
 
 from chainer_vae.embedding import embed, project
 from chainer_vae.figures import style
-from chainer_vae.figures.digits import pixel_figure
+from chainer_vae.figures.digits import pixel_axes, pixel_figure
 from chainer_vae.figures.output import pixels
 from chainer_vae.figures.registry import SIDE, Animation, Context, figure
-from chainer_vae.latent import N_CLASSES
+from chainer_vae.latent import N_CLASSES, class_means
 from chainer_vae.projector import write_projector
 
 N_POINTS = 2000
 N_FRAMES = 36
 PANEL = 400  # pixels of a side
 SPRITE = 13  # pixels of a digit's side, at the middle of the space
+REACH = PANEL / 2 - SPRITE  # pixels from the middle of a panel to a point at distance 1
 
 
 @figure(
@@ -46,6 +48,7 @@ def embedding(context: Context) -> Animation:
     flat = embed(codes, 2)
     flat = np.concatenate([flat, np.ones((len(flat), 1))], axis=1)
     draw_sprites(background[36 : 36 + PANEL, PANEL + 20 :], flat, images, labels)
+    background = name_classes(background, class_means(flat[:, :2], labels))
     space = embed(codes, 3)
     frames = []
     for azimuth in np.arange(N_FRAMES) * 2 * np.pi / N_FRAMES:
@@ -53,6 +56,22 @@ def embedding(context: Context) -> Animation:
         draw_sprites(frame[36 : 36 + PANEL, :PANEL], project(space, azimuth), images, labels)
         frames.append(frame)
     return Animation(frames, 150, colors=128)
+
+
+def name_classes(picture: np.ndarray, means: np.ndarray) -> np.ndarray:
+    """The picture with the name of each digit at its mean (10, 2) in the right panel."""
+    height, width = picture.shape[:2]
+    fig = pixel_figure(width, height)
+    axes = pixel_axes(fig, 0, 0, width, height)
+    axes.imshow(picture, extent=(0, width, height, 0))
+    axes.set_axis_off()
+    for digit, (x, y) in enumerate(means):
+        if np.isfinite(x):
+            column, row = PANEL + 20 + PANEL / 2 + x * REACH, 36 + PANEL / 2 - y * REACH
+            name = axes.text(column, row, str(digit), size=17, weight="bold", ha="center")
+            name.set(va="center", family="DejaVu Sans")
+            name.set_path_effects([withStroke(linewidth=3.5, foreground="white")])
+    return pixels(fig)
 
 
 def draw_sprites(
@@ -70,8 +89,7 @@ def draw_sprites(
         side = round(SPRITE * points[i, 2])
         sprite = Image.fromarray(np.rint(images[i] * 255).astype(np.uint8))
         ink = np.asarray(sprite.resize((side, side), Image.Resampling.BOX))[:, :, None] / 255
-        reach = PANEL / 2 - SPRITE
-        column = round(PANEL / 2 + points[i, 0] * reach - side / 2)
-        row = round(PANEL / 2 - points[i, 1] * reach - side / 2)
+        column = round(PANEL / 2 + points[i, 0] * REACH - side / 2)
+        row = round(PANEL / 2 - points[i, 1] * REACH - side / 2)
         place = panel[row : row + side, column : column + side]
         place[...] = place * (1 - ink) + colors[labels[i]] * ink

@@ -3,6 +3,7 @@
 Everything is measured in points, y downwards from the top of the picture.
 """
 
+import re
 from typing import Any, NamedTuple, Union
 
 from matplotlib.axes import Axes
@@ -16,6 +17,7 @@ from chainer_vae.figures.registry import Context, figure
 SIZE = 14.5  # of formulas
 SMALL = 11.0  # of words
 GAP = 13.0  # from the middle of a relation sign to either side
+SPACE = 3.0  # between words and a formula
 LEADING = 17.0  # between two lines
 MARGIN = 14.0
 
@@ -117,9 +119,10 @@ def typeset(lines: list[Line]) -> Figure:
             put(axes, middle - GAP, y + above, math(line.left), ha="right")
         y += above
         put(axes, middle, y, math(line.relation), ha="center")
-        if line.reason:
-            size = reason_size(line.reason)
-            put(axes, width - MARGIN - reasons, y, line.reason, size=size, color=style.MUTED)
+        x = width - MARGIN - reasons
+        for piece, size in pieces(line.reason):
+            put(axes, x, y, piece, size=size, color=style.MUTED)
+            x += measure(piece, size).width + SPACE
         deepest = bottom = y + max(measure(math(part.formula)).descent for part in line.parts)
         x = middle + GAP
         for part in line.parts:
@@ -135,13 +138,14 @@ def typeset(lines: list[Line]) -> Figure:
     return fig
 
 
-def reason_size(reason: str) -> float:
-    # The letters of formulas are smaller than those of words.
-    return SMALL * 1.15 if reason.startswith("$") and reason.endswith("$") else SMALL
+def pieces(reason: str) -> list[tuple[str, float]]:
+    """The words and the formulas of a reason, with their sizes: a formula's letters are smaller."""
+    found = (piece.strip() for piece in re.split(r"(\$[^$]+\$)", reason))
+    return [(piece, SMALL * 1.15 if piece.startswith("$") else SMALL) for piece in found if piece]
 
 
 def reason_width(reason: str) -> float:
-    return measure(reason, reason_size(reason)).width if reason else 0.0
+    return sum(measure(piece, size).width + SPACE for piece, size in pieces(reason))
 
 
 def put(axes: Axes, x: float, y: float, text: str, **how: Any) -> None:
@@ -169,9 +173,9 @@ def eq_elbo(context: Context) -> Figure:
     text = context.text
     return typeset([
         Line(LOG_EVIDENCE, "=", (rf"\log\int\;{JOINT}\,dz",),
-             text("over every z", "zについて周辺化")),
+             text("$z$ integrated out", "$z$ について周辺化")),
         Line("", "=", (r"\log\int", Part(rf"\;{Q}\,{RATIO}", style.ENCODER), r"\,dz"),
-             text("times q, divided by q", "qを掛けてqで割る")),
+             text(r"times $q\,/\,q$", r"$q\,/\,q$ を掛ける")),
         Line("", r"\geq", (rf"\int\;{Q}", Part(r"\;\log\,", style.LOSS), RATIO, r"\,dz"),
              text("Jensen's inequality", "イェンセンの不等式")),
         Line("", "=", (BOUND,), text("the lower bound", "変分下限")),
@@ -180,7 +184,7 @@ def eq_elbo(context: Context) -> Figure:
 
 @figure(
     "eq-gap", (21,), "3", "eq_gap.png", "fig_002",
-    en="What the bound lacks is the divergence of q from the true posterior.",
+    en="What the bound falls short by is the divergence of q from the true posterior.",
     ja="対数尤度と変分下限の差は、qと真の事後分布とのKLダイバージェンスになる。",
 )  # fmt: skip
 def eq_gap(context: Context) -> Figure:
@@ -203,13 +207,13 @@ def eq_gap(context: Context) -> Figure:
              text(rf"${LOG_EVIDENCE}$ cancels", rf"${LOG_EVIDENCE}$ が消える")),
         Line("", "=", (Part(KL_POSTERIOR, style.LOSS),),
              text("by definition", "KLの定義")),
-        Line("", r"\geq", ("0",), text("as every divergence is", "KLは常に0以上")),
+        Line("", r"\geq", ("0",), text("KL is never negative", "KLは常に0以上")),
     ])  # fmt: skip
 
 
 @figure(
     "eq-elbo-kl", (23,), "3", "eq_elbo_kl.png", "fig_004",
-    en="So to raise the bound by φ is to bring q closer to the true posterior.",
+    en="So raising the bound by changing φ brings q closer to the true posterior.",
     ja="φについて変分下限を最大化することは、qを真の事後分布に近づけることと同じ。",
 )  # fmt: skip
 def eq_elbo_kl(context: Context) -> Figure:
@@ -239,7 +243,7 @@ def eq_kl_three(context: Context) -> Figure:
              text("Bayes' theorem", "ベイズの定理")),
         Line("", "=", (expected(rf"\log {Q} - \log {PRIOR} - \log p(X|z)"), PLUS,
                        Part(LOG_EVIDENCE, style.ENCODER)),
-             text("there is no z in it", "zを含まないので外に出る")),
+             text("$z$ is not in it", "$z$ を含まない")),
         Line("", "=", (Part(KL_PRIOR, style.LATENT), MINUS, Part(RECONSTRUCTION, style.DECODER),
                        PLUS, LOG_EVIDENCE),
              text("by definition", "KLの定義")),
@@ -253,10 +257,12 @@ def eq_kl_three(context: Context) -> Figure:
 )  # fmt: skip
 def eq_substitute(context: Context) -> Figure:
     text = context.text
-    three = rf"\left\{{{KL_PRIOR} - {RECONSTRUCTION} + {LOG_EVIDENCE}\right\}}"
     return typeset([
         Line(BOUND, "=", (LOG_EVIDENCE, MINUS, Part(KL_PARAMETERS, style.LOSS))),
-        Line("", "=", (LOG_EVIDENCE, MINUS, Part(three, style.LOSS))),
+        Line("", "=", (
+            LOG_EVIDENCE, MINUS, r"\{\,", Part(KL_PRIOR, style.LATENT), r"\;-\;",
+            Part(RECONSTRUCTION, style.DECODER), r"\;+\;", Part(LOG_EVIDENCE, style.MUTED), r"\,\}",
+        )),
         Line("", "=", ("-\\,", Part(KL_PRIOR, style.LATENT), PLUS,
                        Part(RECONSTRUCTION, style.DECODER)),
              text(rf"${LOG_EVIDENCE}$ cancels", rf"${LOG_EVIDENCE}$ が消える")),
@@ -265,8 +271,9 @@ def eq_substitute(context: Context) -> Figure:
 
 @figure(
     "eq-two-terms", (26,), "3", "eq_two_terms.png", "fig_005",
-    en="The bound that is maximized: two terms, and both can be computed.",
-    ja="学習で最大化する変分下限。2つの項はどちらも計算できる。",
+    en="The bound that is maximized: the first term has a closed form, the second is estimated by"
+    " drawing z.",
+    ja="学習で最大化する変分下限。第1項は解析的に計算でき、第2項はzをサンプリングして推定する。",
 )  # fmt: skip
 def eq_two_terms(context: Context) -> Figure:
     text = context.text
@@ -274,12 +281,12 @@ def eq_two_terms(context: Context) -> Figure:
         Line(BOUND, "=", (
             r"-\;",
             Part(KL_PRIOR, style.LATENT,
-                 text("regularization:\nkeeps the codes\nnear the prior",
+                 text("regularization:\nkeeps $q(z|X)$\nnear the prior",
                       "正則化項\nzの分布を\n事前分布に近づける")),
             r"\qquad + \qquad",
             Part(RECONSTRUCTION, style.DECODER,
                  text("reconstruction:\nmakes the code\nexplain the image",
-                      "復元誤差の項\nzから元の画像を\n復元させる")),
+                      "復元項\nzから元の画像を\n復元させる")),
         )),
     ])  # fmt: skip
 
@@ -298,37 +305,38 @@ def eq_bernoulli(context: Context) -> Figure:
         Line(r"\log p(x|z)", "=",
              (r"\sum_{i=1}^{D}\,",
               Part(r"\,\left\{x_i\,\log y_i + (1 - x_i)\,\log (1 - y_i)\right\}", style.DECODER)),
-             text("minus the cross-entropy", "符号を変えた交差エントロピー")),
+             text("minus the cross-entropy", "クロスエントロピーの −1 倍")),
         Line("y", "=", (r"\mathrm{sigmoid}(W_3 h_2 + b_3)",),
              text("the decoder's output", "Decoderの出力")),
         Line("h_2", "=", (r"f(W_2 h_1 + b_2), \quad h_1 = f(W_1 z + b_1)",),
-             text("its hidden layers", "隠れ層")),
+             text("hidden layers, softplus $f$", "隠れ層、$f$ はsoftplus")),
     ])  # fmt: skip
 
 
 @figure(
     "eq-latent", (28,), "3", "eq_latent.png", "latent_loss",
-    en="The regularization in closed form: q(z|X) is the normal distribution N(μ, σ²) in each of"
-    " the J latent units, the prior N(0, 1).",
-    ja="正則化項の閉じた形。J個の潜在変数それぞれで q(z|X) は N(μ, σ²)、事前分布は N(0, 1)。",
+    en="The regularization in closed form: in each of the J latent units q(z|X) is normal with mean"
+    " μ and variance σ², and the prior is N(0, 1).",
+    ja="正則化項を閉じた形で表した式。J個の潜在変数それぞれで、q(z|X) は平均μ、分散σ²の"
+    "正規分布、事前分布は N(0, 1)。",
 )  # fmt: skip
 def eq_latent(context: Context) -> Figure:
     text = context.text
     cross, entropy = expected(rf"\log {PRIOR}"), expected(rf"\log {Q}")
     return typeset([
         Line(rf"-\,{KL_PRIOR}", "=",
-             (Part(cross, style.ENCODER), MINUS, Part(entropy, style.DECODER)),
+             (Part(cross, style.ENCODER), MINUS, entropy),
              text("by definition", "KLの定義")),
         Line(cross, "=",
              (Part(r"-\,\dfrac{1}{2} \sum_{j=1}^{J}\,"
                    r"\left(\log 2\pi + \mu_j^2 + \sigma_j^2\right)", style.ENCODER),),
              "$p(z) = N(0, I)$"),
         Line(entropy, "=",
-             (Part(r"-\,\dfrac{1}{2} \sum_{j=1}^{J}\,"
-                   r"\left(\log 2\pi + \log \sigma_j^2 + 1\right)", style.DECODER),),
-             r"$q(z|X) = N(\mu, \sigma^2 I)$"),
+             (r"-\,\dfrac{1}{2} \sum_{j=1}^{J}\,"
+              r"\left(\log 2\pi + \log \sigma_j^2 + 1\right)",),
+             r"$q(z_j|X) = N(\mu_j, \sigma_j^2)$"),
         Line(rf"-\,{KL_PRIOR}", "=",
-             (r"\dfrac{1}{2} \sum_{j=1}^{J}\,"
-              r"\left(1 + \log \sigma_j^2 - \mu_j^2 - \sigma_j^2\right)",),
-             text("one minus the other", "上の2式の差")),
+             (Part(r"\dfrac{1}{2} \sum_{j=1}^{J}\,"
+                   r"\left(1 + \log \sigma_j^2 - \mu_j^2 - \sigma_j^2\right)", style.LATENT),),
+             text("first minus second", "上の2式の差")),
     ])  # fmt: skip

@@ -35,7 +35,8 @@ FUNCTION = "#9DBBF5"
     "network", (14,), "2", "network.png", "network.png",
     en="The computational graph of the loss, as Chainer dumps it: variables with their shapes,"
     " functions in blue. Encoder, sampling, decoder, and the two terms of the loss.",
-    ja="Chainerが出力する損失の計算グラフ。変数とその形、青は関数。Encoder、サンプリング、Decoder、損失の2つの項。",
+    ja="Chainerが出力する損失の計算グラフ。青は関数、ほかは変数とその形状（shape）。"
+    "Encoder、サンプリング、Decoder、損失の2つの項からなる。",
     needs="z20",
 )  # fmt: skip
 def network(context: Context) -> Figure:

@@ -33,11 +33,11 @@ def scatter(axes: Axes, z2: Trained, width: float) -> Collection:
     )  # fmt: skip
     means = class_means(codes, labels)
     # A name that would cover another stands beside its mean, joined to it by a line.
-    for digit, (mean, place) in enumerate(zip(means, spread(means, 0.05 * width))):
+    for digit, (mean, place) in enumerate(zip(means, spread(means, 0.045 * width))):
         if np.isfinite(mean).all():
             name = axes.annotate(
                 str(digit), mean, place, ha="center", va="center",
-                size=20, weight="bold", family="DejaVu Sans",
+                size=18, weight="bold", family="DejaVu Sans", zorder=4,
                 arrowprops=dict(arrowstyle="-", color=style.INK, shrinkA=0, shrinkB=0),
             )  # fmt: skip
             name.set_path_effects([patheffects.withStroke(linewidth=3.5, foreground="white")])
@@ -47,8 +47,8 @@ def scatter(axes: Axes, z2: Trained, width: float) -> Collection:
 
 
 def name_axes(axes: Axes) -> None:
-    axes.set_xlabel("$z_1$")
-    axes.set_ylabel("$z_2$", rotation=0, labelpad=6)
+    axes.set_xlabel("$z_1$", size=14, labelpad=0)
+    axes.set_ylabel("$z_2$", size=14, rotation=0, labelpad=4)
 
 
 def whole_scatter(context: Context) -> tuple[Figure, Axes]:
@@ -75,8 +75,10 @@ def ends(z2: Trained) -> np.ndarray:
 def draw_arrow(axes: Axes, z2: Trained, color: str) -> None:
     start, end = ends(z2)
     arrow = dict(arrowstyle="-|>,head_width=0.45,head_length=0.8", color=color, lw=3)
-    axes.annotate("", end, start, arrowprops=dict(arrow, shrinkA=0, shrinkB=0))
-    axes.plot(start[0], start[1], "o", color=color, markersize=8)
+    line = axes.annotate("", end, start, arrowprops=dict(arrow, shrinkA=0, shrinkB=0), zorder=3)
+    assert line.arrow_patch is not None
+    line.arrow_patch.set_path_effects([patheffects.withStroke(linewidth=6, foreground="white")])
+    axes.plot(start[0], start[1], "o", color=color, markersize=8, markeredgecolor="white", zorder=3)
 
 
 def map_axes(fig: Figure) -> Axes:
@@ -94,7 +96,7 @@ def map_axes(fig: Figure) -> Axes:
 @figure(
     "latent-scatter", (5,), "1-2", "latent_scatter.png", "Encoder",
     en="Where the encoder puts 5,000 test images with 2 latent units; a number stands at the mean"
-    " of its digit. No label was used in training, and yet like lies by like.",
+    " of its digit. No label was used in training, and yet images of one digit lie together.",
     ja="テスト画像5,000枚をEncoderで2次元の潜在変数に写したもの。数字は各クラスの平均の位置。"
     "教師なしなのに、同じ数字が近くに集まる。",
     needs="z2",
@@ -105,9 +107,8 @@ def latent_scatter(context: Context) -> Figure:
 
 @figure(
     "latent-arrow", (6,), "1-2", "scatter_with_arrow.png", "scatter_with_arrow",
-    en="The codes of the test images, and the way from a 0 to a 7 along which the next figures"
-    " decode.",
-    ja="潜在変数の散布図に、次の図で生成する0から7への道のりを矢印で示したもの。",
+    en="The codes of the test images, and the path from a 0 to a 7 that the next figures decode.",
+    ja="潜在変数の散布図。矢印は、次の図で画像を生成する0から7への経路。",
     needs="z2",
 )  # fmt: skip
 def latent_arrow(context: Context) -> Figure:
@@ -128,8 +129,8 @@ def interp_0_7_anim(context: Context) -> Animation:
 
 @figure(
     "interp-0-7-frames", (8,), "1-2", "frames_0to7.png", "download-2.png",
-    en="From the 0 to the 7 along the arrow, picture by picture: the digits between them are"
-    " passed.",
+    en="From the 0 to the 7 along the arrow, picture by picture: it passes through the digits that"
+    " lie between.",
     ja="矢印に沿った0から7への変化を一コマずつ。間にある数字を経由する。",
     needs="z2",
 )  # fmt: skip
@@ -139,8 +140,9 @@ def interp_0_7_frames(context: Context) -> Figure:
 
 @figure(
     "manifold", (9,), "1-2", "2dim_map.png", "2dim_map.png",
-    en="The plane, decoded: 25 x 25 codes from -2 to 2. In red, the way of the arrow.",
-    ja="潜在空間 −2≤z1≤2、−2≤z2≤2 を25×25点でDecoderに入力した結果。赤い線は矢印の軌跡。",
+    en="The plane, decoded: 25 x 25 codes from -2 to 2. In red, the arrow from the 0 to the 7.",
+    ja="潜在空間 −2≤z₁≤2、−2≤z₂≤2 を25×25点でDecoderに入力した結果。"
+    "赤い矢印は0から7への移動の軌跡。",
     needs="z2",
 )  # fmt: skip
 def manifold(context: Context) -> Figure:

@@ -246,7 +246,7 @@ def whole(context: Context, bell: bool) -> Figure:
     en="The plain autoencoder: the encoder squeezes an image into a few numbers z, and the decoder"
     " makes an image of them again. (X′ is what the model shipped here makes of X.)",
     ja="通常のオートエンコーダー。Encoderが画像を少数の値zに縮め、Decoderがそこから画像を作り直す"
-    "（X′は同梱のモデルでXを実際に復元したもの）。",
+    "（X′は同梱のVAEでXを実際に復元したもの）。",
 )  # fmt: skip
 def autoencoder(context: Context) -> Figure:
     return whole(context, bell=False)
@@ -276,16 +276,15 @@ def graphical_model(context: Context) -> Figure:
     z = node(axes, 215, 250, "$z$", style.LATENT, radius=32, face="white", size=20)
     x = node(axes, 215, 96, "$X$", style.INK, radius=32, face="#D1D5DB", size=20)
     phi = node(axes, 60, 250, r"$\phi$", style.ENCODER, radius=16, face="none", size=20, lw=0)
-    theta = node(axes, 370, 173, r"$\theta$", style.DECODER, radius=16, face="none", size=20, lw=0)
+    theta = node(axes, 370, 96, r"$\theta$", style.DECODER, radius=16, face="none", size=20, lw=0)
     arrow(axes, z, x, style.DECODER)
-    arrow(axes, theta, z, style.DECODER)
     arrow(axes, theta, x, style.DECODER)
     arrow(axes, x, z, style.ENCODER, bend=-0.45, dashed=True)
     arrow(axes, phi, z, style.ENCODER, dashed=True)
 
     legend = [
         (style.DECODER, False, context.text("generative model", "生成モデル"),
-         r"$p_\theta(z)\,p_\theta(X|z)$"),
+         r"$p(z)\,p_\theta(X|z)$"),
         (style.ENCODER, True, context.text("inference", "推論"), r"$q_\phi(z|X)$"),
     ]  # fmt: skip
     for y, (color, dashed, words, formula) in zip((250, 160), legend):
@@ -293,7 +292,7 @@ def graphical_model(context: Context) -> Figure:
         write(axes, 528, y, words, size=NAME, ha="left")
         write(axes, 528, y - 30, formula, color=color, ha="left")
     node(axes, 483, 72, "", style.INK, radius=13, face="#D1D5DB")
-    write(axes, 528, 72, context.text("observed", "観測データ"), ha="left")
+    write(axes, 528, 72, context.text("observed", "観測変数"), ha="left")
     return fig
 
 

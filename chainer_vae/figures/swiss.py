@@ -22,9 +22,9 @@ PAIR: dict[str, Any] = dict(
 @figure(
     "swiss-roll-anim", (12,), "1-3", "swiss_roll.gif", "3次元中の２次元多様体としてのスイスロール",
     en="A swiss roll: points in three dimensions that lie on a sheet of two. The two black points"
-    " are near each other in space, and far apart along the sheet.",
+    " are near each other in space, by the black line, and far apart along the sheet.",
     ja="スイスロール。3次元の中にあるが、点は2次元の面の上にしかない。"
-    "黒い2点は空間では近いが、面に沿うと遠い。",
+    "黒い線で結んだ2点は空間では近いが、面に沿うと遠い。",
 )  # fmt: skip
 def swiss_roll_anim(context: Context) -> Animation:
     roll = swiss_roll()
@@ -45,8 +45,9 @@ def swiss_roll_anim(context: Context) -> Animation:
     "swiss-roll-unrolled", (13,), "1-3", "2D_swiss_roll.png",
     "スイスロールを2次元に展開してみるとこんな感じ",
     en="The points of the swiss roll, unrolled and laid flat, with the same colours and the same"
-    " two black points.",
-    ja="スイスロールの点を、同じ色のまま面に沿って2次元に展開したもの。黒い2点も同じ。",
+    " two black points. The dotted line is the long way along the sheet.",
+    ja="スイスロールの点を、同じ色のまま面に沿って2次元に展開したもの。黒い2点も同じで、"
+    "点線は面に沿った遠い道。",
 )  # fmt: skip
 def swiss_roll_unrolled(context: Context) -> Figure:
     roll = swiss_roll()
