@@ -23,7 +23,6 @@ from chainer_vae.datasets import Dataset
 from chainer_vae.errors import InputError, NonFiniteLossError
 from chainer_vae.evaluation import encode, evaluate
 from chainer_vae.model import VAE
-from chainer_vae.projector import write_projector
 from chainer_vae.training import (
     ACTIVATIONS,
     ENGINES,
@@ -311,6 +310,8 @@ def _add_projector(parser: argparse.ArgumentParser) -> None:
 
 
 def _projector(args: argparse.Namespace) -> int:
+    from chainer_vae.projector import write_projector  # here: only pictures need Pillow
+
     model, _, data = _load_trained(args)
     images = data.test_images
     write_projector(args.out, encode(model, images)[0], images, data.test_labels)
@@ -347,7 +348,7 @@ def _add_figures(parser: argparse.ArgumentParser) -> None:
 
 
 def _figures(args: argparse.Namespace) -> int:
-    from chainer_vae import figures  # here, since the other commands need no matplotlib
+    from chainer_vae import figures  # here: the other commands need no matplotlib
 
     specs = {spec.id: spec for spec in figures.all_figures()}
     if args.list:
