@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 
-from chainer_vae import InputError, encode, figures, latent, load_model
+from chainer_vae import InputError, encode, figures, graph, latent, load_model
 from chainer_vae.figures import embedding, gallery, registry, style
 from chainer_vae.figures.runner import draw
 
@@ -264,6 +264,73 @@ def test_all_to_all_has_each_pair_in_its_cell(trained):
         np.testing.assert_allclose(cell(frame, 7, 2), expected, atol=0.008)
 
 
+@pytest.mark.parametrize(
+    ("id", "name", "end"), (("interp-0-7-anim", "z2", 7), ("interp-0-9-anim", "z20", 9))
+)
+def test_animations_go_from_digit_to_digit(trained, id, name, end):
+    """Each frame has its code's picture, 8 pixels for one, and another title."""
+    frames = draw(SPECS[id], context()).frames
+    model, codes = trained[name]
+    for place, z in ((0, codes[0]), (80, codes[end])):
+        shown = frames[place][28:252:8, 16:240:8] / 255
+        expected = model.decode(z[None]).array.reshape(28, 28)
+        np.testing.assert_allclose(shown, expected, atol=0.008)
+    titles = {frame[:26].tobytes() for frame in frames}
+    assert len(titles) == 81
+
+
+def test_digits_shows_reconstructions_in_order(trained):
+    model, codes = trained["z20"]
+    axes = drawn_figure("digits").axes[:10]
+    for digit, each in enumerate(axes):
+        assert each.get_title() == str(digit)
+        expected = model.decode(codes[digit : digit + 1]).array.reshape(28, 28)
+        np.testing.assert_allclose(each.images[0].get_array(), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_arrow_points_from_the_0_to_the_7():
+    axes = drawn_figure("latent-arrow").axes[0]
+    arrow = next(text for text in axes.texts if not text.get_text())
+    assert arrow.arrow_patch.get_arrowstyle().arrow == "-|>"
+
+
+def test_embedding_turns_and_has_each_digit_in_its_place():
+    blank = np.full((embedding.PANEL, embedding.PANEL, 3), 255, np.uint8)
+    image, label = np.ones((1, 28, 28)), np.array([3])
+    embedding.draw_sprites(blank, np.array([[0.5, 0.9, 1.0]]), image, label)
+    rows, columns = np.nonzero((blank != 255).any(axis=2))
+    middle = embedding.PANEL / 2
+    assert abs(rows.mean() - (middle - 0.9 * embedding.REACH)) < 1  # upwards
+    assert abs(columns.mean() - (middle + 0.5 * embedding.REACH)) < 1
+    color = np.array(style.DIGIT_COLORS(3)[:3]) * 255
+    np.testing.assert_allclose(blank[rows, columns], color[None].repeat(len(rows), 0), atol=1)
+
+
+@pytest.mark.slow
+def test_embedding_s_folder_and_frames(drawn, mnist):
+    _, folder, _ = drawn
+    lines = (folder / "embedding" / "metadata.tsv").read_text().splitlines()[1:]
+    assert [int(line.split("\t")[0]) for line in lines] == mnist.test_labels.tolist()
+    with Image.open(folder / "embedding.gif") as image:
+        shown = set()
+        for i in range(image.n_frames):
+            image.seek(i)
+            shown.add(image.convert("RGB").crop((0, 36, 400, 436)).tobytes())
+    assert len(shown) == 36
+
+
+def test_network_draws_every_node_and_edge_of_the_graph(mnist):
+    fig = drawn_figure("network")
+    parsed = graph.parse(graph.dump(load_model("z20")[0], mnist.test_images[:100]))
+    axes = fig.axes[0]
+    words = sorted(text.get_text() for text in axes.texts)
+    assert words == sorted(w for node in parsed.nodes.values() for w in node.label.split(": "))
+    edges = [patch for patch in axes.patches if type(patch).__name__ == "PathPatch"]
+    assert len(edges) == len(parsed.edges)
+    # Each node's patch, each edge's line, and each edge's head.
+    assert len(axes.patches) == len(parsed.nodes) + 2 * len(parsed.edges)
+
+
 def test_map_has_its_corners_and_the_arrow_its_ends(trained):
     axes = drawn_figure("manifold").axes[0]
     image = axes.images[0]
@@ -330,6 +397,55 @@ def test_learning_curve_of_another_length(monkeypatch, n):
         assert len(losses) > 0 and bottom < min(losses) and max(losses) < top
 
 
+# The result that each equation comes to, written down a second time.
+RESULTS = {
+    "eq-elbo": [r"\log p(X)", "=", r"\geq", r"\mathcal{L}(X,z)"],
+    "eq-gap": ["=", r"D_{\mathrm{KL}}\left[q(z|X)\,\|\,p(z|X)\right]", r"\geq", "0"],
+    "eq-elbo-kl": ["=", r"\log p(X)", "-", r"q_\phi(z|X)\,\|\,p_\theta(z|X)"],
+    "eq-kl-three": [
+        r"D_{\mathrm{KL}}\left[q(z|X)\,\|\,p(z)\right]", "-",
+        r"E_{q(z|X)}\left[\log p(X|z)\right]", "+", r"\log p(X)",
+    ],
+    "eq-substitute": [
+        "-", r"D_{\mathrm{KL}}\left[q(z|X)\,\|\,p(z)\right]", "+",
+        r"E_{q(z|X)}\left[\log p(X|z)\right]",
+    ],
+    "eq-two-terms": [
+        r"\mathcal{L}(X,z)", "=", "-", r"D_{\mathrm{KL}}\left[q(z|X)\,\|\,p(z)\right]", "+",
+        r"E_{q(z|X)}\left[\log p(X|z)\right]",
+    ],
+    "eq-bernoulli": [r"\sum_{i=1}^{D}", r"x_i\,\log y_i + (1 - x_i)\,\log (1 - y_i)"],
+    "eq-latent": [
+        r"\dfrac{1}{2} \sum_{j=1}^{J}\,"
+        r"\left(1 + \log \sigma_j^2 - \mu_j^2 - \sigma_j^2\right)"
+    ],
+}  # fmt: skip
+RELATIONS = {  # the relation sign of each line, from the top
+    "eq-elbo": ["=", "=", r"\geq", "="],
+    "eq-gap": ["=", "=", "=", "=", "=", r"\geq"],
+    "eq-elbo-kl": ["="],
+    "eq-kl-three": ["=", "=", "=", "="],
+    "eq-substitute": ["=", "=", "="],
+    "eq-two-terms": ["="],
+    "eq-bernoulli": ["=", "=", "=", "="],
+    "eq-latent": ["=", "=", "=", "="],
+}
+
+
+@pytest.mark.parametrize("id", RESULTS)
+def test_equations_come_to_their_results(id):
+    texts = drawn_figure(id).axes[0].texts
+    formulas = [text.get_text().strip("$") for text in texts if text.get_text()[0] == "$"]
+    relations = [formula for formula in formulas if formula in ("=", r"\geq", r"\leq")]
+    assert relations == RELATIONS[id]
+    place = 0
+    for expected in reversed(RESULTS[id]):  # from the end, each before the one that follows
+        found = [i for i, formula in enumerate(formulas) if expected in formula]
+        found = [i for i in found if place == 0 or i < place]
+        assert found, expected
+        place = found[-1]
+
+
 # What can go wrong
 
 
@@ -345,6 +461,11 @@ def test_wrong_models(tmp_path):
         context(z2="z20").trained("z2")
     with pytest.raises(InputError, match="holds no run"):
         context(z20=tmp_path).trained("z20")
+    shutil.copytree(registry.MODELS_DIR / "z20", tmp_path / "big")
+    config = tmp_path / "big" / "config.json"
+    config.write_text(config.read_text().replace('"n_in": 784', '"n_in": 1024'))
+    with pytest.raises(InputError, match=r"images of 28 x 28 pixels, but .* has 1024"):
+        context(z20=tmp_path / "big").trained("z20")
 
 
 def test_a_figure_that_fails_leaves_the_others(tmp_path):
@@ -401,6 +522,13 @@ def test_choose_run(tmp_path):
         for each in (runs / name).iterdir():
             each.chmod(0o644)
         os.utime(file, (stamp, stamp))
+    # Newer, but of 100 images only; and of other images.
+    for name, old, new in (("quick", '"test": false', '"test": true'), ("big", "784", "1024")):
+        shutil.copytree(runs / "b", runs / name)
+        config = (runs / name / "config.json").read_text()
+        assert old in config
+        (runs / name / "config.json").write_text(config.replace(old, new))
+        (runs / name / "mlp_20.model").touch()
     (runs / "broken").mkdir()
     (runs / "broken" / "mlp_20.model").write_bytes(b"")
     assert registry.choose_run("z20", runs) == runs / "b"

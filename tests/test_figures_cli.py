@@ -46,6 +46,17 @@ def test_list(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_format_and_language_of_the_page(tmp_path):
+    result = run("figures", "--only", "eq-elbo", "--format", "svg", "--lang", "ja", cwd=tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")
+    folder = tmp_path / "figures"
+    assert {path.name for path in folder.iterdir()} == {"eq_elbo.svg", "index.html"}
+    page = (folder / "index.html").read_text(encoding="utf-8")
+    (spec,) = (spec for spec in figures.all_figures() if spec.id == "eq-elbo")
+    assert spec.caption["ja"] in page and spec.caption["en"] not in page
+    assert '<html lang="ja">' in page and "3. 理論" in page and 'src="eq_elbo.svg"' in page
+
+
 def test_from_the_user_s_run(tmp_path, mnist):
     """A run of another data set shows that; the last one trained is taken."""
     data = write_idx_folder(tmp_path / "data", mnist, 100, 60)
