@@ -12,11 +12,12 @@ from chainer_vae.datasets import Dataset, load_mnist
 from chainer_vae.errors import InputError, NonFiniteLossError
 from chainer_vae.evaluation import Evaluation, encode, evaluate
 from chainer_vae.initializers import Xavier
-from chainer_vae.model import VAE
-from chainer_vae.training import Config, Run, load_model
+from chainer_vae.model import VAE, Autoencoder
+from chainer_vae.training import Config, Run, load_autoencoder, load_model
 
 __all__ = [
     "VAE",
+    "Autoencoder",
     "Config",
     "Dataset",
     "Evaluation",
@@ -26,6 +27,7 @@ __all__ = [
     "Xavier",
     "encode",
     "evaluate",
+    "load_autoencoder",
     "load_mnist",
     "load_model",
 ]

@@ -23,9 +23,11 @@ from chainer_vae.datasets import Dataset
 from chainer_vae.errors import InputError, NonFiniteLossError
 from chainer_vae.evaluation import encode, evaluate
 from chainer_vae.model import VAE
+from chainer_vae.runs import choose_run, describe_run
 from chainer_vae.training import (
     ACTIVATIONS,
     ENGINES,
+    MODELS,
     MODELS_DIR,
     QUICK_IMAGES,
     SHIPPED,
@@ -125,6 +127,15 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
         "--engine", choices=ENGINES,
         help="what computes the steps: fused, Chainer, or fused where it can (auto, the default)",
     )  # fmt: skip
+    add(
+        "--model",
+        choices=MODELS,
+        help=f"the plain autoencoder instead of the VAE ({default.model})",
+    )
+    add(
+        "--snapshots", action="store_true",
+        help="keep the model of epochs 0, 1, 2, 3, 5, 7, 10 and so on, for `explore`",
+    )  # fmt: skip
     parser.set_defaults(command=_train)
 
 
@@ -144,12 +155,14 @@ def _train(args: argparse.Namespace) -> int:
             raise InputError(
                 f"--resume {resume} is a folder; with --initmodel, give an optimizer's .state file"
             )
+        kind = "z" if config.model == "vae" else "ae"
         quick = "-test" if config.test else ""
-        default = Path("runs") / f"z{config.dimz}-seed{config.seed}{quick}"
+        default = Path("runs") / f"{kind}{config.dimz}-seed{config.seed}{quick}"
         run = Run.start(config, out or default, initmodel, resume)
     config = run.config
+    sizes = f"{run.images.shape[1]}-{config.dim_h}-{config.dim_h}-{config.dimz}"
     print(
-        f"VAE {run.images.shape[1]}-{config.dim_h}-{config.dim_h}-{config.dimz} ({config.act}),"
+        f"{type(run.model).__name__} {sizes} ({config.act}),"
         f" {len(run.images):,} training and {len(run.test_images):,} test images,"
         f" seed {config.seed}, on {devices.describe(config.gpu)}"
     )
@@ -226,9 +239,11 @@ def _beside_the_article(run: Run) -> str:
     differing = [
         f"{name.replace('_', '-')} {getattr(run.config, name)}"
         for name, setting in vars(Config()).items()
-        if name not in ("epoch", "seed", "gpu", "engine") and getattr(run.config, name) != setting
+        if name not in ("epoch", "seed", "gpu", "engine", "snapshots")
+        and getattr(run.config, name) != setting
     ]
     logs = article.load_logs()
+    unit = "nats" if run.config.model == "vae" else "squared error"
     if differing:
         note = "the author's runs do not compare with " + ", ".join(differing)
     elif epoch not in logs[0]:
@@ -237,7 +252,7 @@ def _beside_the_article(run: Run) -> str:
         note = "article: Chainer 2.0.0 on a GPU; the author's two runs, test with k = 10"
         rows += [(f"article, run {i}", *log[epoch]) for i, log in enumerate(logs, 1)]
     lines = [
-        f"after epoch {epoch}, nats per image ({note}):",
+        f"after epoch {epoch}, {unit} per image ({note}):",
         f"{'':16}{'train loss':>12}{'train rec.':>12}{'test loss':>12}{'test rec.':>12}",
     ]
     for name, *losses in rows:
@@ -367,9 +382,9 @@ def _figures(args: argparse.Namespace) -> int:
     runs = {name: getattr(args, f"run_{name}") for name in SHIPPED}
     for name in SHIPPED:
         if any(spec.needs == name for spec in chosen):
-            runs[name] = runs[name] or figures.choose_run(name)
+            runs[name] = runs[name] or choose_run(name)
             with contextlib.suppress(InputError):  # said below, of each figure
-                print(f"{name}: {figures.describe_run(runs[name])}")
+                print(f"{name}: {describe_run(runs[name])}")
     context = figures.Context(args.lang, runs, args.gpu)
     n_drawn = 0
     with tqdm(total=len(chosen), unit="figure", disable=not sys.stderr.isatty()) as bar:

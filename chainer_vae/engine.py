@@ -55,7 +55,7 @@ SHARES = 4  # of a product, at most
 def unsupported(model: Any, optimizer: Any = None) -> Optional[str]:
     """Why the engine cannot compute this model, or with this optimizer; None where it can."""
     if type(model) is not VAE:
-        return f"the model is a {type(model).__name__}, not the article's VAE"
+        return f"the model is of class {type(model).__name__}, not the article's VAE"
     if model.act_func not in kernels_cpu.ACTIVATIONS:
         return "the activation is none of softplus, tanh, relu and sigmoid"
     dtypes = {param.dtype for param in model.params()}

@@ -10,7 +10,7 @@ import numpy as np
 from chainer.backends import cuda
 
 from chainer_vae import engine
-from chainer_vae.model import VAE, as_rows
+from chainer_vae.model import VAE, Autoencoder, as_rows
 from chainer_vae.team import team
 
 
@@ -65,6 +65,28 @@ def evaluate(
         rec_loss, kl = run(model, images, k, batchsize)
     n = len(images)
     return Evaluation((rec_loss + kl) / n, rec_loss / n, kl / n)
+
+
+def squared_error(model: Autoencoder, images: np.ndarray, batchsize: int = 100) -> float:
+    """The reconstruction error of a plain autoencoder, |x - x'|^2: mean over the images.
+
+    Args:
+        model: The model.
+        images: In [0, 1], shape (number, n_in), in the host's memory.
+        batchsize: Number of images in one pass.
+
+    Raises:
+        ValueError: There are no images, or their shape does not fit the model.
+    """
+    if len(images) == 0:
+        raise ValueError("squared_error needs at least one image, but got none")
+    loss_func = model.get_loss_func()
+    total = 0.0
+    with chainer.no_backprop_mode(), chainer.using_config("train", False):
+        for start in range(0, len(images), batchsize):
+            batch = model.xp.asarray(images[start : start + batchsize])
+            total += float(loss_func(batch).array) * len(batch)
+    return total / len(images)
 
 
 def _evaluate_chainer(

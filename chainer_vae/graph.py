@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from functools import cache
 from typing import NamedTuple, Optional
 
+import chainer
 import numpy as np
 from chainer import computational_graph
 
 from chainer_vae.errors import InputError
-from chainer_vae.model import VAE
 
 _NODE = re.compile(r'(\w+) \[label="([^"]*)",shape="(\w+)"([^\]]*)\];')
 _EDGE = re.compile(r"(\w+) -> (\w+);")
@@ -43,19 +43,15 @@ class Layout(NamedTuple):
     edges: list[tuple[str, str, np.ndarray]]
 
 
-def dump(model: VAE, images: np.ndarray, C: float = 1.0, k: int = 1) -> str:
-    """The graph of the loss of a batch, in Graphviz's language.
+def dump(loss: chainer.Variable) -> str:
+    """The graph that a loss was computed by, in Graphviz's language.
 
     It is Chainer's dump, but for the names and the order of the nodes: Chainer takes their
     addresses in memory, here they are numbered so that the text is the same each time.
 
     Args:
-        model: The model.
-        images: A batch, shape (B, n_in), on the model's device.  Noise is drawn for it.
-        C: Weight of the divergence.
-        k: Number of samples of z for each image.
+        loss: What a model's loss function returned for a batch.
     """
-    loss = model.get_loss_func(C, k)(images)
     text = computational_graph.build_computational_graph([loss]).dump()
     graph = parse(text)
     inputs: dict[str, list[str]] = {name: [] for name in graph.nodes}

@@ -1,4 +1,4 @@
-"""The article's variational autoencoder, as a Chainer model."""
+"""The article's two models in Chainer: the variational autoencoder, and the plain one."""
 
 from typing import Any, Callable
 
@@ -62,11 +62,7 @@ class VAE(chainer.Chain):
     def __init__(
         self, n_in: int, n_latent: int, n_h: int, act_func: Callable[[Any], Any] = F.tanh
     ) -> None:
-        for name, size in (("n_in", n_in), ("n_latent", n_latent), ("n_h", n_h)):
-            if not isinstance(size, (int, np.integer)) or size < 1:
-                raise ValueError(f"VAE needs a positive integer for {name}, but got {size!r}")
-        if not callable(act_func):
-            raise TypeError(f"VAE needs a function for act_func, such as F.tanh, not {act_func!r}")
+        _require_sizes("VAE", n_in, n_latent, n_h, act_func)
         super().__init__()
         self.act_func = act_func
         with self.init_scope():
@@ -194,6 +190,105 @@ class VAE(chainer.Chain):
             return self.loss
 
         return loss_func
+
+
+class Autoencoder(chainer.Chain):
+    """Plain autoencoder: the layers of the VAE without its distributions, noise and divergence.
+
+        encoder
+            h1 = a(le1(x))       (B, n_h)
+            h2 = a(le2(h1))      (B, n_h)
+            z  = le3(h2)         (B, n_latent), the code itself
+        decoder, as the VAE's
+            x' = sigmoid(ld3(a(ld2(a(ld1(z))))))      (B, n_in)
+
+    Nothing holds the codes to a place or a scale, and nothing is asked of the decoder between
+    them.
+
+    Args:
+        n_in, n_latent, n_h, act_func: As :class:`VAE`'s.
+
+    Attributes:
+        loss (chainer.Variable): What the last call of a loss function returned.
+
+    Raises:
+        ValueError, TypeError: As :class:`VAE`.
+
+    Source: kenmatsu4, "Variational Autoencoder徹底解説", 2017, section 1-1, with one layer; the
+    sizes are those of its VAE, so that the two can be laid side by side.
+    """
+
+    def __init__(
+        self, n_in: int, n_latent: int, n_h: int, act_func: Callable[[Any], Any] = F.tanh
+    ) -> None:
+        _require_sizes("Autoencoder", n_in, n_latent, n_h, act_func)
+        super().__init__()
+        self.act_func = act_func
+        with self.init_scope():
+            # encoder
+            self.le1 = L.Linear(n_in, n_h, initialW=Xavier(n_in, n_h))
+            self.le2 = L.Linear(n_h, n_h, initialW=Xavier(n_h, n_h))
+            self.le3 = L.Linear(n_h, n_latent, initialW=Xavier(n_h, n_latent))
+            # decoder
+            self.ld1 = L.Linear(n_latent, n_h, initialW=Xavier(n_latent, n_h))
+            self.ld2 = L.Linear(n_h, n_h, initialW=Xavier(n_h, n_h))
+            self.ld3 = L.Linear(n_h, n_in, initialW=Xavier(n_h, n_in))
+
+    def __call__(self, x: Any, sigmoid: bool = True) -> chainer.Variable:
+        """Reconstruct images (B, n_in) in [0, 1]; their logits where ``sigmoid`` is False.
+
+        Raises:
+            ValueError, TypeError: As :meth:`VAE.encode`.
+        """
+        return self.decode(self.encode(x), sigmoid)
+
+    def encode(self, x: Any) -> chainer.Variable:
+        """The codes of images (B, n_in) in [0, 1], shape (B, n_latent).
+
+        Raises:
+            ValueError, TypeError: As :meth:`VAE.encode`.
+        """
+        x = as_rows("x", x, self.le1.W)
+        x.name = "x"
+        h1 = self.act_func(self.le1(x))
+        h1.name = "enc_h1"
+        h2 = self.act_func(self.le2(h1))
+        h2.name = "enc_h2"
+        z = self.le3(h2)
+        z.name = "z"
+        return z
+
+    decode = VAE.decode
+
+    def get_loss_func(self) -> Callable[[Any], chainer.Variable]:
+        """The loss of a batch: the article's reconstruction error, |x - x'|^2.
+
+        Returns:
+            callable: Takes images (B, n_in) in [0, 1], returns the loss, a variable of shape ():
+            squares summed over the pixels, averaged over the batch; and leaves it as ``loss`` on
+            the model.
+
+        Raises:
+            ValueError: The callable's, as :meth:`encode`'s, and for an empty batch.
+        """
+
+        def loss_func(x: Any) -> chainer.Variable:
+            x = as_rows("x", x, self.le1.W)
+            if len(x) == 0:
+                raise ValueError("x holds no images: its shape is (0, ...)")
+            self.loss = F.sum(F.squared_difference(x, self(x))) / len(x)
+            self.loss.name = "loss"
+            return self.loss
+
+        return loss_func
+
+
+def _require_sizes(model: str, n_in: Any, n_latent: Any, n_h: Any, act_func: Any) -> None:
+    for name, size in (("n_in", n_in), ("n_latent", n_latent), ("n_h", n_h)):
+        if not isinstance(size, (int, np.integer)) or size < 1:
+            raise ValueError(f"{model} needs a positive integer for {name}, but got {size!r}")
+    if not callable(act_func):
+        raise TypeError(f"{model} needs a function for act_func, such as F.tanh, not {act_func!r}")
 
 
 def as_rows(name: str, array: Any, W: chainer.Parameter) -> chainer.Variable:

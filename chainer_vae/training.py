@@ -9,6 +9,7 @@ A run is a folder:
     log            the losses of every epoch, in the layout of Chainer's LogReport
     graph.dot      the computational graph of the first loss, for Graphviz
     config.json    the settings, the data's checksums, and what the run was computed on
+    snapshots      where that is a setting: the parameters after some of the epochs, epoch_5.model
 """
 
 import math
@@ -31,8 +32,8 @@ import numpy as np
 from chainer_vae import checkpoints, devices, engine, graph
 from chainer_vae.datasets import Dataset, load_mnist
 from chainer_vae.errors import InputError, NonFiniteLossError
-from chainer_vae.evaluation import evaluate
-from chainer_vae.model import VAE
+from chainer_vae.evaluation import evaluate, squared_error
+from chainer_vae.model import VAE, Autoencoder
 from chainer_vae.team import team
 
 ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
@@ -42,12 +43,16 @@ ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
     "sigmoid": F.sigmoid,
 }
 ENGINES = ("auto", "chainer", "fused")
+MODELS = {"vae": VAE, "autoencoder": Autoencoder}
 LARGEST = 1_000_000  # of sizes and counts; more is a mistake in typing
 MODELS_DIR = Path(__file__).parent / "models"
-# The runs there, trained models that come with the package, and their latent units.
+# The VAEs there, trained models that come with the package, and their latent units.
 SHIPPED = {"z20": 20, "z2": 2}
+SHIPPED_AUTOENCODER = "ae2"  # the plain autoencoder there, with 2
 TEST_SAMPLES = 10  # the article's k for the test loss
+SNAPSHOTS = "snapshots"  # the folder of a run for models of earlier epochs
 SAVE_INTERVAL = 1.0  # seconds between two savings of a run on a GPU, at least
+CHANGEABLE = ("epoch", "gpu", "engine", "snapshots", "dataset")  # settings of a run
 QUICK_IMAGES = 100  # how many of each set ``test`` leaves
 LOG_KEYS = (
     "main/loss",
@@ -67,6 +72,8 @@ class Config:
     files (None: MNIST), ``gpu`` the number of a GPU (negative: the CPU), and ``test`` leaves 100
     images to try things out.  ``engine`` is "fused" for :mod:`chainer_vae.engine`, "chainer" for
     Chainer's own loop, slower and the same but for rounding, or "auto" for the first where it can.
+    ``model`` is "vae" or "autoencoder", the plain one, for which C and k mean nothing.
+    ``snapshots`` keeps the model of epochs 0, 1, 2, 3, 5, 7, 10, 15, 20, 30, 50 and so on.
 
     Raises:
         InputError: A setting is out of range.
@@ -84,6 +91,8 @@ class Config:
     dataset: Optional[str] = None  # a folder of IDX files; None: MNIST
     test: bool = False  # train and test on 100 images only, to try things out
     engine: str = "auto"  # what computes the steps: one of ENGINES
+    model: str = "vae"  # one of MODELS
+    snapshots: bool = False  # keep the model of some epochs
 
     def __post_init__(self) -> None:
         for name in ("epoch", "dimz", "dim_h", "k", "batchsize"):
@@ -97,19 +106,24 @@ class Config:
             raise InputError(f"act must be one of {', '.join(ACTIVATIONS)}, not {self.act!r}")
         if self.engine not in ENGINES:
             raise InputError(f"engine must be one of {', '.join(ENGINES)}, not {self.engine!r}")
+        if self.model not in MODELS:
+            raise InputError(f"model must be one of {', '.join(MODELS)}, not {self.model!r}")
+        if self.model == "autoencoder" and (self.C, self.k) != (1, 1):
+            raise InputError("an autoencoder has no C and no k: leave them out")
         if not (self.dataset is None or isinstance(self.dataset, str)):
             raise InputError(f"dataset must be the path of a folder, not {self.dataset!r}")
-        if not isinstance(self.test, bool):
-            raise InputError(f"test must be true or false, not {self.test!r}")
+        for name in ("test", "snapshots"):
+            if not isinstance(getattr(self, name), bool):
+                raise InputError(f"{name} must be true or false, not {getattr(self, name)!r}")
 
     def load_data(self) -> Dataset:
         """The data set that these settings name."""
         data = load_mnist(self.dataset)
         return Dataset(*(part[:QUICK_IMAGES] for part in data)) if self.test else data
 
-    def build_model(self, n_in: int) -> VAE:
+    def build_model(self, n_in: int) -> Any:
         """A model of these sizes, with random weights from ``numpy.random``."""
-        return VAE(n_in, self.dimz, self.dim_h, ACTIVATIONS[self.act])
+        return MODELS[self.model](n_in, self.dimz, self.dim_h, ACTIVATIONS[self.act])
 
 
 def _require_int(name: str, value: Any, least: int, most: int) -> None:
@@ -186,6 +200,7 @@ class Run:
             checkpoints.restore_optimizer(run.optimizer, checkpoints.load_npz(initstate), initstate)
         run._note_environment()
         run.save()
+        run._keep_snapshot()
         return run
 
     @classmethod
@@ -197,8 +212,9 @@ class Run:
         Args:
             folder: Where the run is.
             out: Where to save from here on; by default, ``folder``.
-            changes: Settings given anew.  ``epoch``, ``gpu``, ``engine`` and ``dataset`` (the
-                same data at another place) may differ from the saved ones; the rest must agree.
+            changes: Settings given anew.  ``epoch``, ``gpu``, ``engine``, ``snapshots`` and
+                ``dataset`` (the same data at another place) may differ from the saved ones; the
+                rest must agree.
 
         Raises:
             InputError: There is no sound run in the folder, a setting differs, or it cannot
@@ -211,7 +227,7 @@ class Run:
         if moving:
             _require_free(out, saved)
         for name, value in changes.items():
-            if name not in ("epoch", "gpu", "engine", "dataset") and value != getattr(saved, name):
+            if name not in CHANGEABLE and value != getattr(saved, name):
                 raise InputError(
                     f"the run in {folder} has {name} {getattr(saved, name)!r}, not {value!r};"
                     " leave that option out to go on with it, or start a new run"
@@ -323,6 +339,11 @@ class Run:
         self._saved_epochs = self.epoch
         self._saved_at = time.monotonic()
 
+    def _keep_snapshot(self) -> None:
+        if self.config.snapshots and _is_kept(self.epoch):
+            file = self.folder / SNAPSHOTS / f"epoch_{self.epoch}.model"
+            checkpoints.save_npz(file, checkpoints.to_arrays(self.model))
+
     def _save_if_needed(self) -> None:
         if (self.saved_step, self._saved_epochs) != (self.steps_done, self.epoch):
             self.save()
@@ -365,6 +386,7 @@ class Run:
                 self.elapsed += time.monotonic() - started
                 if entry is not None:
                     self.log.append({**entry, "elapsed_time": self.elapsed})
+                    self._keep_snapshot()
                     # A GPU may need less time for an epoch than the disk for its files.
                     pause = 0.0 if self.model.xp is np else SAVE_INTERVAL
                     last = self.epoch == self.config.epoch
@@ -460,29 +482,37 @@ class Run:
             fused.finish()
 
     def _chainer_step(self, images: np.ndarray) -> tuple[float, float]:
-        loss_func = self.model.get_loss_func(self.config.C, self.config.k)
-        loss = loss_func(self.model.xp.asarray(images))
-        losses = float(loss.array), float(self.model.rec_loss.array)
+        loss = self._loss(images)
+        rec_loss = loss if self.config.model == "autoencoder" else self.model.rec_loss
+        losses = float(loss.array), float(rec_loss.array)
         if math.isfinite(losses[0]):
             self.model.cleargrads()
             loss.backward()
             self.optimizer.update()
         return losses
 
+    def _loss(self, images: np.ndarray) -> chainer.Variable:
+        """The loss of a batch, by Chainer."""
+        of_vae = () if self.config.model == "autoencoder" else (self.config.C, self.config.k)
+        return self.model.get_loss_func(*of_vae)(self.model.xp.asarray(images))
+
     def _save_graph(self) -> None:
         """Write the computational graph of the first loss; its noise is not that of the run."""
-        batch = self.model.xp.asarray(self.images[: self.config.batchsize])
+        batch = self.images[: self.config.batchsize]
         with _numpy_random(np.random.get_state()), np.errstate(over="ignore", invalid="ignore"):
-            text = graph.dump(self.model, batch, self.config.C, self.config.k)
+            text = graph.dump(self._loss(batch))
         checkpoints.save_text(self.folder / "graph.dot", text)
 
     def _end_epoch(self) -> dict[str, float]:
         batchsize, fused = self.config.batchsize, self.unfused is None
-        test = evaluate(
-            self.model, self.test_images, TEST_SAMPLES, batchsize, fused, self._test_noise
-        )
+        if self.config.model == "autoencoder":
+            test_loss = test_rec_loss = squared_error(self.model, self.test_images, batchsize)
+        else:
+            test_loss, test_rec_loss, _ = evaluate(
+                self.model, self.test_images, TEST_SAMPLES, batchsize, fused, self._test_noise
+            )
         self._test_noise = None
-        self._require_finite(test.loss, f"the test loss after step {self.steps_done}")
+        self._require_finite(test_loss, f"the test loss after step {self.steps_done}")
         loss, rec_loss = (float(total) for total in self.sums / len(self.images))
         self.epoch += 1
         self.permutation = np.empty(0, np.int32)
@@ -490,8 +520,8 @@ class Run:
         return {
             "main/loss": loss,
             "main/rec_loss": rec_loss,
-            "validation/main/loss": test.loss,
-            "validation/main/rec_loss": test.rec_loss,
+            "validation/main/loss": test_loss,
+            "validation/main/rec_loss": test_rec_loss,
             "epoch": self.epoch,
             "iteration": self.epoch * self.steps_per_epoch,
         }
@@ -517,6 +547,13 @@ class Run:
             n = min(config.batchsize, len(self.images) - start)
             for _ in range(config.k):
                 xp.random.standard_normal((n, config.dimz), dtype=np.float32)
+
+
+def _is_kept(epoch: int) -> bool:
+    """Whether a snapshot is taken after this epoch: about six for each power of ten."""
+    while epoch >= 100 and epoch % 10 == 0:
+        epoch //= 10
+    return epoch in (0, 1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70)
 
 
 def _require_free(folder: Path, config: Config) -> None:
@@ -581,12 +618,12 @@ def load_config(folder: Path) -> tuple[Config, dict[str, Any]]:
 
 def find_run(run: Union[str, Path]) -> Path:
     """The folder of a run: ``run`` itself or, where there is none, a shipped one of that name."""
-    shipped = str(run) in SHIPPED and not Path(run).exists()
+    shipped = str(run) in (*SHIPPED, SHIPPED_AUTOENCODER) and not Path(run).exists()
     return MODELS_DIR / str(run) if shipped else Path(run)
 
 
 def load_model(run: Union[str, Path], gpu: int = -1) -> tuple[VAE, Config]:
-    """A trained model, and the settings that it was trained with.
+    """A trained VAE, and the settings that it was trained with.
 
     Args:
         run: The folder of a run; or "z20" or "z2", the models with 20 and 2 latent units that
@@ -597,19 +634,57 @@ def load_model(run: Union[str, Path], gpu: int = -1) -> tuple[VAE, Config]:
         tuple: The model (:class:`VAE`) and its settings (:class:`Config`).
 
     Raises:
-        InputError: There is no run, or its files cannot be used.
+        InputError: There is no run, it is not a VAE's, or its files cannot be used.
     """
+    return _load(run, gpu, "vae")
+
+
+def load_autoencoder(run: Union[str, Path], gpu: int = -1) -> tuple[Autoencoder, Config]:
+    """A trained plain autoencoder, and its settings: of a run, or "ae2", which comes with the
+    package and has 2 latent units.
+
+    Raises:
+        InputError: As :func:`load_model`, where the run is not an autoencoder's.
+    """
+    return _load(run, gpu, "autoencoder")
+
+
+def _load(run: Union[str, Path], gpu: int, kind: str) -> tuple[Any, Config]:
     folder = find_run(run)
     config, content = load_config(folder)
+    if config.model != kind:
+        raise InputError(f"the run in {run} is of a model {config.model}, but {kind} is needed")
     devices.use_device(gpu)
     file = folder / f"mlp_{config.dimz}.model"
-    arrays = checkpoints.load_npz(file)
-    with _numpy_random(np.random.get_state()):
-        model = config.build_model(content["n_in"])
-    checkpoints.restore_model(model, arrays, file)
+    model = _restored(config, content["n_in"], file)
     if gpu >= 0:
         model.to_device(f"@cupy:{gpu}")
     return model, config
+
+
+def _restored(config: Config, n_in: int, file: Path) -> Any:
+    arrays = checkpoints.load_npz(file)
+    with _numpy_random(np.random.get_state()):
+        model = config.build_model(n_in)
+    checkpoints.restore_model(model, arrays, file)
+    return model
+
+
+def load_snapshots(run: Union[str, Path]) -> Iterator[tuple[int, Any]]:
+    """The models that a run kept (``snapshots``), with their epochs, the first ones first.
+
+    Raises:
+        InputError: There is no run, or a file cannot be used.
+    """
+    folder = find_run(run)
+    config, content = load_config(folder)
+    files = {}
+    for file in (folder / SNAPSHOTS).glob("epoch_*.model"):
+        digits = file.stem[len("epoch_") :]
+        if digits.isdecimal() and int(digits) <= config.epoch:
+            files[int(digits)] = file
+    for epoch in sorted(files):
+        yield epoch, _restored(config, content["n_in"], files[epoch])
 
 
 @contextmanager

@@ -15,8 +15,10 @@ from matplotlib.text import Text
 from PIL import Image
 
 from chainer_vae import InputError, encode, figures, graph, latent, load_model
-from chainer_vae.figures import embedding, gallery, registry, style
+from chainer_vae.figures import embedding, gallery, style
 from chainer_vae.figures.runner import draw
+from chainer_vae.runs import choose_run, describe_run
+from chainer_vae.training import MODELS_DIR
 
 # The article's images, in order: numbers, ID, file, the model needed. Then what its notebook has
 # besides, and a learning curve.
@@ -321,7 +323,8 @@ def test_embedding_s_folder_and_frames(drawn, mnist):
 
 def test_network_draws_every_node_and_edge_of_the_graph(mnist):
     fig = drawn_figure("network")
-    parsed = graph.parse(graph.dump(load_model("z20")[0], mnist.test_images[:100]))
+    loss = load_model("z20")[0].get_loss_func()(mnist.test_images[:100])
+    parsed = graph.parse(graph.dump(loss))
     axes = fig.axes[0]
     words = sorted(text.get_text() for text in axes.texts)
     assert words == sorted(w for node in parsed.nodes.values() for w in node.label.split(": "))
@@ -461,7 +464,7 @@ def test_wrong_models(tmp_path):
         context(z2="z20").trained("z2")
     with pytest.raises(InputError, match="holds no run"):
         context(z20=tmp_path).trained("z20")
-    shutil.copytree(registry.MODELS_DIR / "z20", tmp_path / "big")
+    shutil.copytree(MODELS_DIR / "z20", tmp_path / "big")
     config = tmp_path / "big" / "config.json"
     config.write_text(config.read_text().replace('"n_in": 784', '"n_in": 1024'))
     with pytest.raises(InputError, match=r"images of 28 x 28 pixels, but .* has 1024"):
@@ -514,9 +517,9 @@ def test_settings_of_the_caller_do_not_matter(tmp_path):
 def test_choose_run(tmp_path):
     """The last trained run of the user, of the sizes needed; else the shipped model."""
     runs = tmp_path / "runs"
-    assert registry.choose_run("z20", runs) == "z20"
+    assert choose_run("z20", runs) == "z20"
     for name, model, age in (("a", "z20", 30), ("b", "z20", 20), ("c", "z2", 10)):
-        shutil.copytree(registry.MODELS_DIR / model, runs / name)
+        shutil.copytree(MODELS_DIR / model, runs / name)
         file = next((runs / name).glob("*.model"))
         stamp = file.stat().st_mtime - age
         for each in (runs / name).iterdir():
@@ -531,10 +534,10 @@ def test_choose_run(tmp_path):
         (runs / name / "mlp_20.model").touch()
     (runs / "broken").mkdir()
     (runs / "broken" / "mlp_20.model").write_bytes(b"")
-    assert registry.choose_run("z20", runs) == runs / "b"
-    assert registry.choose_run("z2", runs) == runs / "c"
-    assert registry.describe_run(runs / "b") == f"{runs / 'b'} (seed 0, 100 epochs)"
-    assert "comes with chainer-vae" in registry.describe_run("z20")
+    assert choose_run("z20", runs) == runs / "b"
+    assert choose_run("z2", runs) == runs / "c"
+    assert describe_run(runs / "b") == f"{runs / 'b'} (seed 0, 100 epochs)"
+    assert "comes with chainer-vae" in describe_run("z20")
 
 
 class _Page(HTMLParser):

@@ -68,7 +68,7 @@ def signatures(labels, edges):
 
 @pytest.fixture(scope="module")
 def text(mnist):
-    return graph.dump(load_model("z20")[0], mnist.test_images[:100])
+    return graph.dump(load_model("z20")[0].get_loss_func()(mnist.test_images[:100]))
 
 
 def test_graph_is_the_article_s(text):
@@ -87,12 +87,13 @@ def test_graph_is_the_article_s(text):
 def test_dump_is_the_same_each_time(text, mnist):
     model = load_model("z20")[0]
     keep = [model.get_loss_func()(mnist.test_images[:100]) for _ in range(3)]  # other addresses
-    assert graph.dump(model, mnist.test_images[100:200]) == text
+    assert graph.dump(model.get_loss_func()(mnist.test_images[100:200])) == text
     assert len(keep) == 3
 
 
 def test_several_samples(mnist):
-    parsed = graph.parse(graph.dump(load_model("z2")[0], mnist.test_images[:5], C=2.0, k=3))
+    loss = load_model("z2")[0].get_loss_func(C=2.0, k=3)(mnist.test_images[:5])
+    parsed = graph.parse(graph.dump(loss))
     labels = Counter(node.label for node in parsed.nodes.values())
     assert labels["Gaussian"] == labels["z: (5, 2), float32"] == 3
     assert labels["_ * 2.0"] == 1

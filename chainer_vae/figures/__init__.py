@@ -17,8 +17,6 @@ from chainer_vae.figures.registry import (
     Context,
     FigureSpec,
     all_figures,
-    choose_run,
-    describe_run,
 )
 from chainer_vae.figures.runner import draw_figures
 
@@ -27,9 +25,7 @@ __all__ = [
     "Context",
     "FigureSpec",
     "all_figures",
-    "choose_run",
     "curve",
-    "describe_run",
     "digits",
     "draw_figures",
     "embedding",

@@ -43,7 +43,7 @@ def network(context: Context) -> Figure:
     z20 = context.trained("z20")
     batch = z20.model.xp.asarray(z20.data.test_images[:100])
     state = np.random.get_state()
-    text = graph.dump(z20.model, batch)
+    text = graph.dump(z20.model.get_loss_func()(batch))
     np.random.set_state(state)
     context.attach("network.dot", lambda path: save_text(path, text))
     parsed = graph.parse(text)

@@ -6,7 +6,6 @@ by :mod:`chainer_vae.latent` and the like, and returns a matplotlib ``Figure`` o
 """
 
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,8 +20,8 @@ from chainer_vae.errors import InputError
 from chainer_vae.evaluation import encode
 from chainer_vae.figures import style
 from chainer_vae.model import VAE
+from chainer_vae.runs import SIDE
 from chainer_vae.training import (
-    MODELS_DIR,
     SHIPPED,
     Config,
     find_run,
@@ -30,8 +29,6 @@ from chainer_vae.training import (
     load_log,
     load_model,
 )
-
-SIDE = 28  # pixels of a digit's side
 
 # The parts of the article, in its order, then what it does not have.
 SECTIONS = {
@@ -228,36 +225,3 @@ class Context:
         """What was attached since the last call."""
         while self._attached:
             yield self._attached.pop(0)
-
-
-def choose_run(name: str, folder: Path = Path("runs")) -> Union[str, Path]:
-    """The run to draw from where none is named: the user's last trained one, or the shipped model.
-
-    Args:
-        name: A key of SHIPPED.
-        folder: Where the user's runs are.
-
-    Returns:
-        The folder of a run, or ``name`` itself, which stands for the shipped model.
-    """
-    model_file = f"mlp_{SHIPPED[name]}.model"
-    found = []
-    for file in folder.glob(f"*/{model_file}"):
-        try:
-            config, content = load_config(file.parent)
-        except InputError:
-            continue
-        if not config.test and content["n_in"] == SIDE * SIDE:
-            found.append((file.stat().st_mtime, file.parent))
-    return max(found)[1] if found else name
-
-
-def describe_run(run: Union[str, Path]) -> str:
-    """A run in words: where it is, its seed and how long it was trained."""
-    folder = find_run(run)
-    config, _ = load_config(folder)
-    where = "the model that comes with chainer-vae" if folder.parent == MODELS_DIR else str(folder)
-    done = config.epoch
-    with suppress(InputError):  # the log is only for these words
-        done = len(load_log(folder / "log"))
-    return f"{where} (seed {config.seed}, {done} epoch{'' if done == 1 else 's'})"
