@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from chainer_vae import Config, Run, article, evaluate, load_model
+from chainer_vae import Config, Run, article, evaluate, load_autoencoder, load_model
+from chainer_vae.evaluation import squared_error
 from chainer_vae.training import MODELS_DIR, SHIPPED
 
 RESULTS = Path(__file__).parent.parent / "results"
@@ -23,7 +24,10 @@ def test_recorded_run(folder):
     config = Config(**json.loads((folder / "config.json").read_text())["arguments"])
     log = json.loads((folder / "log").read_text())
     assert [entry["epoch"] for entry in log] == list(range(1, config.epoch + 1))
-    assert config == Config(epoch=config.epoch, dimz=config.dimz, seed=config.seed, gpu=config.gpu)
+    named = ("epoch", "dimz", "seed", "gpu", "model", "snapshots")
+    assert config == Config(**{name: getattr(config, name) for name in named})
+    if config.model == "autoencoder":
+        return
     if config.dimz == 2:
         # No log of the author's; another implementation of this network reports 138.96.
         assert log[70]["main/loss"] == pytest.approx(138.96, abs=1)
@@ -36,6 +40,18 @@ def test_recorded_run(folder):
         # single epoch stands out now and then, by 0.48 at most (seed 2, epoch 46).
         slack = 1.3 if epoch < 40 else 0.6 if epoch < 70 else 0.4
         assert min(author) - slack < entry["validation/main/loss"] < max(author) + slack, epoch
+
+
+@pytest.mark.slow
+def test_shipped_autoencoder(mnist):
+    model, config = load_autoencoder("ae2")
+    assert (config.epoch, config.seed, config.dimz) == (100, 0, 2)
+    recorded = json.loads((RESULTS / "ae2-seed0" / "log").read_text())[-1]
+    found = squared_error(model, mnist.test_images)
+    assert found == pytest.approx(recorded["validation/main/loss"], rel=1e-5)
+    for file in ("config.json", "log"):
+        expected = (RESULTS / "ae2-seed0" / file).read_bytes()
+        assert (MODELS_DIR / "ae2" / file).read_bytes() == expected
 
 
 @pytest.mark.slow
