@@ -1,5 +1,8 @@
-# make reproduce   train the article's two VAEs on MNIST and draw all its figures from them
+# make reproduce   train the article's two VAEs on MNIST, draw all its figures from them, and write
+#                  the page to see and touch their latent space
 # make figures     draw the article's figures from what is trained (or comes with the package)
+# make explore     write a page to see and touch the latent space, explorer.html
+# make lessons     open the notebooks in JupyterLab
 # make test        run the tests
 # make bench       time a training step and an evaluation beside Chainer's and PyTorch's
 # make gpu-check   test, train and time on the GPU
@@ -19,7 +22,7 @@ CHAINER := chainer==7.8.1
 # The CUDA that the driver knows, as nvidia-smi says it.
 CUDA ?= $(if $(shell nvidia-smi 2>/dev/null | grep 'CUDA Version: 12'),cuda12,cuda13)
 
-.PHONY: install reproduce figures always test bench gpu-check lint matrix clean
+.PHONY: install reproduce figures explore lessons notebooks always test bench gpu-check lint matrix clean
 .DELETE_ON_ERROR:
 
 install: $(VENV)/installed
@@ -42,15 +45,27 @@ INSTALLED := $(VENV)/installed $(if $(filter-out -%,$(GPU)),$(VENV)/installed-$(
 
 reproduce: runs/z20-seed$(SEED) runs/z2-seed$(SEED)
 	$(BIN)/chainer-vae figures --lang $(LABELS) --gpu $(GPU) --run-z20 $< --run-z2 $(word 2,$^)
+	$(BIN)/chainer-vae explore --run-z20 $< --run-z2 $(word 2,$^)
 
 # A run that is already there goes on to EPOCHS.
 runs/z%-seed$(SEED): $(INSTALLED) always
 	@[ -e "$@/config.json" ] && folder=--resume || folder=--out; \
 	$(BIN)/chainer-vae train $$folder "$@" --epoch $(EPOCHS) --dimz $* --gpu $(GPU) \
-	  --seed $(SEED) --dim-h 500 --act softplus --C 1 --k 1 --batchsize 100
+	  --seed $(SEED) $(if $(filter 2,$*),--snapshots) --dim-h 500 --act softplus --C 1 --k 1 --batchsize 100
 
 figures: $(INSTALLED)
 	$(BIN)/chainer-vae figures --lang $(LABELS) --gpu $(GPU)
+
+explore: $(INSTALLED)
+	$(BIN)/chainer-vae explore
+
+lessons: install
+	$(BIN)/python -m pip install --quiet --no-build-isolation --editable ".[test,lessons]"
+	$(BIN)/jupyter lab notebooks
+
+# Makes the notebooks from notebooks/lessons, and runs them.
+notebooks: install
+	$(BIN)/python scripts/build_notebooks.py
 
 test: install
 	$(BIN)/python -m pytest

@@ -18,7 +18,16 @@ setup(
     long_description_content_type="text/markdown",
     license="MIT AND CC-BY-SA-3.0",  # the latter: MNIST, see chainer_vae/data/README.md
     packages=find_packages(include=["chainer_vae", "chainer_vae.*"]),
-    package_data={"chainer_vae": ["py.typed", "data/*", "models/README.md", "models/*/*"]},
+    package_data={
+        "chainer_vae": [
+            "py.typed",
+            "data/*",
+            "models/README.md",
+            "models/*/*",
+            "explorer/web/*",
+            "explorer/web/vendor/*",
+        ]
+    },
     entry_points={"console_scripts": ["chainer-vae = chainer_vae.cli:main"]},
     install_requires=[
         "chainer==7.8.1",
@@ -42,7 +51,15 @@ setup(
             "cupy-cuda12x>=13,<14; python_version < '3.10'",
         ],
         "cuda13": ["cupy-cuda13x[ctk]>=14; python_version >= '3.10'"],
-        "test": ["pytest", "tensorboard>=2.20"],
+        "test": [
+            "ipykernel",
+            "jupytext",
+            "nbclient",
+            "playwright",  # drives a Chromium that is there already
+            "pytest",
+            "tensorboard>=2.20",
+        ],
+        "lessons": ["jupyterlab"],
         "bench": ["torch"],
         # Below the next versions, which may find fault with what is here.
         "dev": ["mypy<2.5", "pytest", "ruff<0.18"],

@@ -1,4 +1,4 @@
-"""The command line: ``chainer-vae train | evaluate | figures | projector | doctor``.
+"""The command line: ``chainer-vae train | evaluate | figures | explore | projector | doctor``.
 
 What a user can get wrong ends in one line on the standard error and exit code 2.
 """
@@ -92,6 +92,9 @@ def _parser() -> argparse.ArgumentParser:
         commands.add_parser("projector", help="write codes for TensorBoard's Embedding Projector")
     )
     _add_figures(commands.add_parser("figures", help="draw the article's figures"))
+    _add_explore(
+        commands.add_parser("explore", help="write a page to see and touch the latent space")
+    )
     doctor = commands.add_parser("doctor", help="say what is installed and what --gpu would do")
     doctor.set_defaults(command=_doctor)
     return parser
@@ -402,6 +405,46 @@ def _figures(args: argparse.Namespace) -> int:
     for reason, ids in faults.items():
         print(f"chainer-vae: error: {', '.join(ids)}: {reason}", file=sys.stderr)
     return 2 if faults else 0
+
+
+def _add_explore(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Write one HTML file in which the models run: decode where you point, draw a digit, walk"
+        " from digit to digit. It needs no network."
+    )
+    for name, what in (
+        ("z2", "the VAE with 2 latent units"),
+        ("z20", "the VAE with more, to move them one by one"),
+        ("ae2", "the plain autoencoder with 2"),
+    ):
+        parser.add_argument(
+            f"--run-{name}", metavar="RUN",
+            help=f"{what} (your last such run in runs, or {name}, which comes with the package)",
+        )  # fmt: skip
+    parser.add_argument(
+        "--out", "-o", type=Path, metavar="FILE", default=Path("explorer.html"),
+        help="(explorer.html)",
+    )  # fmt: skip
+    parser.set_defaults(command=_explore)
+
+
+def _explore(args: argparse.Namespace) -> int:
+    from chainer_vae.explorer import write_page  # here: the other commands need no Pillow
+
+    if args.out.is_dir():
+        raise InputError(f"--out {args.out} is a folder; give the name of a file in it")
+    runs = {name: getattr(args, f"run_{name}") or choose_run(name) for name in ("z2", "z20", "ae2")}
+    written = write_page(args.out, **runs)
+    for name, words in written.shown.items():
+        print(f"{name}: {words}")
+    for name, reason in written.left_out.items():
+        print(f"{name}: left out, {reason}")
+    if written.epochs:
+        print(f"training: {written.epochs} epochs")
+    else:
+        print("training: not shown; a run keeps its epochs with `chainer-vae train --snapshots`")
+    print(f"{args.out}: {written.size / 1e6:.1f} MB; open it in a browser")
+    return 0
 
 
 def _doctor(args: argparse.Namespace) -> int:

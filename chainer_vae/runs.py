@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 from pathlib import Path
-from typing import Union
+from typing import NamedTuple, Union
 
 from chainer_vae.errors import InputError
 from chainer_vae.training import MODELS_DIR, find_run, load_config, load_log
@@ -33,12 +33,31 @@ def choose_run(name: str, folder: Path = Path("runs")) -> Union[str, Path]:
     return max(found)[1] if found else name
 
 
-def describe_run(run: Union[str, Path]) -> str:
-    """A run in words: where it is, its seed and how long it was trained."""
+class About(NamedTuple):
+    """What there is to say of a run."""
+
+    shipped: bool  # whether it comes with the package
+    folder: Path
+    seed: int
+    epochs: int  # trained
+
+
+def about_run(run: Union[str, Path]) -> About:
+    """What there is to say of a run.
+
+    Raises:
+        InputError: There is no run.
+    """
     folder = find_run(run)
     config, _ = load_config(folder)
-    where = "the model that comes with chainer-vae" if folder.parent == MODELS_DIR else str(folder)
     done = config.epoch
-    with suppress(InputError):  # the log is only for these words
+    with suppress(InputError):  # the log is only for this number
         done = len(load_log(folder / "log"))
-    return f"{where} (seed {config.seed}, {done} epoch{'' if done == 1 else 's'})"
+    return About(folder.parent == MODELS_DIR, folder, config.seed, done)
+
+
+def describe_run(run: Union[str, Path]) -> str:
+    """A run in words: where it is, its seed and how long it was trained."""
+    shipped, folder, seed, epochs = about_run(run)
+    where = "the model that comes with chainer-vae" if shipped else str(folder)
+    return f"{where} (seed {seed}, {epochs} epoch{'' if epochs == 1 else 's'})"

@@ -46,3 +46,14 @@ def write_idx_folder(folder, mnist, n_train, n_test, gzipped=True):
 def small_set(tmp_path, mnist):
     """A folder with 250 training and 40 test images."""
     return write_idx_folder(tmp_path / "small", mnist, 250, 40)
+
+
+@pytest.fixture
+def tiny_set(tmp_path):
+    """A folder with images of 5 x 5 pixels."""
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    for prefix in ("train", "t10k"):
+        (folder / f"{prefix}-images-idx3-ubyte").write_bytes(idx(np.ones((9, 5, 5), np.uint8)))
+        (folder / f"{prefix}-labels-idx1-ubyte").write_bytes(idx(np.ones(9, np.uint8)))
+    return str(folder)

@@ -18,7 +18,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import idx
 
 from chainer_vae import Config, Run, article, checkpoints, load_model
 from chainer_vae.cli import main
@@ -288,17 +287,6 @@ def test_state_file_alone(run_folder, tmp_path, capsys):
     model = str(run_folder / "mlp_3.model")
     code = main(["train", "--resume", str(run_folder), "--initmodel", model])
     assert_one_line(capsys, code, "is a folder; with --initmodel, give an optimizer's .state file")
-
-
-@pytest.fixture
-def tiny_set(tmp_path):
-    """A folder with images of 5 x 5 pixels."""
-    folder = tmp_path / "tiny"
-    folder.mkdir()
-    for prefix in ("train", "t10k"):
-        (folder / f"{prefix}-images-idx3-ubyte").write_bytes(idx(np.ones((9, 5, 5), np.uint8)))
-        (folder / f"{prefix}-labels-idx1-ubyte").write_bytes(idx(np.ones(9, np.uint8)))
-    return str(folder)
 
 
 def test_other_images(run_folder, tiny_set, capsys):
