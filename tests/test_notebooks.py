@@ -1,0 +1,142 @@
+"""The lessons: both languages in step, their notebooks, and every cell and solution run."""
+
+import ast
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT / "scripts"))
+
+pytest.importorskip("jupytext", reason="Jupytext is not installed")
+pytest.importorskip("nbclient", reason="nbclient is not installed")
+
+import build_notebooks as builder  # noqa: E402
+import jupytext  # noqa: E402
+import nbformat  # noqa: E402
+
+LESSONS = builder.lessons()
+BOTH = [(lesson, lang) for lesson in LESSONS for lang in builder.LANGUAGES]
+JAPANESE = re.compile("[ぁ-んァ-ヶ一-龥]")
+SOLUTION = re.compile(r"<details>.*?</details>", re.DOTALL)
+PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
+# A lesson that asks for something outside this machine fails: a kernel's own sockets are not
+# Python's.
+NO_NETWORK = """
+import socket
+def _refuse(self, address):
+    raise AssertionError(f"a lesson connects to {address}")
+socket.socket.connect = socket.socket.connect_ex = _refuse
+"""
+
+ids = [f"{lesson.stem}-{lang}" for lesson, lang in BOTH]
+for_each_lesson = pytest.mark.parametrize("lesson", LESSONS, ids=lambda file: file.stem)
+for_each_notebook = pytest.mark.parametrize(("lesson", "lang"), BOTH, ids=ids)
+
+
+def texts_of(lesson, lang):
+    """The Markdown cells of a language."""
+    cells = jupytext.read(lesson, fmt="py:percent").cells
+    return [cell.source for cell in cells if cell.metadata.get("lang") == lang]
+
+
+def shape(text):
+    """What a text and its translation have in common."""
+    prose = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+    return {
+        "headings": [len(level) for level in re.findall(r"^(#+) ", prose, re.MULTILINE)],
+        "formulas": len(re.findall(r"(?<![\\$])\$\$?", prose)),
+        "blocks": re.findall(r"^```(\w*)", text, re.MULTILINE),
+        "items": len(re.findall(r"^\s*(?:[-*]|\d+\.) ", prose, re.MULTILINE)),
+        "solutions": len(SOLUTION.findall(text)),
+        "links": sorted(re.findall(r"\]\((http[^)]*)\)", prose)),
+    }
+
+
+def without_texts(code):
+    """A program without what may be in either language: comments and strings."""
+    tree = ast.parse(code)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            node.value = ""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):  # a sentence may have its numbers in another order
+            numbers = [part for part in node.values if isinstance(part, ast.FormattedValue)]
+            node.values = sorted(numbers, key=ast.dump)
+    return ast.dump(tree)
+
+
+def test_there_are_five():
+    assert [lesson.name[:2] for lesson in LESSONS] == ["01", "02", "03", "04", "05"]
+
+
+@for_each_lesson
+def test_languages_do_not_drift_apart(lesson):
+    cells = jupytext.read(lesson, fmt="py:percent").cells
+    languages = [cell.metadata.get("lang") for cell in cells if cell.cell_type == "markdown"]
+    assert languages == ["ja", "en"] * (len(languages) // 2)  # one after the other
+    assert all("lang" not in cell.metadata for cell in cells if cell.cell_type == "code")
+    for ja, en in zip(texts_of(lesson, "ja"), texts_of(lesson, "en")):
+        assert shape(ja) == shape(en), en
+        assert not JAPANESE.search(re.sub("Autoencoder徹底解説", "", en)), en
+        for theirs, ours in zip(PYTHON.findall(ja), PYTHON.findall(en)):
+            assert without_texts(theirs) == without_texts(ours), ours
+
+
+@for_each_notebook
+def test_notebook_is_the_lessons(lesson, lang):
+    """Whoever changes a lesson runs scripts/build_notebooks.py."""
+    expected = builder.build(lesson, lang)
+    found = nbformat.read(builder.path_of(lesson, lang), as_version=4)
+    nbformat.validate(found)
+    assert [cell.cell_type for cell in found.cells] == [cell.cell_type for cell in expected.cells]
+    for cell, made in zip(found.cells, expected.cells):
+        assert cell.source == made.source
+        assert "⟦" not in cell.source and "⟧" not in cell.source
+        if lang == "en" and cell.cell_type == "code":
+            assert not JAPANESE.search(cell.source), cell.source
+
+
+@for_each_notebook
+def test_notebook_reads_well_without_being_run(lesson, lang):
+    file = builder.path_of(lesson, lang)
+    assert file.stat().st_size < 1_500_000
+    notebook = nbformat.read(file, as_version=4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+    assert "git clone" in code[0].source and code[0] is notebook.cells[1]
+    outputs = [output for cell in code for output in cell.outputs]
+    assert all(output.output_type != "error" for output in outputs)
+    assert all(output.get("name") != "stderr" for output in outputs)  # no warnings
+    assert sum("image/png" in output.get("data", {}) for output in outputs) >= 3
+    text = "".join(map(str, outputs))
+    assert not re.search(r"/(root|home|tmp|work)/", text)
+    if lang == "en":
+        assert not JAPANESE.search(text)
+
+
+@for_each_lesson
+def test_lesson_has_exercises_with_hidden_solutions(lesson):
+    for lang, heading in (("ja", "演習"), ("en", "Exercises")):
+        texts = texts_of(lesson, lang)
+        assert any(re.search(rf"^#+ .*{heading}", text, re.MULTILINE) for text in texts)
+        found = [part for text in texts for part in SOLUTION.findall(text)]
+        assert sum(PYTHON.search(part) is not None for part in found) >= 3
+        outside = [PYTHON.search(SOLUTION.sub("", text)) for text in texts]
+        assert not any(outside)  # it would not be run
+
+
+@pytest.mark.slow
+@for_each_notebook
+def test_notebook_runs(lesson, lang, monkeypatch):
+    """From a clean state, with settings for a quick try, and after it every solution."""
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
+    notebook = builder.build(lesson, lang, small=True)
+    for text in texts_of(lesson, lang):
+        for part in SOLUTION.findall(text):
+            notebook.cells += [nbformat.v4.new_code_cell(code) for code in PYTHON.findall(part)]
+    builder.run(notebook, before=NO_NETWORK)
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    assert all(output.get("name") != "stderr" for output in outputs)
