@@ -132,18 +132,22 @@ def _size(file: Path) -> str:
     return f' width="{width / scale:.0f}" height="{height / scale:.0f}"'
 
 
-def selection(folder: str, lang: str) -> str:
-    """The part of README.md that shows some figures, which lie in ``folder``."""
+def selection(folders: dict[bool, str], lang: str) -> str:
+    """The part of README.md that shows some figures.
+
+    Args:
+        folders: Where animations are (True) and where stills are (False), seen from there.
+        lang: Of the captions.
+    """
     specs = {spec.id: spec for spec in all_figures()}
     columns = max(map(len, SELECTION))
     lines = ["<table>"]
     for row in SELECTION:
         span = columns // len(row)
         lines.append("<tr>")
-        for id in row:
-            picture = (
-                f'<img src="{folder}/{specs[id].file}" alt="{escape(specs[id].caption[lang])}">'
-            )
+        for spec in (specs[id] for id in row):
+            file = f"{folders[spec.animated]}/{spec.file}"
+            picture = f'<img src="{file}" alt="{escape(spec.caption[lang])}">'
             lines.append(f'<td colspan="{span}" width="{100 // len(row)}%">{picture}</td>')
         lines.append("</tr>")
     return "\n".join([*lines, "</table>", ""])
