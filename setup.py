@@ -16,7 +16,9 @@ setup(
     description="The VAE of the article Variational Autoencoder徹底解説, on today's machines",
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
-    license="MIT AND CC-BY-SA-3.0",  # the latter: MNIST, see chainer_vae/data/README.md
+    # CC-BY-SA-3.0: MNIST, see chainer_vae/data/README.md; ISC and BSD-3-Clause: D3, see
+    # chainer_vae/explorer/web/vendor/README.md.
+    license="MIT AND CC-BY-SA-3.0 AND ISC AND BSD-3-Clause",
     packages=find_packages(include=["chainer_vae", "chainer_vae.*"]),
     package_data={
         "chainer_vae": [

@@ -434,6 +434,7 @@ def _explore(args: argparse.Namespace) -> int:
     if args.out.is_dir():
         raise InputError(f"--out {args.out} is a folder; give the name of a file in it")
     runs = {name: getattr(args, f"run_{name}") or choose_run(name) for name in ("z2", "z20", "ae2")}
+    print("fitting the models into a page; this takes some 20 seconds", flush=True)
     written = write_page(args.out, **runs)
     for name, words in written.shown.items():
         print(f"{name}: {words}")

@@ -29,9 +29,8 @@ SCRIPTS = (
     "units.js", "beside.js", "epochs.js", "main.js",
 )  # fmt: skip
 LARGEST = 4_000_000  # bytes of the file
-# The other models' decoders, and how exact they are: the first plan with which the file is not too
-# large.  (A screen shows steps of 0.004; the plain autoencoder's codes are spread so far that its
-# decoder takes three times the room of the VAE's.)
+# How exact the other models' decoders are: the first plan with which the file is not too large.  (A
+# screen shows steps of 0.004.)
 PLANS: tuple[dict[str, float], ...] = (
     {"z20": TOLERANCE, "ae2": TOLERANCE},
     {"z20": TOLERANCE, "ae2": 1e-3},
