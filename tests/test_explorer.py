@@ -10,7 +10,7 @@ import zlib
 
 import numpy as np
 import pytest
-from conftest import write_idx_folder
+from conftest import idx, write_idx_folder
 
 from chainer_vae import Config, InputError, Run, encode, latent, load_autoencoder, load_model
 from chainer_vae.cli import main
@@ -218,6 +218,29 @@ def test_images_of_another_size(tiny_set, tmp_path):
     with pytest.raises(InputError, match="28 x 28 pixels"):
         write_page(tmp_path / "page.html", tmp_path / "run")
     assert not (tmp_path / "page.html").exists()
+
+
+def test_more_classes_than_colours(tmp_path, mnist):
+    data = write_idx_folder(tmp_path / "data", mnist, 20, 20)
+    (data / "t10k-labels-idx1-ubyte.gz").unlink()
+    (data / "t10k-labels-idx1-ubyte").write_bytes(idx(np.arange(20, dtype=np.uint8)))
+    config = Config(dimz=2, dim_h=5, epoch=1, dataset=str(data))
+    list(Run.start(config, tmp_path / "run").train())
+    with pytest.raises(InputError, match=r"shows 10 classes, 0 to 9, but .* have class 19"):
+        write_page(tmp_path / "page.html", tmp_path / "run")
+
+
+def test_a_decoder_that_cannot_be_exact_enough():
+    """Weights so large that their finest steps are too coarse: the page says how far it is off."""
+    model, config = load_model("z2")
+    codes = np.random.RandomState(0).uniform(-3, 3, (50, 2))
+    model.ld2.W.array[...] *= 100
+    model.ld3.W.array[...] *= 3
+    fitted = content._fit_decoder(model, config.act, codes, 1e-7)
+    assert fitted.error > 1e-7
+    said = content._said(1e-7, fitted.error)
+    assert fitted.error <= said < 10.1 * fitted.error
+    assert content._said(1e-4, 3e-5) == 1e-4
 
 
 @pytest.mark.slow

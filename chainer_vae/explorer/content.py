@@ -4,7 +4,7 @@ import base64
 import io
 from functools import cache, cached_property, partial
 from pathlib import Path
-from typing import Any, Optional, Union
+from typing import Any, NamedTuple, Optional, Union
 
 import chainer
 import numpy as np
@@ -43,6 +43,14 @@ ENCODER_TOLERANCE = np.array([0.08, 0.08, 0.3, 0.3])
 Run = Union[str, Path]
 
 
+class Fitted(NamedTuple):
+    """A network for the page."""
+
+    network: compact.Network
+    pixels: np.ndarray  # of 784, whether it takes or gives them
+    error: float  # a decoder's largest, of a pixel, on the codes that it was tried on
+
+
 class Plane:
     """A VAE with 2 latent units, its data, and the part of the plane that its codes lie in."""
 
@@ -58,6 +66,11 @@ class Plane:
         self.model, self.config = load_model(run)
         _require_sizes(run, self.config, self.model, 2)
         self.data: Dataset = self.config.load_data()
+        if self.data.test_labels.max() >= latent.N_CLASSES:
+            raise InputError(
+                f"the page shows {latent.N_CLASSES} classes, 0 to {latent.N_CLASSES - 1}, but the"
+                f" images of {run} have class {self.data.test_labels.max()}, too"
+            )
         self.mu, self.ln_var = encode(self.model, self.data.test_images[:N_POINTS])
         if not np.isfinite(self.mu).all():
             raise InputError(f"the model of {run} gives codes that are not finite numbers")
@@ -66,17 +79,17 @@ class Plane:
         self.high = -self.low
 
     @cached_property
-    def decoder(self) -> tuple[compact.Network, np.ndarray]:
+    def decoder(self) -> Fitted:
         codes = np.concatenate([_lattice(self.low, self.high), self.mu[:N_TRIED]])
-        return _compact_decoder(self.model, self.config.act, codes, TOLERANCE)
+        return _fit_decoder(self.model, self.config.act, codes, TOLERANCE)
 
     @cached_property
-    def encoder(self) -> tuple[compact.Network, np.ndarray]:
+    def encoder(self) -> Fitted:
         used = self.data.train_images.max(axis=0) > 0
         whole = compact.encoder_of(self.model, self.config.act)
         network = compact.drop_inputs(whole, used)
         images = self.data.test_images[:N_TRIED, used].astype(np.float64)
-        return compact.round_weights(network, images, ENCODER_TOLERANCE), used
+        return Fitted(compact.round_weights(network, images, ENCODER_TOLERANCE), used, np.nan)
 
     def describe(self, blob: Blob) -> dict[str, Any]:
         labels = self.data.test_labels
@@ -86,11 +99,11 @@ class Plane:
         pixels = _whole(self.data.test_images[examples] * 255)
         return {
             "run": _about(self.run),
-            "tolerance": TOLERANCE,
+            "tolerance": _said(TOLERANCE, self.decoder.error),
             "low": self.low.tolist(),
             "high": self.high.tolist(),
-            "decoder": _add_network(blob, *self.decoder),
-            "encoder": _add_network(blob, *self.encoder),
+            "decoder": _add_network(blob, self.decoder),
+            "encoder": _add_network(blob, self.encoder),
             "mu": _add_codes(blob, self.mu),
             "lnVar": {**blob.add(_whole(self.ln_var / LN_VAR_STEP)), "step": LN_VAR_STEP},
             "labels": blob.add(labels[:N_POINTS]),
@@ -121,13 +134,14 @@ class Units:
         for unit in range(mu.shape[1]):
             moved[:, 2 * unit, unit], moved[:, 2 * unit + 1, unit] = -3, 3
         tried = np.concatenate([mu[:N_TRIED], noise, moved.reshape(-1, mu.shape[1])])
-        self.decoder = cache(partial(_compact_decoder, self.model, self.config.act, tried))
+        self.decoder = cache(partial(_fit_decoder, self.model, self.config.act, tried))
 
     def describe(self, blob: Blob, tolerance: float) -> dict[str, Any]:
+        decoder = self.decoder(tolerance)
         return {
             "run": _about(self.run),
-            "tolerance": tolerance,
-            "decoder": _add_network(blob, *self.decoder(tolerance)),
+            "tolerance": _said(tolerance, decoder.error),
+            "decoder": _add_network(blob, decoder),
             "kl": [round(float(kl), 4) for kl in self.kl],
             "labels": self.labels.tolist(),
             "mu": blob.add(self.mu),
@@ -152,15 +166,16 @@ class Plain:
         centre, half = (low + high) / 2, (high - low).max() / 2 + margin
         self.low, self.high = centre - half, centre + half
         tried = np.concatenate([_lattice(self.low, self.high), self.codes[:N_TRIED]])
-        self.decoder = cache(partial(_compact_decoder, self.model, self.config.act, tried))
+        self.decoder = cache(partial(_fit_decoder, self.model, self.config.act, tried))
 
     def describe(self, blob: Blob, tolerance: float) -> dict[str, Any]:
+        decoder = self.decoder(tolerance)
         return {
             "run": _about(self.run),
-            "tolerance": tolerance,
+            "tolerance": _said(tolerance, decoder.error),
             "low": self.low.tolist(),
             "high": self.high.tolist(),
-            "decoder": _add_network(blob, *self.decoder(tolerance)),
+            "decoder": _add_network(blob, decoder),
             "codes": _add_codes(blob, self.codes),
         }
 
@@ -216,18 +231,29 @@ def _lattice(low: np.ndarray, high: np.ndarray, n: int = 41) -> np.ndarray:
     return np.stack(np.meshgrid(*sides), axis=-1).reshape(-1, 2)
 
 
-def _compact_decoder(
+def _fit_decoder(
     model: Union[VAE, Autoencoder], act: str, codes: np.ndarray, tolerance: float
-) -> tuple[compact.Network, np.ndarray]:
-    """The decoder for these codes, within the tolerance, and which pixels it gives."""
+) -> Fitted:
+    """The decoder for these codes, within the tolerance where that can be."""
     whole = compact.decoder_of(model, act)
-    lit = whole(codes).max(axis=0) > tolerance / 2
-    network = compact.drop_outputs(whole, lit) if lit.any() else whole
+    expected = whole(codes)
+    lit = expected.max(axis=0) > tolerance / 2
+    lit |= not lit.any()  # a decoder that gives nothing but black stays whole
+    network = compact.drop_outputs(whole, lit)
     network = compact.fold_constant_units(network, codes, SHARE * tolerance / 4)
-    return compact.round_weights(network, codes, SHARE * tolerance), lit
+    network = compact.round_weights(network, codes, SHARE * tolerance)
+    found = np.zeros_like(expected)
+    found[:, lit] = network(codes)
+    return Fitted(network, lit, float(np.abs(found - expected).max()))
 
 
-def _add_network(blob: Blob, network: compact.Network, pixels: np.ndarray) -> dict[str, Any]:
+def _said(tolerance: float, error: float) -> float:
+    """What the page says of a decoder: its tolerance or, if that cannot be kept, what can."""
+    return tolerance if error <= tolerance else float(10 ** np.ceil(np.log10(error)))
+
+
+def _add_network(blob: Blob, fitted: Fitted) -> dict[str, Any]:
+    network = fitted.network
     layers = []
     for layer in network.layers:
         step = np.broadcast_to(layer.step, (len(layer.b), 1))
@@ -241,7 +267,7 @@ def _add_network(blob: Blob, network: compact.Network, pixels: np.ndarray) -> di
     return {
         "act": network.act,
         "sigmoid": network.sigmoid,
-        "pixels": blob.add(np.flatnonzero(pixels)),  # of 784, those that it takes or gives
+        "pixels": blob.add(np.flatnonzero(fitted.pixels)),  # of 784, those that it takes or gives
         "layers": layers,
     }
 
