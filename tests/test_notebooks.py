@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
 
+# They may lack where only a GPU is to be checked (scripts/gpu_check.py).
 pytest.importorskip("jupytext", reason="Jupytext is not installed")
 pytest.importorskip("nbclient", reason="nbclient is not installed")
 
