@@ -1,22 +1,16 @@
 """The lessons: both languages in step, their notebooks, and every cell and solution run."""
 
 import ast
+import importlib
 import re
-import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / "scripts"))
-
 # They may lack where only a GPU is to be checked (scripts/gpu_check.py).
-pytest.importorskip("jupytext", reason="Jupytext is not installed")
+jupytext = pytest.importorskip("jupytext", reason="Jupytext is not installed")
+nbformat = pytest.importorskip("nbformat", reason="nbformat is not installed")
 pytest.importorskip("nbclient", reason="nbclient is not installed")
-
-import build_notebooks as builder  # noqa: E402
-import jupytext  # noqa: E402
-import nbformat  # noqa: E402
+builder = importlib.import_module("build_notebooks")  # of scripts
 
 LESSONS = builder.lessons()
 BOTH = [(lesson, lang) for lesson in LESSONS for lang in builder.LANGUAGES]
