@@ -169,12 +169,14 @@ def _train(args: argparse.Namespace) -> int:
         f" {len(run.images):,} training and {len(run.test_images):,} test images,"
         f" seed {config.seed}, on {devices.describe(config.gpu)}"
     )
-    unfused = run.unfused
-    print("engine: fused" if unfused is None else f"engine: Chainer's own loop ({unfused})")
     if run.epoch >= config.epoch:
         print(f"{run.folder} is already trained for {run.epoch} epochs")
-    elif run.steps_done:
-        print(f"going on after epoch {run.epoch}, step {run.steps_done}")
+    else:
+        steps_by, reason = run.steps_by
+        words = "Chainer's own loop" if steps_by == "chainer" else steps_by
+        print(f"engine: {words}" + (f" ({reason})" if reason else ""))
+        if run.steps_done:
+            print(f"going on after epoch {run.epoch}, step {run.steps_done}")
     bar = tqdm(
         total=config.epoch * run.steps_per_epoch,
         initial=run.steps_done,

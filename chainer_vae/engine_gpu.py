@@ -4,28 +4,31 @@ The images, an epoch's order of them and its noise lie on the GPU; a counter the
 which step it is.  The host asks for the losses once, when all is launched.  The gradient of a
 layer's weights and their update run on streams of their own beside the rest of the backward pass.
 
-The noise is drawn on the host, by ``numpy.random`` and in the same order as on the CPU, while the
-GPU is at the steps before: so a run is the same on both, but for rounding.
+The noise is that of ``numpy.random``, in the same order as on the CPU, made on the GPU while it is at
+the steps before (:mod:`chainer_vae.noise_gpu`): so a run is the same on both, but for rounding.
+
+Where a step cannot be captured, its kernels are launched one by one, which is slower.
 
 Imported only where CuPy is there.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import cache
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import cache, partial
 from itertools import cycle
-from typing import Any, Callable, Union
+from typing import Any, Callable, Optional, Union
 
 import chainer
 import cupy as cp
 import numpy as np
 
-from chainer_vae import kernels_gpu
+from chainer_vae import kernels_gpu, noise_gpu
 from chainer_vae.engine import JoinedModel, Network, layers_of
 from chainer_vae.model import VAE
 
 NOISE = 2**25  # numbers of noise that are kept on the GPU, at most
-CHUNK = 50  # steps whose noise is drawn at a time
+CHUNK = 2**18  # of them, to be drawn at a time, about
 COLUMNS = 10_000  # samples that are evaluated at a time, about
 
 
@@ -111,8 +114,12 @@ class GpuEngine(JoinedModel):
         images: Shape (number, n_in), in the host's memory.
         batchsize: Number of images in a step.
 
+    Attributes:
+        uncaptured (str): Why a step cannot be captured; None where it is.
+
     Raises:
         ValueError: The engine cannot compute this.
+        MemoryError: The GPU has too little.
     """
 
     def __init__(
@@ -138,8 +145,9 @@ class GpuEngine(JoinedModel):
         self.now = cp.empty(1, cp.int32)  # the number of the step, from 0
         self.t = cp.empty(1, cp.int64)  # Adam's
         self.step_size = cp.empty(1, cp.float32)
-        self._captured: list[Any] = []  # what the graphs work in
-        self._graphs = {n: self._capture(n) for n in {self._size(0), self._size(self.steps - 1)}}
+        self.uncaptured: Optional[str] = None
+        self._used: list[Any] = []  # what the steps work in
+        self._begin = {n: self._prepare(n) for n in {self._size(0), self._size(self.steps - 1)}}
 
     def launch(
         self,
@@ -169,12 +177,12 @@ class GpuEngine(JoinedModel):
             if step == drawn:
                 chunk, state = step, np.random.get_state()
                 drawn = self._fill_noise(step)
-            self._graphs[self._size(step)].launch(self._stream)
+            self._begin[self._size(step)]()
             step += 1
             on_step()
         if step < drawn:
             np.random.set_state(state)
-            self._draw(chunk, step)
+            noise_gpu.standard_normal(self._numbers(chunk, step))
         self.optimizer.t += step - first
         for param in self.model.params():
             param.update_rule.t += step - first
@@ -189,37 +197,59 @@ class GpuEngine(JoinedModel):
         """Number of images in a step."""
         return min(self.batchsize, len(self.images) - step * self.batchsize)
 
-    def _draw(self, first: int, last: int) -> np.ndarray:
-        """The noise of the steps from ``first`` to before ``last``."""
+    def _numbers(self, first: int, last: int) -> int:
+        """How many the noise of the steps from ``first`` to before ``last`` has."""
         images = sum(self._size(step) for step in range(first, last))
-        return np.random.standard_normal(self.k * images * self.n_latent).astype(np.float32)
+        return self.k * images * self.n_latent
 
     def _fill_noise(self, step: int) -> int:
         """Draw noise from ``step`` on; gives the step before which it ends."""
         place = step % self.kept
         if place == 0:
             self._stream.synchronize()  # the noise there may still be in use
-        last = step + min(CHUNK, self.kept - place, self.steps - step)
-        noise = self._draw(step, last)
+        chunk = max(1, CHUNK // self.per_step)
+        last = step + min(chunk, self.kept - place, self.steps - step)
+        noise = noise_gpu.standard_normal(self._numbers(step, last))
         start = place * self.per_step
-        self.noise[start : start + len(noise)].set(noise)
+        self.noise[start : start + noise.size] = noise
         cp.cuda.get_current_stream().synchronize()
         return last
 
-    def _capture(self, n: int) -> Any:
+    def _prepare(self, n: int) -> Callable[[], None]:
+        """What begins a step of ``n`` images."""
         network = Network(self.layers, self.model.act_func, n, self.k, kernels=kernels_gpu)
         network.allocate_gradients()
         eps = cp.empty((self.k, n, self.n_latent), cp.float32)
-        with self._unchanged(), self._stream:
-            self._enqueue(network, eps)  # compiles the kernels, loads the libraries
-            self._stream.synchronize()
-            self._stream.begin_capture()
-            try:
+        self._used += [network, eps]
+
+        def enqueue() -> None:
+            with self._stream:
                 self._enqueue(network, eps)
-            finally:
-                graph = self._stream.end_capture()
-        self._captured += [network, eps]
-        return graph
+
+        with self._unchanged():
+            enqueue()  # compiles the kernels, loads the libraries
+            self._stream.synchronize()
+            try:
+                graph = self._captured(enqueue)
+            except MemoryError:
+                raise
+            except Exception as error:  # whatever CUDA, CuPy or cuBLAS finds
+                self.uncaptured = " ".join(str(error).split()) or repr(error)
+                return enqueue
+        return partial(graph.launch, self._stream)
+
+    def _captured(self, enqueue: Callable[[], None]) -> Any:
+        """The CUDA graph of what ``enqueue`` does."""
+        self._stream.begin_capture()
+        try:
+            enqueue()
+        except BaseException:
+            with suppress(Exception):  # CUDA says once more that it cannot be
+                self._stream.end_capture()
+            for layer in self.layers.values():
+                layer.update = None  # what there is to wait for will never come
+            raise
+        return self._stream.end_capture()
 
     @contextmanager
     def _unchanged(self) -> Iterator[None]:
@@ -258,42 +288,51 @@ class GpuEngine(JoinedModel):
         kernels_gpu.adam(p, m, v, g, self.step_size, hyper.beta1, hyper.beta2, hyper.eps)
 
 
-def draw_noise(numbers: tuple[int, int, int], batchsize: int) -> Iterator[np.ndarray]:
-    """The noise of an evaluation, in the order of the CPU's: arrays (k, n, n_latent), of several
-    batches each.
+def evaluate(
+    model: VAE, images: Union[np.ndarray, cp.ndarray], k: int, batchsize: int
+) -> tuple[float, float]:
+    """Reconstruction error and divergence of ``images``, summed over them.
 
     Args:
-        numbers: Of samples, of images and of latent units.
+        model: The model, on the current GPU.
+        images: Shape (number, n_in), anywhere.
+        k: Number of samples of each.
         batchsize: Number of images for which the CPU draws at a time.
     """
-    k, images, n_latent = numbers
+    layers, on_gpu = layers_of(model), cp.asarray(images)
+    rec_loss, kl = cp.zeros(1, cp.float64), cp.zeros(1, cp.float64)
+    networks: dict[tuple[int, int], Network] = {}  # by their numbers of samples and of images
+    start = 0
+    for eps in _noise(k, len(images), len(model.le3_mu.W), batchsize):
+        n = eps.shape[1]
+        x = on_gpu[start : start + n].T
+        start += n
+        samples = max(1, COLUMNS // n)
+        for part in (eps[first : first + samples] for first in range(0, k, samples)):
+            size = len(part), n
+            if size not in networks:
+                networks[size] = Network(layers, model.act_func, n, len(part), kernels=kernels_gpu)
+            network = networks[size]
+            network.x[...] = x
+            network.encode()
+            network.sample(part)
+            network.decode()
+            network.reconstruct()
+            rec_loss += network.rec_losses[:1] / k
+        kl += network.kl
+    return float(rec_loss[0]), float(kl[0])
+
+
+def _noise(k: int, images: int, n_latent: int, batchsize: int) -> Iterator[cp.ndarray]:
+    """That of an evaluation, in the order of the CPU's: arrays (k, n, n_latent), of one or several
+    batches each."""
     together = max(1, COLUMNS // (k * batchsize)) * batchsize
     for start in range(0, images, together):
         end = min(start + together, images)
-        batches = [min(batchsize, end - first) for first in range(start, end, batchsize)]
-        draws = [np.random.standard_normal((k, n, n_latent)) for n in batches]
-        yield np.concatenate(draws, axis=1).astype(np.float32)
-
-
-def evaluate(
-    model: VAE, images: Union[np.ndarray, cp.ndarray], noise: Iterable[np.ndarray]
-) -> tuple[float, float]:
-    """Reconstruction error and divergence of ``images``, summed, for :func:`draw_noise`'s noise."""
-    layers = layers_of(model)
-    on_gpu = cp.asarray(images)
-    rec_loss, kl = cp.zeros(1, cp.float64), cp.zeros(1, cp.float64)
-    network, start = None, 0
-    for eps in noise:
-        k, n, _ = eps.shape
-        x = on_gpu[start : start + n]
-        start += n
-        if network is None or network.n != n:
-            network = Network(layers, model.act_func, n, k, kernels=kernels_gpu)
-        network.x[...] = x.T
-        network.encode()
-        network.sample(cp.asarray(eps))
-        network.decode()
-        network.reconstruct()
-        rec_loss += network.rec_losses[:1] / k
-        kl += network.kl
-    return float(rec_loss[0]), float(kl[0])
+        numbers = noise_gpu.standard_normal(k * (end - start) * n_latent)
+        batches, at = [], 0
+        for first in range(start, end, batchsize):
+            shape = k, min(batchsize, end - first), n_latent
+            batches.append(numbers[at : at + math.prod(shape)].reshape(shape))
+            at += math.prod(shape)
+        yield cp.concatenate(batches, axis=1)

@@ -1,9 +1,8 @@
 """How good a model is: the ELBO of images that it has not seen; and the codes of images."""
 
 import math
-from collections.abc import Iterable
 from functools import partial
-from typing import Any, Callable, NamedTuple, Optional
+from typing import Any, Callable, NamedTuple
 
 import chainer
 import numpy as np
@@ -28,23 +27,19 @@ def evaluate(
     k: int = 10,
     batchsize: int = 100,
     fused: bool = True,
-    noise: Optional[Iterable[np.ndarray]] = None,
 ) -> Evaluation:
     """The negative ELBO of ``images``, estimated with ``k`` samples of z for each.
 
     The divergence counts in full, whatever C the model was trained with.  The samples come
-    from ``numpy.random``; Chainer's own, on a GPU, from ``cupy.random``.
+    from ``numpy.random``; those of Chainer's own functions, on a GPU, from ``cupy.random``.
 
     Args:
         model: The model.
-        images: In [0, 1], shape (number, n_in), in the host's memory.
+        images: In [0, 1], shape (number, n_in), in the host's memory or where the model is.
         k: Number of samples for each image.
-        batchsize: Number of images in one pass; changes the samples and the memory needed (on a
-            GPU, that of k samples of each).
+        batchsize: Number of images in one pass; changes the samples and the memory needed.
         fused: Whether to use :mod:`chainer_vae.engine` where it can compute the model; the result
             is the same but for rounding.
-        noise: On a GPU with ``fused``, what :func:`chainer_vae.engine_gpu.draw_noise` gave, if the
-            samples are drawn already.
 
     Returns:
         Evaluation: In nats per image; infinite or NaN where the model overflows.
@@ -59,7 +54,7 @@ def evaluate(
     elif model.xp is np:
         run = _evaluate_fused
     else:
-        run = partial(_evaluate_gpu, noise=noise)
+        run = _evaluate_gpu
     # An overflow shows in the result; NumPy need not warn of it, too.
     with np.errstate(over="ignore", invalid="ignore"):
         rec_loss, kl = run(model, images, k, batchsize)
@@ -72,7 +67,7 @@ def squared_error(model: Autoencoder, images: np.ndarray, batchsize: int = 100) 
 
     Args:
         model: The model.
-        images: In [0, 1], shape (number, n_in), in the host's memory.
+        images: In [0, 1], shape (number, n_in), in the host's memory or where the model is.
         batchsize: Number of images in one pass.
 
     Raises:
@@ -123,19 +118,12 @@ def _evaluate_fused(model: VAE, images: np.ndarray, k: int, batchsize: int) -> t
     return math.fsum(loss[0] for loss in losses), math.fsum(loss[1] for loss in losses)
 
 
-def _evaluate_gpu(
-    model: VAE,
-    images: np.ndarray,
-    k: int,
-    batchsize: int,
-    noise: Optional[Iterable[np.ndarray]],
-) -> tuple[float, float]:
+def _evaluate_gpu(model: VAE, images: np.ndarray, k: int, batchsize: int) -> tuple[float, float]:
     from chainer_vae import engine_gpu  # where there is CuPy
 
     as_rows("images", images, model.le1.W)
-    if noise is None:
-        noise = engine_gpu.draw_noise((k, len(images), len(model.le3_mu.W)), batchsize)
-    return engine_gpu.evaluate(model, images.reshape(len(images), model.le1.W.shape[1]), noise)
+    rows = images.reshape(len(images), model.le1.W.shape[1])
+    return engine_gpu.evaluate(model, rows, k, batchsize)
 
 
 def encode(model: VAE, images: np.ndarray, batchsize: int = 100) -> tuple[np.ndarray, np.ndarray]:
@@ -143,7 +131,7 @@ def encode(model: VAE, images: np.ndarray, batchsize: int = 100) -> tuple[np.nda
 
     Args:
         model: The model.
-        images: In [0, 1], shape (number, n_in), in the host's memory.
+        images: In [0, 1], shape (number, n_in), in the host's memory or where the model is.
         batchsize: Number of images in one pass.
 
     Returns:

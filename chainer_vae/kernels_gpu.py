@@ -8,6 +8,7 @@ Imported only where CuPy is there.
 """
 
 import ctypes
+import math
 from functools import cache
 from typing import Any, Optional
 
@@ -16,6 +17,7 @@ import cupy as cp
 import numpy as np
 
 from chainer_vae.kernels_cpu import CEILING, FLOOR, Activation
+from chainer_vae.noise_gpu import standard_normal
 
 WORKSPACE = 32 * 2**20  # bytes that cuBLAS may use beside the matrices, for each stream
 
@@ -88,6 +90,8 @@ def fault() -> Optional[str]:
 
 
 def _check(status: int) -> None:
+    if status == 3:  # CUBLAS_STATUS_ALLOC_FAILED
+        raise MemoryError("cuBLAS found too little on the GPU")
     if status != 0:
         raise RuntimeError(f"cuBLAS failed with status {status}")
 
@@ -173,7 +177,7 @@ def sum_columns(a: cp.ndarray, out: cp.ndarray) -> None:
 
 
 def draw(shape: tuple[int, ...]) -> cp.ndarray:
-    return cp.random.standard_normal(shape, dtype=cp.float32)
+    return standard_normal(math.prod(shape)).reshape(shape)
 
 
 _sample = cp.ElementwiseKernel(

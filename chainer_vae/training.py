@@ -146,6 +146,7 @@ class Run:
         self.model = config.build_model(n_in=data.train_images.shape[1])
         if config.gpu >= 0:
             self.model.to_device(f"@cupy:{config.gpu}")
+            self.test_images = self.model.xp.asarray(data.test_images)
         self.optimizer = chainer.optimizers.Adam()
         self.optimizer.setup(self.model)
 
@@ -162,7 +163,6 @@ class Run:
         self.environments: list[dict[str, Any]] = []  # what the run was computed on
         self.interrupted = False
         self._gpu_engine: Any = None  # a GpuEngine, once it is needed
-        self._test_noise: Optional[list[np.ndarray]] = None  # if it is drawn already
 
     # Starting and going on
 
@@ -295,7 +295,7 @@ class Run:
                 "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
                 "versions": devices.versions(),
                 "device": devices.describe(self.config.gpu),
-                "engine": "fused" if self.unfused is None else "chainer",
+                "engine": self.steps_by[0],
             }
         )
 
@@ -410,7 +410,7 @@ class Run:
         if not (self.folder / "graph.dot").exists():
             self._save_graph()
         if self.unfused is None and self.model.xp is not np:
-            return self._train_epoch_by_graph(on_step, sigint)
+            return self._train_epoch_on_gpu(on_step, sigint)
         self._seed_gpu()
         with self._steps() as step:
             while self.position < len(self.images) and not sigint.raised:
@@ -424,29 +424,28 @@ class Run:
                 on_step()
         return not sigint.raised
 
-    def _train_epoch_by_graph(self, on_step: Callable[[], None], sigint: "_SigintFlag") -> bool:
-        from chainer_vae.engine_gpu import GpuEngine, draw_noise  # where there is CuPy
-
+    def _train_epoch_on_gpu(self, on_step: Callable[[], None], sigint: "_SigintFlag") -> bool:
         config = self.config
-        if self._gpu_engine is None:
-            self._gpu_engine = GpuEngine(
-                self.model, self.optimizer, config.C, config.k, self.images, config.batchsize
-            )
-
-        gpu_engine, first = self._gpu_engine, -(-self.position // config.batchsize)
+        gpu_engine, first = self._on_gpu(), -(-self.position // config.batchsize)
         count = gpu_engine.launch(self.permutation, first, lambda: not sigint.raised, on_step)
-        complete = not sigint.raised
-        if complete:
-            # While the GPU is still busy.
-            numbers = TEST_SAMPLES, len(self.test_images), config.dimz
-            self._test_noise = list(draw_noise(numbers, config.batchsize))
         losses = gpu_engine.finished(first, count)
         for step, (loss, rec_loss) in enumerate(losses, self.steps_done + 1):
             self._require_finite(loss, f"the training loss of step {step}")
             n = min(config.batchsize, len(self.images) - self.position)
             self.sums += np.multiply((loss, rec_loss), n)
             self.position += n
-        return complete
+        return not sigint.raised
+
+    def _on_gpu(self) -> Any:
+        """The engine's steps on the GPU."""
+        if self._gpu_engine is None:
+            from chainer_vae.engine_gpu import GpuEngine  # where there is CuPy
+
+            config = self.config
+            self._gpu_engine = GpuEngine(
+                self.model, self.optimizer, config.C, config.k, self.images, config.batchsize
+            )
+        return self._gpu_engine
 
     @property
     def _gpu_seed(self) -> int:
@@ -466,6 +465,19 @@ class Run:
         if fault is not None and self.config.engine == "fused":
             raise InputError(f"--engine fused cannot be: {fault}; leave it out to use Chainer's")
         return fault
+
+    @property
+    def steps_by(self) -> tuple[str, Optional[str]]:
+        """What computes the steps, "fused", "fused, without a CUDA graph" or "chainer"; and why,
+        where it is not the first.
+
+        Raises:
+            InputError: As :attr:`unfused`.
+        """
+        if self.unfused is not None:
+            return "chainer", self.unfused
+        uncaptured = None if self.model.xp is np else self._on_gpu().uncaptured
+        return "fused" if uncaptured is None else "fused, without a CUDA graph", uncaptured
 
     @contextmanager
     def _steps(self) -> Iterator[Callable[[np.ndarray], tuple[float, float]]]:
@@ -509,9 +521,8 @@ class Run:
             test_loss = test_rec_loss = squared_error(self.model, self.test_images, batchsize)
         else:
             test_loss, test_rec_loss, _ = evaluate(
-                self.model, self.test_images, TEST_SAMPLES, batchsize, fused, self._test_noise
+                self.model, self.test_images, TEST_SAMPLES, batchsize, fused
             )
-        self._test_noise = None
         self._require_finite(test_loss, f"the test loss after step {self.steps_done}")
         loss, rec_loss = (float(total) for total in self.sums / len(self.images))
         self.epoch += 1

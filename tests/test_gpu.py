@@ -1,59 +1,113 @@
-"""On a GPU: the same computation as on the CPU.  `make gpu-check` runs these, and more."""
+"""On a GPU: the same computation as on the CPU.  `make gpu-check` runs these, and more.
+
+Where there is none, most of them run on a stand-in for CuPy, which shows less: see cupy_on_cpu.py.
+"""
+
+import json
+import os
+import shutil
+import signal
 
 import chainer
 import chainer.functions as F
 import numpy as np
+import cupy_on_cpu
 import pytest
 
-from chainer_vae import VAE, Config, Run, devices, evaluate, load_model
+from chainer_vae import VAE, Config, Run, checkpoints, devices, evaluate, load_model
 from chainer_vae.engine import Engine
 from chainer_vae.team import team
 
 FAULT = devices.gpu_fault(0)
-pytestmark = [
+ON_GPU = [
     pytest.mark.gpu,
     pytest.mark.skipif(FAULT is not None, reason=f"no GPU can be used: {FAULT}"),
 ]
 ACTIVATIONS = [F.softplus, F.tanh, F.relu, F.sigmoid]
 
 
-def make(act_func=F.softplus, n_latent=20, gpu=False):
+@pytest.fixture(params=["stand-in", pytest.param("gpu", marks=ON_GPU)])
+def gpu(request, monkeypatch):
+    """The module to compute with, CuPy or what stands in for it."""
+    if request.param == "stand-in":
+        if shutil.which("g++") is None and "CI" not in os.environ:
+            pytest.skip("no g++, to compile the kernels for this machine's processor")
+        return cupy_on_cpu.install(monkeypatch)
+    return chainer.backends.cuda.cupy
+
+
+def on_gpu_only(test):
+    for mark in ON_GPU:
+        test = mark(test)
+    return test
+
+
+def is_real(gpu):
+    return gpu.__version__ != "stand-in"
+
+
+def make(act_func=F.softplus, n_latent=20, n_h=500, on_gpu=False):
     np.random.seed(0)
-    model = VAE(784, n_latent, 500, act_func)
-    if gpu:
+    model = VAE(784, n_latent, n_h, act_func)
+    if on_gpu:
         model.to_device("@cupy:0")
     optimizer = chainer.optimizers.Adam()
     optimizer.setup(model)
     return model, optimizer
 
 
-def parameters(model):
-    return {name: chainer.backends.cuda.to_cpu(p.array) for name, p in model.namedparams()}
+def assert_same_parameters(found, expected, **tolerance):
+    expected = checkpoints.to_arrays(expected)
+    for name, array in checkpoints.to_arrays(found).items():
+        if tolerance:
+            np.testing.assert_allclose(array, expected[name], err_msg=name, **tolerance)
+        else:
+            np.testing.assert_array_equal(array, expected[name], err_msg=name)
+
+
+@pytest.mark.parametrize("skipped", [0, 1, 623, 1000])
+def test_noise_is_numpys(gpu, skipped, monkeypatch):
+    """From any place in its block, in one or several parts, with a number left over or not."""
+    from chainer_vae import noise_gpu
+
+    monkeypatch.setattr(noise_gpu, "PIECE", 3000)
+    np.random.seed(3)
+    np.random.bytes(4 * skipped)
+    state = np.random.get_state()
+    for n in (1, 2, 5, 0, 10_000, 1, 4, 5001):
+        found = noise_gpu.standard_normal(n).get()
+        after = np.random.get_state()
+        np.random.set_state(state)
+        expected = np.random.standard_normal(n).astype("f4")
+        if is_real(gpu):  # its logarithm is another
+            np.testing.assert_allclose(found, expected, rtol=2e-7)
+        else:
+            np.testing.assert_array_equal(found, expected)
+        state = np.random.get_state()
+        np.testing.assert_array_equal(after[1], state[1])
+        assert after[2:4] == state[2:4] and after[4] == state[4]
 
 
 @pytest.mark.parametrize("k", [1, 3])
 @pytest.mark.parametrize("act_func", ACTIVATIONS, ids=lambda f: f.__name__)
-def test_gradients(act_func, k, mnist, monkeypatch):
+def test_gradients(gpu, act_func, k, mnist):
     """By the engine on the GPU, and by Chainer on the CPU in float64."""
     from chainer_vae import kernels_gpu
     from chainer_vae.engine_gpu import _Streams, _streams
 
-    model, optimizer = make(act_func, gpu=True)
+    model, optimizer = make(act_func, on_gpu=True)
     reference, _ = make(act_func)
     for param in reference.params():
         param.array = param.array.astype("f8")
     x = mnist.train_images[:50]
-    eps = np.random.standard_normal((k, 50, 20))
-    noise = iter(eps)
-    monkeypatch.setattr(np.random, "standard_normal", lambda shape: next(noise))
+    np.random.seed(5)
     reference.cleargrads()
     reference.get_loss_func(0.5, k)(x.astype("f8")).backward()
 
-    xp = model.xp
-    monkeypatch.setattr(kernels_gpu, "draw", lambda shape: xp.asarray(eps, "f4").reshape(shape))
+    np.random.seed(5)
     engine = Engine(model, optimizer, 0.5, k, _Streams(_streams(0)), kernels_gpu)
-    found = engine.gradients(xp.asarray(x))
-    xp.cuda.Device().synchronize()
+    found = engine.gradients(gpu.asarray(x))
+    gpu.cuda.Device().synchronize()
     for name, param in reference.namedparams():
         largest = np.abs(param.grad).max()
         gradient = found[name].get()
@@ -62,73 +116,144 @@ def test_gradients(act_func, k, mnist, monkeypatch):
 
 # tanh amplifies rounding errors: on the CPU alone, another kernel changes its losses by 1e-4 within
 # 100 steps.
-@pytest.mark.parametrize("act_func, held", [(F.softplus, 100), (F.tanh, 15)])
-def test_a_hundred_steps_agree_with_the_cpu(act_func, held, mnist):
-    """The last of them on a partial batch; on the same noise."""
+@pytest.mark.parametrize(
+    "act_func, held, captured", [(F.softplus, 100, True), (F.softplus, 100, False), (F.tanh, 15, True)]
+)
+def test_a_hundred_steps_agree_with_the_cpu(gpu, act_func, held, captured, mnist, monkeypatch):
+    """The last of them on a partial batch; on the same noise; by a CUDA graph or without."""
     from chainer_vae.engine_gpu import GpuEngine
 
-    images = mnist.train_images[:9950]
+    if not captured:
+        monkeypatch.setattr(gpu.cuda.Stream, "begin_capture", refuse)
+    batchsize, n_h = (100, 500) if is_real(gpu) else (20, 50)
+    images = mnist.train_images[: 99 * batchsize + batchsize // 2]
     permutation = np.random.RandomState(1).permutation(len(images)).astype(np.int32)
-    model, optimizer = make(act_func)
+    model, optimizer = make(act_func, n_h=n_h)
     np.random.seed(5)
     expected = []
     with team() as members:
         engine = Engine(model, optimizer, 1.0, 1, members)
-        for start in range(0, len(images), 100):
-            expected.append(engine.step(images[permutation[start : start + 100]]))
+        for start in range(0, len(images), batchsize):
+            expected.append(engine.step(images[permutation[start : start + batchsize]]))
         engine.finish()
+    next_number = np.random.random_sample()
 
-    on_gpu, optimizer = make(act_func, gpu=True)
-    gpu_engine = GpuEngine(on_gpu, optimizer, 1.0, 1, images, 100)
+    on_gpu, optimizer = make(act_func, n_h=n_h, on_gpu=True)
+    gpu_engine = GpuEngine(on_gpu, optimizer, 1.0, 1, images, batchsize)
+    assert gpu_engine.uncaptured == (None if captured else "cannot be captured")
     np.random.seed(5)
     assert gpu_engine.launch(permutation) == 100
+    assert np.random.random_sample() == next_number
     losses = gpu_engine.finished(0, 100)
     np.testing.assert_allclose(losses[:held], expected[:held], rtol=1e-4)
     assert optimizer.t == 100 and on_gpu.le1.W.update_rule.t == 100
     if held == 100:
-        expected = parameters(model)
-        for name, found in parameters(on_gpu).items():
-            np.testing.assert_allclose(found, expected[name], atol=2e-3, err_msg=name)
+        assert_same_parameters(on_gpu, model, atol=2e-3)
 
 
-def test_a_run_is_that_of_the_cpu(small_set, tmp_path):
+def refuse(*args):
+    raise RuntimeError("cannot\nbe captured")
+
+
+def test_a_step_that_fails_while_it_is_captured(gpu, mnist, monkeypatch):
+    """As where the driver or a library does not take part: the engine goes on without a graph."""
+    from chainer_vae import engine_gpu
+
+    model, optimizer = make(n_h=50, on_gpu=True)
+    before = checkpoints.to_arrays(model)
+    enqueue, calls = engine_gpu.GpuEngine._enqueue, []
+
+    def fail_at_second(engine, *args):
+        calls.append(1)
+        if len(calls) == 2:
+            engine.finish = engine.now.get  # asks for what is not there yet
+        enqueue(engine, *args)
+
+    with monkeypatch.context() as during:
+        during.setattr(engine_gpu.GpuEngine, "_enqueue", fail_at_second)
+        engine = engine_gpu.GpuEngine(model, optimizer, 1.0, 1, mnist.train_images[:200], 100)
+    del engine.finish
+    assert engine.uncaptured is not None and "\n" not in engine.uncaptured
+    for name, array in checkpoints.to_arrays(model).items():
+        np.testing.assert_array_equal(array, before[name], err_msg=name)
+    engine.launch(np.arange(200))
+    assert np.isfinite(engine.finished(0, 2)).all()
+
+
+def test_too_little_memory_is_not_taken_for_something_else(gpu, mnist, monkeypatch):
+    from chainer_vae.engine_gpu import GpuEngine
+
+    def no_memory(*args):
+        raise MemoryError("out of memory")
+
+    monkeypatch.setattr(gpu.cuda.Stream, "begin_capture", no_memory)
+    with pytest.raises(MemoryError, match="out of memory"):
+        GpuEngine(*make(n_h=16, on_gpu=True), 1.0, 1, mnist.train_images[:100], 100)
+
+
+def test_a_run_is_that_of_the_cpu(gpu, small_set, tmp_path):
     """The same random numbers: the same losses, but for rounding."""
     settings = dict(epoch=3, dimz=3, dim_h=16, batchsize=60, k=2, dataset=str(small_set))
     runs = [Run.start(Config(gpu=gpu, **settings), tmp_path / f"{gpu}") for gpu in (-1, 0)]
+    assert runs[1].model.xp is gpu
+    assert [run.steps_by for run in runs] == 2 * [("fused", None)]
     logs = [list(run.train()) for run in runs]
     for expected, found in zip(*logs):
         for key in ("main/loss", "main/rec_loss", "validation/main/loss"):
             assert found[key] == pytest.approx(expected[key], rel=1e-4), key
 
 
-def test_run_resumes_exactly_and_files_go_both_ways(small_set, tmp_path):
+def test_run_resumes_exactly_and_files_go_both_ways(gpu, small_set, tmp_path):
     settings = dict(dimz=3, dim_h=16, batchsize=60, dataset=str(small_set), gpu=0)
     whole = Run.start(Config(epoch=4, **settings), tmp_path / "whole")
-    assert whole.unfused is None
     list(whole.train())
     run = Run.start(Config(epoch=2, **settings), tmp_path / "run")
     list(run.train())
     run = Run.resume(tmp_path / "run", epoch=4)
     assert len(list(run.train())) == 2
-    expected = parameters(whole.model)
-    for name, found in parameters(run.model).items():
-        np.testing.assert_array_equal(found, expected[name], err_msg=name)
+    assert_same_parameters(run.model, whole.model)
     losses = [[e["main/loss"], e["validation/main/loss"]] for e in whole.log]
     assert losses == [[e["main/loss"], e["validation/main/loss"]] for e in run.log]
 
     on_cpu, _ = load_model(tmp_path / "run")
-    for name, found in parameters(on_cpu).items():
-        np.testing.assert_array_equal(found, expected[name], err_msg=name)
+    assert on_cpu.xp is np
+    assert_same_parameters(on_cpu, whole.model)
     moved = Run.resume(tmp_path / "run", tmp_path / "moved", epoch=5, gpu=-1)
     list(moved.train())
-    back = Run.resume(tmp_path / "moved", epoch=6, gpu=0, engine="chainer")
+    back = Run.resume(tmp_path / "moved", epoch=6, gpu=0)
     list(back.train())
+    assert [e["from_epoch"] for e in back.environments] == [0, 2, 4, 5]
     assert np.isfinite(back.log[-1]["main/loss"])
 
 
-def test_stops_in_the_middle_and_goes_on(small_set, tmp_path):
-    import signal
+def test_without_a_graph_a_run_says_so(gpu, small_set, tmp_path, monkeypatch, capsys):
+    from chainer_vae.cli import main
 
+    monkeypatch.setattr(gpu.cuda.Stream, "begin_capture", refuse)
+    options = f"train --gpu 0 --epoch 1 --dimz 3 --dim-h 16 --dataset {small_set} --out".split()
+    assert main([*options, str(tmp_path / "run")]) == 0
+    out = capsys.readouterr().out
+    assert "\nengine: fused, without a CUDA graph (cannot be captured)\n" in out
+    content = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert content["environments"][0]["engine"] == "fused, without a CUDA graph"
+
+
+@on_gpu_only
+def test_chainers_loop(small_set, tmp_path):
+    """It draws from cupy.random, seeded anew each epoch: a run may stop and go on exactly."""
+    settings = dict(dimz=3, dim_h=16, batchsize=60, dataset=str(small_set), gpu=0)
+    whole = Run.start(Config(epoch=2, engine="chainer", **settings), tmp_path / "whole")
+    list(whole.train())
+    run = Run.start(Config(epoch=2, engine="chainer", **settings), tmp_path / "run")
+    steps = iter(range(100))
+    list(run.train(lambda: next(steps) == 7 and signal.raise_signal(signal.SIGINT)))
+    assert run.interrupted
+    run = Run.resume(tmp_path / "run")
+    list(run.train())
+    assert_same_parameters(run.model, whole.model)
+
+
+def test_stops_in_the_middle_and_goes_on(gpu, small_set, tmp_path):
     settings = dict(dimz=3, dim_h=16, batchsize=60, dataset=str(small_set), gpu=0)
     whole = Run.start(Config(epoch=2, **settings), tmp_path / "whole")
     list(whole.train())
@@ -138,29 +263,28 @@ def test_stops_in_the_middle_and_goes_on(small_set, tmp_path):
     assert run.interrupted and 5 < run.steps_done < 10
     run = Run.resume(tmp_path / "run")
     list(run.train())
-    expected = parameters(whole.model)
-    for name, found in parameters(run.model).items():
-        np.testing.assert_array_equal(found, expected[name], err_msg=name)
+    assert_same_parameters(run.model, whole.model)
     assert run.log[-1]["main/loss"] == pytest.approx(whole.log[-1]["main/loss"], rel=1e-12)
 
 
 @pytest.mark.parametrize("act_func", ACTIVATIONS, ids=lambda f: f.__name__)
-def test_what_is_not_a_number_shows(act_func, mnist):
-    model, _ = make(act_func, gpu=True)
+def test_what_is_not_a_number_shows(gpu, act_func, mnist):
+    model, _ = make(act_func, n_h=310, on_gpu=True)
     model.le1.W.array[0, 300] = np.nan
     assert np.isnan(evaluate(model, mnist.test_images[:200], k=1).loss)
 
 
-def test_noise_that_does_not_fit_at_once(mnist, monkeypatch):
-    """Rounds of 7 steps, an epoch that is stopped among them, and gone on with."""
+def test_noise_that_does_not_fit_at_once(gpu, mnist, monkeypatch):
+    """Rounds of 7 steps in two draws, an epoch that is stopped among them, and gone on with."""
     from chainer_vae import engine_gpu
 
     images = mnist.train_images[:1950]
     permutation = np.arange(len(images), dtype=np.int32)
     results = []
-    for noise in (engine_gpu.NOISE, 7 * 2000):
+    for noise, chunk in ((engine_gpu.NOISE, engine_gpu.CHUNK), (7 * 2000, 4 * 2000)):
         monkeypatch.setattr(engine_gpu, "NOISE", noise)
-        model, optimizer = make(gpu=True)
+        monkeypatch.setattr(engine_gpu, "CHUNK", chunk)
+        model, optimizer = make(n_h=20, on_gpu=True)
         engine = engine_gpu.GpuEngine(model, optimizer, 1.0, 1, images, 100)
         np.random.seed(5)
         go_on = iter([True] * 11 + [False]).__next__
@@ -172,16 +296,24 @@ def test_noise_that_does_not_fit_at_once(mnist, monkeypatch):
     np.testing.assert_array_equal(results[0], results[1])
 
 
-def test_evaluation_agrees_with_chainers_on_the_cpu(mnist):
+@pytest.mark.parametrize("columns", [10_000, 700, 100])
+def test_evaluation_agrees_with_chainers_on_the_cpu(gpu, columns, mnist, monkeypatch):
+    """Several batches at a time; one; and some samples of one."""
+    from chainer_vae import engine_gpu
+
+    monkeypatch.setattr(engine_gpu, "COLUMNS", columns)
+    images = mnist.test_images if is_real(gpu) else mnist.test_images[:330]
     model, _ = load_model("z20", gpu=0)
+    assert model.xp is gpu
     np.random.seed(0)
-    found = evaluate(model, mnist.test_images, k=3, batchsize=300)
+    found = evaluate(model, images, k=3, batchsize=100)
     model.to_device("@numpy")
     np.random.seed(0)
-    expected = evaluate(model, mnist.test_images, k=3, batchsize=300, fused=False)
+    expected = evaluate(model, images, k=3, batchsize=100, fused=False)
     assert found == pytest.approx(expected, rel=1e-5)
 
 
+@on_gpu_only
 @pytest.mark.parametrize("name", ("z20", "z2"))
 def test_what_figures_show_is_the_same(name):
     """Codes, decoded images and the graph, of a model on the GPU and on the CPU."""
@@ -198,6 +330,7 @@ def test_what_figures_show_is_the_same(name):
     assert graph.dump(loss) == text
 
 
+@on_gpu_only
 def test_figures_and_projector(tmp_path):
     from chainer_vae.cli import main
 

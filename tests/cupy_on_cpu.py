@@ -1,0 +1,451 @@
+"""A stand-in for what the GPU engine uses of CuPy, on the processor of this machine.
+
+It shows that the kernels compute what they should, and that a step may be captured; not that
+CUDA takes them, nor how fast: for that there is `make gpu-check`.
+
+- A kernel's CUDA C is compiled as C++.  The threads of a block run one after another from
+  ``__syncthreads()`` to ``__syncthreads()``, upwards or downwards at random, so that a
+  missing one shows.
+- What is captured is done, when it is launched, in a random order among those that streams and
+  events allow, so that a missing wait shows.
+- What CUDA refuses while it captures is refused here, too: to allocate, to copy from the host, to
+  wait.
+- cuBLAS's product is NumPy's, with cuBLAS's arguments.
+"""
+
+import ctypes
+import hashlib
+import itertools
+import random
+import re
+import subprocess
+import sys
+import tempfile
+import types
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+C_TYPES = {"float64": "double", "float32": "float", "bool": "bool", "int32": "int",
+           "uint32": "unsigned", "int64": "long long"}  # fmt: skip
+
+PRELUDE = """
+#include <cmath>
+#include <cstddef>
+using namespace std;
+#define __device__ static
+"""
+
+# Threads of a block, each with a stack of its own, made once; setjmp changes from one to another in
+# a fraction of the time of swapcontext.
+BLOCKS = r"""
+#include <random>
+#include <setjmp.h>
+#include <ucontext.h>
+#include <vector>
+struct Index { unsigned x; };
+static Index threadIdx, blockIdx, blockDim;
+#define __global__
+#define __shared__ static
+static jmp_buf scheduler;
+static jmp_buf places[1024];
+static bool made[1024], done[1024];
+static float lanes[1024];
+static void call();
+static void __syncthreads() { if (!_setjmp(places[threadIdx.x])) _longjmp(scheduler, 1); }
+static float __shfl_down_sync(unsigned, float value, int by) {
+    const unsigned me = threadIdx.x;
+    lanes[me] = value;
+    __syncthreads();
+    value = me % 32 + by < 32 && me + by < blockDim.x ? lanes[me + by] : value;
+    __syncthreads();
+    return value;
+}
+static void live() {
+    for (;;) { call(); done[threadIdx.x] = true; __syncthreads(); }
+}
+static void go_on(unsigned thread) {
+    threadIdx.x = thread;
+    if (_setjmp(scheduler)) return;
+    if (made[thread]) _longjmp(places[thread], 1);
+    made[thread] = true;
+    static ucontext_t context;
+    getcontext(&context);
+    context.uc_stack.ss_size = 32768;
+    context.uc_stack.ss_sp = new char[32768];
+    makecontext(&context, live, 0);
+    setcontext(&context);
+}
+static void run_block(unsigned n) {
+    static std::minstd_rand random;
+    blockDim.x = n;
+    for (unsigned i = 0; i < n; ++i) done[i] = false;
+    for (bool left = true; left;) {
+        left = false;
+        const bool upwards = random() >> 8 & 1;
+        for (unsigned j = 0; j < n; ++j) {
+            const unsigned i = upwards ? j : n - 1 - j;
+            if (!done[i]) { go_on(i); left = left || !done[i]; }
+        }
+    }
+}
+"""
+
+
+@cache
+def _folder():
+    return tempfile.TemporaryDirectory(prefix="kernels-")
+
+
+@cache
+def _compile(source):
+    name = Path(_folder().name) / hashlib.sha256(source.encode()).hexdigest()[:16]
+    name.with_suffix(".cpp").write_text(source)
+    library = name.with_suffix(".so")
+    result = subprocess.run(
+        ["g++", "-std=c++17", "-O1", "-ffp-contract=off", "-shared", "-fPIC", "-o", library,
+         name.with_suffix(".cpp")],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    return ctypes.CDLL(str(library))
+
+
+# Streams, events and graphs
+
+
+class Stream:
+    null: "Stream"
+    current: "Stream"
+
+    def __init__(self, non_blocking=False):
+        self.graph = None  # that which captures it
+        self.tail = set()  # the nodes of the graph that what comes next must wait for
+        self.ptr = id(self)
+
+    def __enter__(self):
+        self._before, Stream.current = Stream.current, self
+
+    def __exit__(self, *exc):
+        Stream.current = self._before
+
+    def synchronize(self):
+        _refuse_while_capturing("wait")
+
+    def wait_event(self, event):
+        if event.graph is not None:
+            self.graph = event.graph
+            self.graph.streams.add(self)
+            self.tail = self.tail | event.nodes
+
+    def begin_capture(self):
+        assert self.graph is None
+        self.graph, self.tail = Graph(), set()
+        self.graph.streams.add(self)
+
+    def end_capture(self):
+        graph, last = self.graph, self.tail
+        graph.end()
+        waited_for = set()
+        while last:
+            waited_for |= last
+            last = set().union(*(graph.nodes[node][1] for node in last)) - waited_for
+        if waited_for != set(range(len(graph.nodes))):
+            raise RuntimeError("cudaErrorStreamCaptureUnjoined")
+        return graph
+
+
+Stream.null = Stream.current = Stream()
+
+
+class Event:
+    def __init__(self, disable_timing=False):
+        self.graph, self.nodes = None, set()
+
+    def record(self, stream):
+        self.graph, self.nodes = stream.graph, set(stream.tail)
+
+
+class Graph:
+    live = None  # the one that is being captured
+
+    def __init__(self):
+        assert Graph.live is None
+        Graph.live = self
+        self.nodes = []  # pairs: what to do, and after which nodes
+        self.streams = set()
+        self.launches = 0
+
+    def add(self, stream, task):
+        self.nodes.append((task, set(stream.tail)))
+        stream.tail = {len(self.nodes) - 1}
+
+    def end(self):
+        Graph.live = None
+        for stream in self.streams:
+            stream.graph, stream.tail = None, set()
+
+    def launch(self, stream):
+        self.launches += 1
+        done, left = set(), set(range(len(self.nodes)))
+        while left:
+            ready = [node for node in left if self.nodes[node][1] <= done]
+            node = random.choice(ready)
+            self.nodes[node][0]()
+            done.add(node)
+            left.remove(node)
+
+
+def _do(task):
+    """Now, or when the graph is launched that captures the current stream."""
+    stream = Stream.current
+    if stream.graph is not None:
+        stream.graph.add(stream, task)
+    else:
+        task()
+
+
+def _refuse_while_capturing(what):
+    if Graph.live is not None:
+        raise RuntimeError(f"cudaErrorStreamCaptureUnsupported: {what}")
+
+
+# Arrays
+
+
+class Array(np.ndarray):
+    """In the memory of the GPU."""
+
+    @property
+    def data(self):
+        return types.SimpleNamespace(ptr=self.ctypes.data)
+
+    def set(self, host):
+        _refuse_while_capturing("copy from the host")
+        assert not isinstance(host, Array) and host.shape == self.shape
+        np.copyto(self, host, casting="no")
+
+    def get(self):
+        _refuse_while_capturing("copy to the host")
+        return np.array(self, subok=False)
+
+    def __setitem__(self, key, value):
+        _refuse_while_capturing("assign")
+        super().__setitem__(key, value)
+
+    def fill(self, value):
+        _refuse_while_capturing("fill")
+        super().fill(value)
+
+    def copy(self):
+        _refuse_while_capturing("allocate")
+        return super().copy()
+
+
+def _as_array(function):
+    def allocate(*args, **kwargs):
+        _refuse_while_capturing("allocate")
+        return np.asarray(function(*args, **kwargs)).view(Array)
+
+    return allocate
+
+
+def _poisoned(shape, dtype=float):
+    """Memory as it comes: what reads it before it is written shows."""
+    array = np.empty(shape, dtype)
+    array.view(np.uint8).fill(0xFF)  # a NaN
+    return array
+
+
+# Kernels
+
+
+class ElementwiseKernel:
+    def __init__(self, inputs, outputs, operation, name, preamble=""):
+        self.params = [
+            (side, *re.fullmatch(r"(raw )?(\w+) (\w+)", param.strip()).groups())
+            for side, params in (("in", inputs), ("out", outputs))
+            for param in params.split(",")
+        ]
+        self.operation, self.preamble = operation, preamble
+
+    def __call__(self, *args):
+        assert len(args) == len(self.params)
+        of_T = [arg.dtype for arg, (_, _, dtype, _) in zip(args, self.params)
+                if dtype == "T" and isinstance(arg, np.ndarray)]  # fmt: skip
+        assert len(set(of_T)) <= 1, "arrays of two types for T"
+        for arg, (_, _, dtype, name) in zip(args, self.params):
+            fits = not isinstance(arg, np.ndarray) or dtype == "T" or arg.dtype == dtype
+            assert fits, f"{name} is {getattr(arg, 'dtype', arg)}"
+        plain = [arg for arg, (_, raw, _, _) in zip(args, self.params)
+                 if raw is None and isinstance(arg, np.ndarray)]  # fmt: skip
+        shape = np.broadcast_shapes(*(array.shape for array in plain))
+        dtypes = [str(of_T[0]) if dtype == "T" else dtype for _, _, dtype, _ in self.params]
+        kernel = self._compiled(tuple(dtypes))
+
+        def task():
+            held, pointers = [], []
+            for arg, (side, raw, _, _), dtype in zip(args, self.params, dtypes):
+                array = np.asarray(arg, dtype)
+                if raw is None:
+                    assert side == "in" or array.shape == shape
+                    array = np.broadcast_to(array, shape)
+                array = np.array(array, order="C", subok=False)
+                held.append(array)
+                pointers.append(ctypes.c_void_p(array.ctypes.data))
+            kernel(ctypes.c_longlong(int(np.prod(shape))), *pointers)
+            for arg, array, (side, _, _, _) in zip(args, held, self.params):
+                if side == "out":
+                    np.copyto(arg, array)
+
+        _do(task)
+
+    @cache  # noqa: B019 - there are a few kernels, and they stay
+    def _compiled(self, dtypes):
+        types_of = [C_TYPES[dtype] for dtype in dtypes]
+        arguments = ", ".join(
+            f"{c_type}* _{name}" for c_type, (_, _, _, name) in zip(types_of, self.params)
+        )
+        bindings = []
+        for c_type, (side, raw, _, name) in zip(types_of, self.params):
+            if raw is not None:
+                bindings.append(f"{c_type}* const {name} = _{name};")
+            elif side == "out":
+                bindings.append(f"{c_type}& {name} = _{name}[i];")
+            else:
+                bindings.append(f"const {c_type} {name} = _{name}[i];")
+        T = next((t for t, (_, _, dtype, _) in zip(types_of, self.params) if dtype == "T"), "float")
+        source = f"""{PRELUDE} {self.preamble}
+        typedef {T} T;
+        extern "C" void kernel(long long size_, {arguments}) {{
+            for (long long i = 0; i < size_; ++i) {{ {" ".join(bindings)} {self.operation}; }}
+        }}"""
+        return _compile(source).kernel
+
+
+class RawModule:
+    def __init__(self, code):
+        self.code = code
+
+    def get_function(self, name):
+        params = re.search(rf"__global__ void {name}\(([^)]*)\)", self.code)[1].split(",")
+        declared = [re.fullmatch(r"\s*(.*?)(\w+)\s*", param).groups() for param in params]
+        c_types = [c_type.strip() for c_type, _ in declared]
+        globals_ = " ".join(f"static {c_type} g{i};" for i, c_type in enumerate(c_types))
+        call = ", ".join(f"g{i}" for i in range(len(c_types)))
+        arguments = ", ".join(f"{c_type} a{i}" for i, c_type in enumerate(c_types))
+        assign = " ".join(f"g{i} = a{i};" for i in range(len(c_types)))
+        source = f"""{PRELUDE} {BLOCKS} {self.code} {globals_}
+        static void call() {{ {name}({call}); }}
+        extern "C" void launch(unsigned grid, unsigned block, {arguments}) {{
+            {assign}
+            for (blockIdx.x = 0; blockIdx.x < grid; ++blockIdx.x) run_block(block);
+        }}"""
+        function = _compile(source).launch
+
+        def launch(grid, block, args):
+            for c_type, arg in zip(c_types, args):
+                if "*" in c_type:
+                    assert isinstance(arg, Array) and arg.flags.c_contiguous
+                    assert C_TYPES[str(arg.dtype)] in c_type, (c_type, arg.dtype)
+                else:
+                    assert isinstance(arg, np.int32) and c_type == "int"
+            passed = [
+                ctypes.c_void_p(arg.ctypes.data) if isinstance(arg, Array) else ctypes.c_int(arg)
+                for arg in args
+            ]
+            _do(lambda: (function(ctypes.c_uint(*grid), ctypes.c_uint(*block), *passed), args))
+
+        return launch
+
+
+# cuBLAS
+
+
+class Cublas:
+    def __init__(self):
+        self.made = itertools.count(1)
+        self.allocate_status = 0
+
+    def cublasCreate_v2(self, handle):
+        _refuse_while_capturing("allocate")
+        handle._obj.value = next(self.made)
+        return self.allocate_status
+
+    def cublasSetStream_v2(self, handle, stream):
+        return 0
+
+    def cublasSetWorkspace_v2(self, handle, pointer, size):
+        return 0
+
+    def cublasSgemm_v2(self, handle, trans_a, trans_b, m, n, k, one, a, lda, b, ldb, zero, c, ldc):
+        """C = A B of matrices in columns: m x k, k x n, m x n."""
+        m, n, k, lda, ldb, ldc = (number.value for number in (m, n, k, lda, ldb, ldc))
+        assert one._obj.value == 1 and zero._obj.value == 0
+
+        def matrix(pointer, ld, rows, columns):
+            """As CuPy would see it: the transposed one, in rows."""
+            assert ld >= max(1, rows)
+            size = ld * (columns - 1) + rows
+            flat = np.ctypeslib.as_array((ctypes.c_float * size).from_address(pointer.value))
+            return np.lib.stride_tricks.as_strided(flat, (columns, rows), (4 * ld, 4))
+
+        A = matrix(a, lda, *((k, m) if trans_a.value else (m, k)))
+        B = matrix(b, ldb, *((n, k) if trans_b.value else (k, n)))
+        C = matrix(c, ldc, m, n)
+        A, B = A if trans_a.value else A.T, B if trans_b.value else B.T
+        _do(lambda: np.copyto(C, (A @ B).T))
+        return 0
+
+
+def make():
+    """The module."""
+    cp = types.ModuleType("cupy")
+    cp.__version__ = "stand-in"
+    cp.cublas = Cublas()
+    for name in ("bool_", "uint8", "uint32", "int32", "int64", "float32", "float64"):
+        setattr(cp, name, getattr(np, name))
+    cp.ndarray = Array
+    cp.empty = _as_array(_poisoned)
+    for name in ("zeros", "asarray", "concatenate", "cumsum"):
+        setattr(cp, name, _as_array(getattr(np, name)))
+    cp.asnumpy = lambda array: array.get()
+    cp.ElementwiseKernel, cp.RawModule = ElementwiseKernel, RawModule
+    cp.cuda = types.SimpleNamespace(
+        Stream=Stream,
+        Event=Event,
+        Device=lambda: types.SimpleNamespace(id=0, synchronize=lambda: None),
+        get_current_stream=lambda: Stream.current,
+    )
+    return cp
+
+
+def install(monkeypatch):
+    """Let ``import cupy`` give the stand-in, and a model on a GPU be one of its arrays."""
+    import chainer
+
+    import chainer_vae
+
+    cp = make()
+    monkeypatch.setitem(sys.modules, "cupy", cp)
+    for name in ("noise_gpu", "kernels_gpu", "engine_gpu"):  # anew, and afterwards as before
+        monkeypatch.delitem(sys.modules, f"chainer_vae.{name}", raising=False)
+        monkeypatch.delattr(chainer_vae, name, raising=False)
+    from chainer_vae import devices, kernels_gpu, training
+
+    monkeypatch.setattr(kernels_gpu, "_cublas", lambda: cp.cublas)
+    monkeypatch.setattr(devices, "use_device", lambda gpu: None)
+    monkeypatch.setattr(training.devices, "describe", lambda gpu: "stand-in")
+
+    def to_device(model, device):
+        for param in model.params():
+            param.array = np.array(param.array).view(Array)
+        return model
+
+    on_gpu = property(
+        lambda link: cp if isinstance(next(link.params()).array, Array) else np
+    )
+    monkeypatch.setattr(chainer_vae.VAE, "to_device", to_device)
+    monkeypatch.setattr(chainer_vae.VAE, "xp", on_gpu)
+    return cp
