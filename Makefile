@@ -22,7 +22,7 @@ CHAINER := chainer==7.8.1
 # The CUDA that the driver knows, as nvidia-smi says it.
 CUDA ?= $(if $(shell nvidia-smi 2>/dev/null | grep 'CUDA Version: 12'),cuda12,cuda13)
 
-.PHONY: install reproduce figures explore lessons notebooks always test bench gpu-check lint matrix clean
+.PHONY: install reproduce figures explore lessons notebooks always test bench gpu-check wheels lint matrix clean
 .DELETE_ON_ERROR:
 
 install: $(VENV)/installed
@@ -75,9 +75,20 @@ bench: install
 	$(BIN)/python -m pip install --quiet --no-build-isolation --editable ".[test,bench]"
 	$(BIN)/python benchmarks/bench.py --out runs/bench.json
 
-# Needs no network where what it needs is installed: see README.md for a machine without one.
+# WHEELS is a folder of wheels for a machine without a network; what else is needed, such as CuPy,
+# must be there: see README.md.
+ifdef WHEELS
+gpu-check:
+	$(PYTHON) -m pip install --quiet --no-index --no-deps --upgrade --target $(VENV)-wheels $(WHEELS)/*.whl
+	PYTHONPATH="$(CURDIR)/$(VENV)-wheels" $(PYTHON) scripts/gpu_check.py
+else
 gpu-check: $(VENV)/installed-$(CUDA)
 	$(BIN)/python scripts/gpu_check.py
+endif
+
+# Chainer and this package, for such a machine.
+wheels: install
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir wheels $(CHAINER) .
 
 lint: install
 	$(BIN)/python -m pip install --quiet --no-build-isolation --editable ".[dev]"
@@ -90,4 +101,4 @@ matrix:
 	$(PYTHON) tests/matrix.py
 
 clean:
-	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .mypy_cache
+	rm -rf $(VENV) $(VENV)-wheels wheels build *.egg-info .pytest_cache .ruff_cache .mypy_cache

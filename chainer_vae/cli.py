@@ -65,8 +65,12 @@ def main(argv: Optional[list[str]] = None) -> int:
     except (InputError, NonFiniteLossError, OSError) as error:
         print(f"chainer-vae: error: {error}", file=sys.stderr)
         return 1 if isinstance(error, NonFiniteLossError) else 2
-    except MemoryError as error:
-        print(f"chainer-vae: error: not enough memory: {error}", file=sys.stderr)
+    except Exception as error:
+        if not devices.is_out_of_memory(error):
+            raise
+        reason = " ".join(str(error).split()) or "this needs more than there is"
+        hint = "smaller batches, fewer samples (k) or fewer units need less"
+        print(f"chainer-vae: error: not enough memory: {reason}; {hint}", file=sys.stderr)
         return 2
 
 

@@ -4,6 +4,7 @@ import importlib
 import os
 import platform
 import sys
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Optional
@@ -74,7 +75,34 @@ def gpu_fault(gpu: int) -> Optional[str]:
     if not cuda.available:
         reason = _first_line(cuda._resolution_error)
         return f"CuPy cannot load a CUDA library ({reason}); to install them: {INSTALL_CUPY}"
+    try:
+        _compute_something(cupy, gpu)
+    except Exception as error:  # whatever CuPy and CUDA raise
+        reason = _first_line(error)
+        if is_out_of_memory(error):
+            return f"too little of its memory is free ({reason})"
+        return (
+            f"CuPy cannot compute on it ({reason}); where a library or a header of CUDA is missing,"
+            f" to install them: {INSTALL_CUPY}"
+        )
     return None
+
+
+@cache  # once it has not failed
+def _compute_something(cupy: Any, gpu: int) -> None:
+    """CuPy loads some libraries, and compiles what it runs, only when they are needed."""
+    with cupy.cuda.Device(gpu):
+        x = cupy.random.RandomState(0).normal(size=(2, 2), dtype="f4")
+        float((x @ x).sum())
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether the host or the GPU has too little memory, in the words of whichever library."""
+    if isinstance(error, MemoryError):
+        return True
+    text = str(error).upper()
+    of_cuda = type(error).__module__.startswith("cupy")
+    return of_cuda and ("OUT OF MEMORY" in text or "_ALLOC" in text)
 
 
 def _first_line(error: BaseException) -> str:

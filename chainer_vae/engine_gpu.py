@@ -4,7 +4,7 @@ The images, an epoch's order of them and its noise lie on the GPU; a counter the
 which step it is.  The host asks for the losses once, when all is launched.  The gradient of a
 layer's weights and their update run on streams of their own beside the rest of the backward pass.
 
-The noise is that of ``numpy.random``, in the same order as on the CPU, made on the GPU while it is at
+The noise is that of ``numpy.random``, in the same order as on the CPU, but made on the GPU, beside
 the steps before (:mod:`chainer_vae.noise_gpu`): so a run is the same on both, but for rounding.
 
 Where a step cannot be captured, its kernels are launched one by one, which is slower.
@@ -23,7 +23,7 @@ import chainer
 import cupy as cp
 import numpy as np
 
-from chainer_vae import kernels_gpu, noise_gpu
+from chainer_vae import devices, kernels_gpu, noise_gpu
 from chainer_vae.engine import JoinedModel, Network, layers_of
 from chainer_vae.model import VAE
 
@@ -231,9 +231,9 @@ class GpuEngine(JoinedModel):
             self._stream.synchronize()
             try:
                 graph = self._captured(enqueue)
-            except MemoryError:
-                raise
-            except Exception as error:  # whatever CUDA, CuPy or cuBLAS finds
+            except Exception as error:  # whatever CUDA, CuPy and cuBLAS raise
+                if devices.is_out_of_memory(error):
+                    raise
                 self.uncaptured = " ".join(str(error).split()) or repr(error)
                 return enqueue
         return partial(graph.launch, self._stream)

@@ -11,8 +11,8 @@ x = 2 u - 1 for each of the two, a pair counts if r^2 = x1^2 + x2^2 is less than
 
     x2 f, x1 f      with f = sqrt(-2 ln(r^2) / r^2)
 
-About 27 of 100 pairs made do not count, and so an array of n numbers takes as many words as it
-happens to take.
+About 21 of 100 pairs do not count, and so an array of n numbers takes as many words as it happens
+to take.
 
 Source: Matsumoto and Nishimura, "Mersenne Twister", 1998; Marsaglia and Bray, "A Convenient Method
 for Generating Normal Variables", 1964.
@@ -111,26 +111,27 @@ def standard_normal(n: int) -> cp.ndarray:
         cupy.ndarray: Shape (n,); complete when this returns.
     """
     out = cp.empty(n, cp.float32)
-    _, keys, position, has_gauss, gauss = np.random.get_state()
+    state: Any = np.random.get_state()
+    _, keys, position, has_gauss, gauss = state
     kept = int(has_gauss and n > 0)  # the second one of a pair made before
     pairs = (n - kept) // 2
     if kept:
-        np.random.set_state(("MT19937", keys, position))
+        np.random.set_state(("MT19937", keys, position, 0, 0.0))
         out[:1] = gauss
     for start in range(0, pairs, PIECE):
         part = out[kept + 2 * start : kept + 2 * min(start + PIECE, pairs)]
         keys, position = _pairs(part, keys, position)
-        np.random.set_state(("MT19937", keys, position))
+        np.random.set_state(("MT19937", keys, position, 0, 0.0))
     if kept + 2 * pairs < n:  # half a pair
         out[-1:] = np.random.standard_normal()
     cp.cuda.get_current_stream().synchronize()
     return out
 
 
-def _pairs(out: cp.ndarray, keys: np.ndarray, position: int) -> tuple[np.ndarray, int]:
+def _pairs(out: cp.ndarray, keys: Any, position: int) -> tuple[Any, int]:
     """Fill ``out`` with whole pairs; gives the generator's words, and its place in them, after."""
     pairs = out.size // 2
-    # One in 4 / pi counts, on average; 17 standard deviations more.
+    # A pair takes 4 / pi tries on average; 17 standard deviations more.
     tries = int(pairs * 4 / math.pi + 10 * math.sqrt(pairs)) + 50
     blocks = -(-(position + 4 * tries) // BLOCK)
     words = cp.empty(blocks * BLOCK, cp.uint32)

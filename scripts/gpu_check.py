@@ -2,8 +2,9 @@
 
     python scripts/gpu_check.py [--out results/gpu]
 
-runs the GPU tests, trains the article's model for 100 epochs, and times a training step of
-Chainer's loop, of the engine and, where it is installed, of PyTorch.  Writes <device>.json.
+runs the GPU tests, holds the engine on the GPU against the CPU, trains the article's model for 100
+epochs, and times a training step of Chainer's loop, of the engine and, where it is installed, of
+PyTorch.  Writes <device>.json, and prints README's table of it.
 """
 
 import argparse
@@ -14,19 +15,21 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from datetime import datetime, timezone
 from pathlib import Path
 from statistics import median
 from typing import Any, Callable
 
-from chainer_vae import VAE, Config, Run, article, devices, load_mnist
+from chainer_vae import VAE, Config, InputError, Run, article, devices, load_mnist
 
 # isort: split
 import chainer  # after chainer_vae, which makes it usable
 import numpy as np
 
-from chainer_vae.engine_gpu import GpuEngine
+from chainer_vae.engine import Engine
 from chainer_vae.evaluation import encode
+from chainer_vae.team import team
 
 ROOT = Path(__file__).resolve().parent.parent
 REPEATS = 7
@@ -44,11 +47,52 @@ def run_tests() -> dict[str, Any]:
     }
 
 
+def new_model(dim_h: int = 500, on_gpu: bool = False) -> tuple[VAE, chainer.optimizers.Adam]:
+    np.random.seed(0)
+    model = Config(dim_h=dim_h).build_model(784)
+    if on_gpu:
+        model.to_device("@cupy:0")
+    optimizer = chainer.optimizers.Adam()
+    optimizer.setup(model)
+    return model, optimizer
+
+
+def agreement(dim_h: int = 500, batchsize: int = 100) -> dict[str, float]:
+    """How far the engine on the GPU is from the one on the CPU, on the same noise."""
+    from chainer_vae import kernels_gpu
+    from chainer_vae.engine_gpu import GpuEngine, _Streams, _streams
+
+    images = load_mnist().train_images[: 100 * batchsize]
+    model, optimizer = new_model(dim_h)
+    with team() as members:
+        engine = Engine(model, optimizer, 1.0, 1, members)
+        np.random.seed(1)
+        gradients = engine.gradients(images[:batchsize])
+        batches = (images[start : start + batchsize] for start in range(0, len(images), batchsize))
+        losses = np.array([engine.step(batch) for batch in batches])
+        engine.finish()
+
+    model, optimizer = new_model(dim_h, on_gpu=True)
+    on_gpu = Engine(model, optimizer, 1.0, 1, _Streams(_streams(0)), kernels_gpu)
+    np.random.seed(1)
+    found: dict[str, Any] = on_gpu.gradients(model.xp.asarray(images[:batchsize]))
+    gpu_engine = GpuEngine(model, optimizer, 1.0, 1, images, batchsize)
+    gpu_engine.launch(np.arange(len(images)))
+    return {
+        "losses_of_100_steps": np.abs(gpu_engine.finished(0, 100) / losses - 1).max().item(),
+        "gradients": max(
+            (np.abs(found[name].get() - of_cpu).max() / np.abs(of_cpu).max()).item()
+            for name, of_cpu in gradients.items()
+        ),
+    }
+
+
 def train(epochs: int = 100) -> dict[str, Any]:
-    """The article's run, on the clock from the first step on."""
+    """The article's run, on the clock from the command on."""
     with tempfile.TemporaryDirectory() as folder:
-        run = Run.start(Config(gpu=0, epoch=epochs), Path(folder) / "run")
         started = time.perf_counter()
+        run = Run.start(Config(gpu=0, epoch=epochs), Path(folder) / "run")
+        steps_by, _ = run.steps_by
         log = list(run.train())
         seconds = time.perf_counter() - started
         mu, ln_var = encode(run.model, run.test_images)
@@ -56,7 +100,9 @@ def train(epochs: int = 100) -> dict[str, Any]:
     author = [log[epochs].test_loss for log in article.load_logs()]
     return {
         "epochs": epochs,
+        "steps_by": steps_by,
         "seconds": round(seconds, 2),
+        "seconds_of_the_epochs": round(log[-1]["elapsed_time"], 2),
         "seconds_of_the_first_epoch": round(log[0]["elapsed_time"], 2),
         "train_loss": log[-1]["main/loss"],
         "test_loss": log[-1]["validation/main/loss"],
@@ -81,15 +127,8 @@ def variants(batchsize: int) -> dict[str, Callable[[], Callable[[], int]]]:
     """Each makes a function that does some training steps and waits for them."""
     images = load_mnist().train_images
 
-    def new_model() -> VAE:
-        np.random.seed(0)
-        return Config().build_model(784)
-
     def chainers() -> Callable[[], int]:
-        model = new_model()
-        model.to_device("@cupy:0")
-        optimizer = chainer.optimizers.Adam()
-        optimizer.setup(model)
+        model, optimizer = new_model(on_gpu=True)
         loss_func = model.get_loss_func()
 
         def steps() -> int:
@@ -101,10 +140,9 @@ def variants(batchsize: int) -> dict[str, Callable[[], Callable[[], int]]]:
         return steps
 
     def engine() -> Callable[[], int]:
-        model = new_model()
-        model.to_device("@cupy:0")
-        optimizer = chainer.optimizers.Adam()
-        optimizer.setup(model)
+        from chainer_vae.engine_gpu import GpuEngine
+
+        model, optimizer = new_model(on_gpu=True)
         gpu_engine = GpuEngine(model, optimizer, 1.0, 1, images, batchsize)
         permutation = np.random.permutation(len(images)).astype(np.int32)
 
@@ -119,7 +157,7 @@ def variants(batchsize: int) -> dict[str, Callable[[], Callable[[], int]]]:
         import torch
         import torch_vae
 
-        model = new_model()
+        model, _ = new_model()
         if variant == "graph":
             step = torch_vae.make_graph(model, batchsize)
         else:
@@ -168,7 +206,7 @@ def benchmark() -> list[dict[str, Any]]:
                 steps = make()
                 times = seconds_per_step(steps)
             except Exception as error:  # one that is not installed, or does not work here
-                reason = " ".join(str(error).split())[:300]
+                reason = reason_of(error)
                 rows.append({"batchsize": batchsize, "what": name, "failed": reason})
                 print(f"{batchsize:5} {name:34} failed: {reason}", flush=True)
                 continue
@@ -189,30 +227,72 @@ def benchmark() -> list[dict[str, Any]]:
     return rows
 
 
+def table(steps: list[dict[str, Any]]) -> str:
+    """README's table of the steps, in Markdown."""
+    measured = {(row["batchsize"], row["what"]): row for row in steps if "microseconds" in row}
+    lines = [
+        "| a training step, microseconds | batch 100 | batch 1,000 | kernels (batch 100) |",
+        "|---|---|---|---|",
+    ]
+    for what in dict.fromkeys(row["what"] for row in steps):
+        times = [
+            measured.get((batchsize, what), {}).get("microseconds") for batchsize in (100, 1000)
+        ]
+        kernels = measured.get((100, what), {}).get("kernels")
+        cells = [
+            what,
+            *("" if number is None else f"{number:,.0f}" for number in (*times, kernels)),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def torch_version() -> dict[str, str]:
+    try:
+        import torch
+    except ImportError:
+        return {}
+    return {"torch": torch.__version__}
+
+
+def reason_of(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:300]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "gpu", metavar="DIR")
     args = parser.parse_args()
-    devices.use_device(0)
+    started = time.perf_counter()
+    try:
+        devices.use_device(0)
+    except InputError as error:
+        print(f"gpu_check.py: error: {error}", file=sys.stderr)
+        return 2
     device = devices.describe(0)
+    args.out.mkdir(parents=True, exist_ok=True)
+    file = args.out / (re.sub(r"[^A-Za-z0-9]+", "-", device).strip("-") + ".json")
     result: dict[str, Any] = {
         "device": device,
         "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
-        "versions": devices.versions(),
-        "tests": run_tests(),
-        "training": train(),
-        "steps": benchmark(),
+        "versions": {**devices.versions(), **torch_version()},
     }
-    with contextlib.suppress(ImportError):
-        import torch
-
-        result["versions"]["torch"] = torch.__version__
-    args.out.mkdir(parents=True, exist_ok=True)
-    file = args.out / (re.sub(r"[^A-Za-z0-9]+", "-", device).strip("-") + ".json")
-    file.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    print(json.dumps(result["training"], indent=2))
-    print(f"written: {file}")
-    return int(result["tests"]["exit_code"] != 0)
+    parts = {"tests": run_tests, "agreement": agreement, "training": train, "steps": benchmark}
+    for name, part in parts.items():
+        try:
+            result[name] = part()
+        except Exception as error:  # the other parts are worth having
+            traceback.print_exc()
+            result[name] = {"failed": reason_of(error)}
+        result["seconds"] = round(time.perf_counter() - started)
+        if name != "steps":  # which prints its own, line by line
+            print(json.dumps({name: result[name]}, indent=2), flush=True)
+        file.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    if isinstance(result["steps"], list):
+        print(table(result["steps"]))
+    print(f"written in {result['seconds']} s: {file}")
+    failed = [name for name in parts if "failed" in result[name]]
+    return int(bool(failed) or result["tests"]["exit_code"] != 0)
 
 
 if __name__ == "__main__":

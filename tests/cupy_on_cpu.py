@@ -423,7 +423,6 @@ def make():
 
 def install(monkeypatch):
     """Let ``import cupy`` give the stand-in, and a model on a GPU be one of its arrays."""
-    import chainer
 
     import chainer_vae
 
@@ -443,9 +442,7 @@ def install(monkeypatch):
             param.array = np.array(param.array).view(Array)
         return model
 
-    on_gpu = property(
-        lambda link: cp if isinstance(next(link.params()).array, Array) else np
-    )
+    on_gpu = property(lambda link: cp if isinstance(next(link.params()).array, Array) else np)
     monkeypatch.setattr(chainer_vae.VAE, "to_device", to_device)
     monkeypatch.setattr(chainer_vae.VAE, "xp", on_gpu)
     return cp

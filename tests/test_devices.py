@@ -3,9 +3,11 @@
 What the stand-in does was seen: of CuPy 12.3, 13.6 and 14.2 on a machine without an NVIDIA driver.
 """
 
+import contextlib
 import sys
 import types
 
+import numpy as np
 import pytest
 from chainer.backends import cuda
 
@@ -18,26 +20,34 @@ class CUDARuntimeError(RuntimeError):
         self.status = status
 
 
-def fake_cupy(driver=13000, runtime=13000, count=1, error=None):
+def fake_cupy(driver=13000, runtime=13000, count=1, error=None, computing=None):
     def get_device_count():
         if error is not None:
             raise CUDARuntimeError(error)
         return count
 
-    return types.SimpleNamespace(
-        __version__="14.2.0",
-        cuda=types.SimpleNamespace(
-            runtime=types.SimpleNamespace(
-                CUDARuntimeError=CUDARuntimeError,
-                errorInsufficientDriver=35,
-                errorNoDevice=100,
-                driverGetVersion=lambda: driver,
-                runtimeGetVersion=lambda: runtime,
-                getDeviceCount=get_device_count,
-                getDeviceProperties=lambda i: {"name": b"NVIDIA H100"},
-            )
+    class RandomState(np.random.RandomState):
+        def normal(self, size, dtype):  # as CuPy's has it
+            if computing is not None:
+                raise computing
+            return super().normal(size=size).astype(dtype)
+
+    module = types.ModuleType("cupy")
+    module.__version__ = "14.2.0"
+    module.random = types.SimpleNamespace(RandomState=RandomState)
+    module.cuda = types.SimpleNamespace(
+        Device=lambda gpu: contextlib.nullcontext(),
+        runtime=types.SimpleNamespace(
+            CUDARuntimeError=CUDARuntimeError,
+            errorInsufficientDriver=35,
+            errorNoDevice=100,
+            driverGetVersion=lambda: driver,
+            runtimeGetVersion=lambda: runtime,
+            getDeviceCount=get_device_count,
+            getDeviceProperties=lambda i: {"name": b"NVIDIA H100"},
         ),
     )
+    return module
 
 
 @pytest.fixture
@@ -121,6 +131,50 @@ def test_cuda_library_missing(cupy, monkeypatch):
     monkeypatch.setattr(cuda, "available", False)
     monkeypatch.setattr(cuda, "_resolution_error", ImportError("libcublas.so.13: not found"))
     assert devices.gpu_fault(0).startswith("CuPy cannot load a CUDA library (libcublas.so.13: not")
+
+
+def of_cupy(text, kind=RuntimeError):
+    """An error as CuPy raises it."""
+    return type("CUDAError", (kind,), {"__module__": "cupy_backends.cuda.api.runtime"})(text)
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (
+            RuntimeError("CuPy failed to load libnvrtc.so.12: OSError: not\nthere"),
+            "CuPy cannot compute on it (CuPy failed to load libnvrtc.so.12: OSError: not);"
+            " where a library or a header of CUDA is missing, to install them: in the folder",
+        ),
+        (
+            of_cupy("cudaErrorMemoryAllocation: out of memory"),
+            "too little of its memory is free (cudaErrorMemoryAllocation: out of memory)",
+        ),
+    ],
+)
+def test_a_first_computation_that_fails(cupy, monkeypatch, error, message):
+    cupy(fake_cupy(computing=error))
+    monkeypatch.setattr(cuda, "available", True)
+    fault = devices.gpu_fault(0)
+    assert fault.startswith(message) and "\n" not in fault
+    assert dict(devices.report())["--gpu 0"] == f"will not work: {fault}"
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (MemoryError(), True),
+        (of_cupy("Out of memory allocating 1,024 bytes", MemoryError), True),
+        (of_cupy("cudaErrorMemoryAllocation: out of memory"), True),
+        (of_cupy("CUBLAS_STATUS_ALLOC_FAILED"), True),
+        (of_cupy("CURAND_STATUS_ALLOCATION_FAILED"), True),
+        (of_cupy("CUDA_ERROR_OUT_OF_MEMORY: out of memory"), True),
+        (of_cupy("cudaErrorIllegalAddress: an illegal memory access was encountered"), False),
+        (RuntimeError("out of memory"), False),  # who knows of which
+    ],
+)
+def test_out_of_memory_is_told_apart(error, expected):
+    assert devices.is_out_of_memory(error) is expected
 
 
 def test_a_gpu_that_works(cupy, monkeypatch):

@@ -10,8 +10,8 @@ import signal
 
 import chainer
 import chainer.functions as F
-import numpy as np
 import cupy_on_cpu
+import numpy as np
 import pytest
 
 from chainer_vae import VAE, Config, Run, checkpoints, devices, evaluate, load_model
@@ -117,7 +117,8 @@ def test_gradients(gpu, act_func, k, mnist):
 # tanh amplifies rounding errors: on the CPU alone, another kernel changes its losses by 1e-4 within
 # 100 steps.
 @pytest.mark.parametrize(
-    "act_func, held, captured", [(F.softplus, 100, True), (F.softplus, 100, False), (F.tanh, 15, True)]
+    "act_func, held, captured",
+    [(F.softplus, 100, True), (F.softplus, 100, False), (F.tanh, 15, True)],
 )
 def test_a_hundred_steps_agree_with_the_cpu(gpu, act_func, held, captured, mnist, monkeypatch):
     """The last of them on a partial batch; on the same noise; by a CUDA graph or without."""
@@ -311,6 +312,15 @@ def test_evaluation_agrees_with_chainers_on_the_cpu(gpu, columns, mnist, monkeyp
     np.random.seed(0)
     expected = evaluate(model, images, k=3, batchsize=100, fused=False)
     assert found == pytest.approx(expected, rel=1e-5)
+
+
+def test_gpu_check_compares_with_the_cpu(gpu):
+    import gpu_check
+
+    settings = {} if is_real(gpu) else dict(dim_h=20, batchsize=10)
+    found = gpu_check.agreement(**settings)
+    assert set(found) == {"losses_of_100_steps", "gradients"}
+    assert all(0 < difference < 1e-4 for difference in found.values()), found
 
 
 @on_gpu_only

@@ -54,6 +54,16 @@ def test_results_are_those_recorded_and_the_same_in_both_languages():
         assert english[seed] == [f"{last[key]:.3f}" for key in keys]
 
 
+def test_times_on_a_gpu_are_those_recorded():
+    import gpu_check
+
+    recorded = json.loads((ROOT / "results/gpu/NVIDIA-H100-80GB-HBM3.json").read_text())
+    readme = text_of("README.md")
+    assert gpu_check.table(recorded["steps"]) in readme
+    assert f"{recorded['training']['seconds']:.1f} seconds" in readme
+    assert recorded["date"] in readme
+
+
 def test_every_command_and_option_of_training_is_named():
     readme = text_of("README.md")
     commands = _parser()._subparsers._group_actions[0].choices
