@@ -390,7 +390,7 @@ def test_wrong_calls(tmp_path):
 
 def test_a_program_of_2017(tmp_path):
     program = HERE / "programs" / "trainer_of_2017.py"
-    result = python("-m", "chainer_vae.compat", program, tmp_path / "result")
+    result = python("-m", "chainer_vae.compat", program, tmp_path / "result", -1)
     assert result.returncode == 13, result.stderr
     assert "validation/main/accuracy" in result.stdout
     assert result.stderr == ""

@@ -7,6 +7,9 @@ import json
 import os
 import shutil
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import chainer
 import chainer.functions as F
@@ -338,6 +341,15 @@ def test_what_figures_show_is_the_same(name):
     text = graph.dump(theirs.model.get_loss_func()(batch))
     loss = ours.model.get_loss_func()(ours.model.xp.asarray(batch))
     assert graph.dump(loss) == text
+
+
+@on_gpu_only
+def test_an_old_program(tmp_path):
+    program = Path(__file__).parent / "programs" / "trainer_of_2017.py"
+    command = [sys.executable, "-m", "chainer_vae.compat", program, tmp_path / "result", "0"]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 13, result.stderr
+    assert "validation/main/accuracy" in result.stdout
 
 
 @on_gpu_only

@@ -1,4 +1,7 @@
-"""A program in the manner of 2017: Chainer's Trainer, old module names, a data set by get_mnist."""
+"""A program in the manner of 2017: Chainer's Trainer, old module names, a data set by get_mnist.
+
+Usage: trainer_of_2017.py FOLDER GPU
+"""
 
 import json
 import sys
@@ -23,19 +26,24 @@ class Net(chainer.Chain):
 
 
 def main():
-    out = sys.argv[1]
+    out, gpu = sys.argv[1], int(sys.argv[2])
     np.random.seed(0)
     assert cuda.get_array_module(np.zeros(1)) is np
     train, test = chainer.datasets.get_mnist()
     train, _ = chainer.datasets.split_dataset(train, 500)
     test, _ = chainer.datasets.split_dataset(test, 200)
     model = L.Classifier(Net())
+    if gpu >= 0:
+        cuda.get_device(gpu).use()
+        model.to_gpu()
+        assert model.xp is cuda.cupy
     optimizer = chainer.optimizers.Adam()
     optimizer.setup(model)
     iterator = chainer.iterators.SerialIterator(train, 50)
     test_iterator = chainer.iterators.SerialIterator(test, 50, repeat=False, shuffle=False)
-    trainer = training.Trainer(training.StandardUpdater(iterator, optimizer), (3, "epoch"), out)
-    trainer.extend(extensions.Evaluator(test_iterator, model))
+    updater = training.StandardUpdater(iterator, optimizer, device=gpu)
+    trainer = training.Trainer(updater, (3, "epoch"), out)
+    trainer.extend(extensions.Evaluator(test_iterator, model, device=gpu))
     trainer.extend(extensions.LogReport())
     trainer.extend(extensions.PrintReport(["epoch", "main/loss", "validation/main/accuracy"]))
     trainer.extend(extensions.snapshot())
