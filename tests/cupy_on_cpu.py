@@ -272,6 +272,7 @@ class ElementwiseKernel:
 
     def __call__(self, *args):
         assert len(args) == len(self.params)
+        assert not any(type(arg) is np.ndarray for arg in args), "an array of the host"
         of_T = [arg.dtype for arg, (_, _, dtype, _) in zip(args, self.params)
                 if dtype == "T" and isinstance(arg, np.ndarray)]  # fmt: skip
         assert len(set(of_T)) <= 1, "arrays of two types for T"
