@@ -102,7 +102,9 @@ def is_out_of_memory(error: BaseException) -> bool:
         return True
     text = str(error).upper()
     of_cuda = type(error).__module__.startswith("cupy")
-    return of_cuda and ("OUT OF MEMORY" in text or "_ALLOC" in text)
+    # cuBLAS says that it is not initialized where there was too little memory to do it.
+    words = ("OUT OF MEMORY", "_ALLOC", "CUBLAS_STATUS_NOT_INITIALIZED")
+    return of_cuda and any(word in text for word in words)
 
 
 def _first_line(error: BaseException) -> str:

@@ -104,8 +104,8 @@ _note = cp.ElementwiseKernel(
 class GpuEngine(JoinedModel):
     """Training epochs on a GPU, for a model, its optimizer and a data set.
 
-    Adam's settings are those at the time when this is made.  A loss that is not finite does not
-    stop an epoch: the parameters are lost then, and what was saved before stands.
+    Adam's settings may change from epoch to epoch.  A loss that is not finite does not stop an
+    epoch: the parameters are lost then, and what was saved before stands.
 
     Args:
         model: The model, on the current GPU, in float32.
@@ -137,7 +137,7 @@ class GpuEngine(JoinedModel):
         self.batchsize = batchsize
         self.n_latent = len(model.le3_mu.W)
         self.steps = -(-len(images) // batchsize)  # of an epoch
-        self.per_step = k * batchsize * self.n_latent  # numbers of noise
+        self.per_step = k * self._size(0) * self.n_latent  # numbers of noise
         self.kept = max(1, min(self.steps, NOISE // self.per_step))  # steps whose noise is there
         self.noise = cp.zeros(self.kept * self.per_step, cp.float32)
         self.order = cp.zeros(len(images), cp.int32)
@@ -145,9 +145,7 @@ class GpuEngine(JoinedModel):
         self.now = cp.empty(1, cp.int32)  # the number of the step, from 0
         self.t = cp.empty(1, cp.int64)  # Adam's
         self.step_size = cp.empty(1, cp.float32)
-        self.uncaptured: Optional[str] = None
-        self._used: list[Any] = []  # what the steps work in
-        self._begin = {n: self._prepare(n) for n in {self._size(0), self._size(self.steps - 1)}}
+        self._prepare_steps()
 
     def launch(
         self,
@@ -167,6 +165,8 @@ class GpuEngine(JoinedModel):
         Returns:
             int: How many steps were begun; :meth:`finished` waits for them.
         """
+        if self.optimizer.hyperparam.get_dict() != self._settings:
+            self._prepare_steps()
         self.order.set(permutation.astype(np.int32))
         self.now.fill(first - 1)
         self.t.fill(self.optimizer.t)
@@ -205,15 +205,22 @@ class GpuEngine(JoinedModel):
     def _fill_noise(self, step: int) -> int:
         """Draw noise from ``step`` on; gives the step before which it ends."""
         place = step % self.kept
-        if place == 0:
-            self._stream.synchronize()  # the noise there may still be in use
         chunk = max(1, CHUNK // self.per_step)
         last = step + min(chunk, self.kept - place, self.steps - step)
         noise = noise_gpu.standard_normal(self._numbers(step, last))
+        if place == 0:
+            self._stream.synchronize()  # what is there may still be in use
         start = place * self.per_step
         self.noise[start : start + noise.size] = noise
         cp.cuda.get_current_stream().synchronize()
         return last
+
+    def _prepare_steps(self) -> None:
+        """Make what begins a step, for each number of images, with Adam's settings of now."""
+        self._settings = self.optimizer.hyperparam.get_dict()
+        self.uncaptured: Optional[str] = None
+        self._used: list[Any] = []  # what the steps work in
+        self._begin = {n: self._prepare(n) for n in {self._size(0), self._size(self.steps - 1)}}
 
     def _prepare(self, n: int) -> Callable[[], None]:
         """What begins a step of ``n`` images."""
@@ -335,4 +342,4 @@ def _noise(k: int, images: int, n_latent: int, batchsize: int) -> Iterator[cp.nd
             shape = k, min(batchsize, end - first), n_latent
             batches.append(numbers[at : at + math.prod(shape)].reshape(shape))
             at += math.prod(shape)
-        yield cp.concatenate(batches, axis=1)
+        yield batches[0] if len(batches) == 1 else cp.concatenate(batches, axis=1)

@@ -56,7 +56,7 @@ def evaluate(
     else:
         run = _evaluate_gpu
     # An overflow shows in the result; NumPy need not warn of it, too.
-    with np.errstate(over="ignore", invalid="ignore"):
+    with chainer.using_device(model.device), np.errstate(over="ignore", invalid="ignore"):
         rec_loss, kl = run(model, images, k, batchsize)
     n = len(images)
     return Evaluation((rec_loss + kl) / n, rec_loss / n, kl / n)
@@ -144,15 +144,23 @@ def encode(model: VAE, images: np.ndarray, batchsize: int = 100) -> tuple[np.nda
     if engine.unsupported(model) is None and model.xp is np:
         codes = _by_batches(model, images, batchsize, lambda network: None, _batch_codes)
     else:
-        with chainer.no_backprop_mode(), chainer.using_config("train", False):
-            codes = []
-            for start in range(0, len(images), batchsize):
-                code = model.encode(model.xp.asarray(images[start : start + batchsize]))
-                codes.append(tuple(cuda.to_cpu(variable.array) for variable in code))
+        with chainer.using_device(model.device):
+            codes = _codes_by_chainer(model, images, batchsize)
     empty = np.empty((0, len(model.le3_mu.W)), model.le1.W.dtype)
     mu = np.concatenate([empty, *(code[0] for code in codes)])
     ln_var = np.concatenate([empty, *(code[1] for code in codes)])
     return mu, ln_var
+
+
+def _codes_by_chainer(
+    model: VAE, images: np.ndarray, batchsize: int
+) -> list[tuple[np.ndarray, ...]]:
+    codes = []
+    with chainer.no_backprop_mode(), chainer.using_config("train", False):
+        for start in range(0, len(images), batchsize):
+            code = model.encode(model.xp.asarray(images[start : start + batchsize]))
+            codes.append(tuple(cuda.to_cpu(variable.array) for variable in code))
+    return codes
 
 
 def _batch_codes(network: engine.Network, nothing: None) -> tuple[np.ndarray, np.ndarray]:

@@ -1,6 +1,7 @@
 """What :mod:`chainer_vae.kernels_cpu` does, on a GPU: each function one or two CUDA kernels.
 
-Nothing here allocates memory or waits for the GPU, so that a step can be captured in a CUDA graph.
+But for :func:`draw`, nothing here allocates memory or waits for the GPU, so that a step can be
+captured in a CUDA graph.
 CuPy refuses to call cuBLAS while it captures (cupy issue 6290), although cuBLAS itself allows it:
 hence the products by ctypes.
 
@@ -90,7 +91,7 @@ def fault() -> Optional[str]:
 
 
 def _check(status: int) -> None:
-    if status == 3:  # CUBLAS_STATUS_ALLOC_FAILED
+    if status in (1, 3):  # CUBLAS_STATUS_NOT_INITIALIZED, CUBLAS_STATUS_ALLOC_FAILED
         raise MemoryError("cuBLAS found too little on the GPU")
     if status != 0:
         raise RuntimeError(f"cuBLAS failed with status {status}")

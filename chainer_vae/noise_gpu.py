@@ -141,6 +141,9 @@ def _pairs(out: cp.ndarray, keys: Any, position: int) -> tuple[Any, int]:
     _counts(words, position, counts)
     tried = cp.zeros(1, cp.int32)
     _normal(words, position, counts, cp.cumsum(counts, dtype=cp.int32), pairs, out, tried)
-    end = position + 4 * int(tried[0])
+    used = int(tried[0])
+    if not used:  # else this would be taken for noise
+        raise RuntimeError("the GPU did not draw the noise that it was asked for")
+    end = position + 4 * used
     block = (end - 1) // BLOCK
     return words[block * BLOCK : (block + 1) * BLOCK].get(), end - block * BLOCK

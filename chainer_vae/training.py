@@ -379,7 +379,8 @@ class Run:
         with _SigintFlag() as sigint:
             while self.epoch < self.config.epoch and not sigint.raised:
                 started = time.monotonic()
-                with _numpy_random(self.random_state) as get_state:
+                on_device = chainer.using_device(self.model.device)
+                with on_device, _numpy_random(self.random_state) as get_state:
                     complete = self._train_epoch(on_step, sigint)
                     entry = self._end_epoch() if complete else None
                     self.random_state = get_state()

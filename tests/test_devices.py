@@ -167,6 +167,7 @@ def test_a_first_computation_that_fails(cupy, monkeypatch, error, message):
         (of_cupy("Out of memory allocating 1,024 bytes", MemoryError), True),
         (of_cupy("cudaErrorMemoryAllocation: out of memory"), True),
         (of_cupy("CUBLAS_STATUS_ALLOC_FAILED"), True),
+        (of_cupy("CUBLAS_STATUS_NOT_INITIALIZED"), True),
         (of_cupy("CURAND_STATUS_ALLOCATION_FAILED"), True),
         (of_cupy("CUDA_ERROR_OUT_OF_MEMORY: out of memory"), True),
         (of_cupy("cudaErrorIllegalAddress: an illegal memory access was encountered"), False),
