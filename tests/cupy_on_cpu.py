@@ -30,6 +30,8 @@ import numpy as np
 C_TYPES = {"float64": "double", "float32": "float", "bool": "bool", "int32": "int",
            "uint32": "unsigned", "int64": "long long"}  # fmt: skip
 
+GPU_MODULES = ("noise_gpu", "kernels_gpu", "engine_gpu")
+
 PRELUDE = """
 #include <cmath>
 #include <cstddef>
@@ -405,7 +407,7 @@ def make():
     cp = types.ModuleType("cupy")
     cp.__version__ = "stand-in"
     cp.cublas = Cublas()
-    for name in ("bool_", "uint8", "uint32", "int32", "int64", "float32", "float64"):
+    for name in ("uint8", "uint32", "int32", "int64", "float32", "float64"):
         setattr(cp, name, getattr(np, name))
     cp.ndarray = Array
     cp.empty = _as_array(_poisoned)
@@ -424,19 +426,21 @@ def make():
 
 def install(monkeypatch):
     """Let ``import cupy`` give the stand-in, and a model on a GPU be one of its arrays."""
-
     import chainer_vae
 
     cp = make()
     monkeypatch.setitem(sys.modules, "cupy", cp)
-    for name in ("noise_gpu", "kernels_gpu", "engine_gpu"):  # anew, and afterwards as before
-        monkeypatch.delitem(sys.modules, f"chainer_vae.{name}", raising=False)
-        monkeypatch.delattr(chainer_vae, name, raising=False)
-    from chainer_vae import devices, kernels_gpu, training
+    for name in GPU_MODULES:  # import them anew, and afterwards have them as before
+        monkeypatch.setitem(sys.modules, f"chainer_vae.{name}", None)
+        monkeypatch.setattr(chainer_vae, name, None, raising=False)
+        del sys.modules[f"chainer_vae.{name}"]
+        delattr(chainer_vae, name)
+    from chainer_vae import devices, engine_gpu, kernels_gpu
 
+    assert engine_gpu.cp is kernels_gpu.cp is cp
     monkeypatch.setattr(kernels_gpu, "_cublas", lambda: cp.cublas)
     monkeypatch.setattr(devices, "use_device", lambda gpu: None)
-    monkeypatch.setattr(training.devices, "describe", lambda gpu: "stand-in")
+    monkeypatch.setattr(devices, "describe", lambda gpu: "stand-in")
 
     def to_device(model, device):
         for param in model.params():

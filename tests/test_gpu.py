@@ -17,6 +17,7 @@ import cupy_on_cpu
 import numpy as np
 import pytest
 
+import chainer_vae
 from chainer_vae import VAE, Config, Run, checkpoints, devices, evaluate, load_model
 from chainer_vae.engine import Engine
 from chainer_vae.team import team
@@ -317,6 +318,19 @@ def test_evaluation_agrees_with_chainers_on_the_cpu(gpu, columns, mnist, monkeyp
     np.random.seed(0)
     expected = evaluate(model, images, k=3, batchsize=100, fused=False)
     assert found == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_stand_in_leaves_nothing_behind():
+    def gpu_modules():
+        return {name: sys.modules.get(f"chainer_vae.{name}") for name in cupy_on_cpu.GPU_MODULES}
+
+    before, cupy, xp = gpu_modules(), sys.modules.get("cupy"), make()[0].xp
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        cupy_on_cpu.install(monkeypatch)
+        assert None not in gpu_modules().values() and gpu_modules() != before
+    assert (gpu_modules(), sys.modules.get("cupy"), make()[0].xp) == (before, cupy, xp)
+    for name, module in before.items():
+        assert getattr(chainer_vae, name, None) is module
 
 
 def test_gpu_check_compares_with_the_cpu(gpu):
