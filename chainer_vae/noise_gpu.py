@@ -3,7 +3,7 @@
 ``numpy.random`` is the Mersenne Twister MT19937.  It holds a block of 624 words of 32 bits; word i
 of the next block is made from
 
-    y_i = f(y of the last block at i, at i + 1; y at i + 397 of the last block, or at i - 227)
+    those of the last block at i, i + 1 and i + 397; or, from i = 227 on, its own at i - 227
 
 so that 227 words at a time can be made side by side.  Two words, tempered, give a number u in
 [0, 1) with 53 bits.  Normal numbers are made from pairs of these (the polar method): with
