@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timezone
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Callable, Optional, Union
 
@@ -162,7 +163,6 @@ class Run:
         self.log: list[dict[str, float]] = []
         self.environments: list[dict[str, Any]] = []  # what the run was computed on
         self.interrupted = False
-        self._gpu_engine: Any = None  # a GpuEngine, once it is needed
 
     # Starting and going on
 
@@ -427,7 +427,7 @@ class Run:
 
     def _train_epoch_on_gpu(self, on_step: Callable[[], None], sigint: "_SigintFlag") -> bool:
         config = self.config
-        gpu_engine, first = self._on_gpu(), -(-self.position // config.batchsize)
+        gpu_engine, first = self._gpu_engine, -(-self.position // config.batchsize)
         count = gpu_engine.launch(self.permutation, first, lambda: not sigint.raised, on_step)
         losses = gpu_engine.finished(first, count)
         for step, (loss, rec_loss) in enumerate(losses, self.steps_done + 1):
@@ -437,16 +437,15 @@ class Run:
             self.position += n
         return not sigint.raised
 
-    def _on_gpu(self) -> Any:
-        """The engine's steps on the GPU."""
-        if self._gpu_engine is None:
-            from chainer_vae.engine_gpu import GpuEngine  # where there is CuPy
+    @cached_property
+    def _gpu_engine(self) -> Any:
+        """The engine's steps on the GPU, made once the model is what the run begins with."""
+        from chainer_vae.engine_gpu import GpuEngine  # where there is CuPy
 
-            config = self.config
-            self._gpu_engine = GpuEngine(
-                self.model, self.optimizer, config.C, config.k, self.images, config.batchsize
-            )
-        return self._gpu_engine
+        config = self.config
+        return GpuEngine(
+            self.model, self.optimizer, config.C, config.k, self.images, config.batchsize
+        )
 
     @property
     def _gpu_seed(self) -> int:
@@ -477,7 +476,7 @@ class Run:
         """
         if self.unfused is not None:
             return "chainer", self.unfused
-        uncaptured = None if self.model.xp is np else self._on_gpu().uncaptured
+        uncaptured = None if self.model.xp is np else self._gpu_engine.uncaptured
         return "fused" if uncaptured is None else "fused, without a CUDA graph", uncaptured
 
     @contextmanager

@@ -285,7 +285,7 @@ class ElementwiseKernel:
                  if raw is None and isinstance(arg, np.ndarray)]  # fmt: skip
         shape = np.broadcast_shapes(*(array.shape for array in plain))
         dtypes = [str(of_T[0]) if dtype == "T" else dtype for _, _, dtype, _ in self.params]
-        kernel = self._compiled(tuple(dtypes))
+        kernel = self._compiled(dtypes)
 
         def task():
             held, pointers = [], []
@@ -304,7 +304,6 @@ class ElementwiseKernel:
 
         _do(task)
 
-    @cache  # noqa: B019 - there are a few kernels, and they stay
     def _compiled(self, dtypes):
         types_of = [C_TYPES[dtype] for dtype in dtypes]
         arguments = ", ".join(
@@ -369,12 +368,12 @@ class RawModule:
 class Cublas:
     def __init__(self):
         self.made = itertools.count(1)
-        self.allocate_status = 0
+        self.create_status = 0
 
     def cublasCreate_v2(self, handle):
         _refuse_while_capturing("allocate")
         handle._obj.value = next(self.made)
-        return self.allocate_status
+        return self.create_status
 
     def cublasSetStream_v2(self, handle, stream):
         return 0

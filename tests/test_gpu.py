@@ -196,6 +196,17 @@ def test_too_little_memory_is_not_taken_for_something_else(gpu, mnist, monkeypat
         GpuEngine(*make(n_h=16, on_gpu=True), 1.0, 1, mnist.train_images[:100], 100)
 
 
+@pytest.mark.parametrize("status, error", [(1, MemoryError), (3, MemoryError), (13, RuntimeError)])
+def test_cublas_that_cannot_begin(status, error, monkeypatch):
+    """On the stand-in only: what cuBLAS says where memory is short, or where something else is."""
+    cublas = cupy_on_cpu.install(monkeypatch).cublas
+    from chainer_vae import kernels_gpu
+
+    monkeypatch.setattr(cublas, "create_status", status)
+    with pytest.raises(error, match="cuBLAS"):
+        kernels_gpu._handle(0, 0)
+
+
 def test_a_run_is_that_of_the_cpu(gpu, small_set, tmp_path):
     """The same random numbers: the same losses, but for rounding."""
     settings = dict(epoch=3, dimz=3, dim_h=16, batchsize=60, k=2, dataset=str(small_set))
