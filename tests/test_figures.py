@@ -15,6 +15,7 @@ from matplotlib.text import Text
 from PIL import Image
 
 from chainer_vae import InputError, encode, figures, graph, latent, load_model
+from chainer_vae.embedding import project
 from chainer_vae.figures import embedding, gallery, style
 from chainer_vae.figures.runner import draw
 from chainer_vae.runs import choose_run, describe_run
@@ -306,6 +307,18 @@ def test_embedding_turns_and_has_each_digit_in_its_place():
     assert abs(columns.mean() - (middle + 0.5 * embedding.REACH)) < 1
     color = np.array(style.DIGIT_COLORS(3)[:3]) * 255
     np.testing.assert_allclose(blank[rows, columns], color[None].repeat(len(rows), 0), atol=1)
+
+
+def test_embedding_shows_the_farthest_points_whole():
+    """Wherever t-SNE puts them: it differs between processors."""
+    angle = np.deg2rad(np.arange(0, 360, 3))
+    circle = np.stack([np.cos(angle), np.sin(angle), np.zeros(120)], axis=1)
+    image, label = np.ones((1, 28, 28), np.float32), np.array([3])
+    for point in project(np.concatenate([circle, circle[:, [0, 2, 1]]]), azimuth=0.4):
+        panel = np.full((embedding.PANEL, embedding.PANEL, 3), 255, np.uint8)
+        embedding.draw_sprites(panel, point[None], image, label)
+        inked = (panel != 255).any(axis=2).sum()
+        assert inked == round(embedding.SPRITE * point[2]) ** 2
 
 
 @pytest.mark.slow

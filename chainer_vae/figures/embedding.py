@@ -16,7 +16,9 @@ N_POINTS = 2000
 N_FRAMES = 36
 PANEL = 400  # pixels of a side
 SPRITE = 13  # pixels of a digit's side, at the middle of the space
-REACH = PANEL / 2 - SPRITE  # pixels from the middle of a panel to a point at distance 1
+# Pixels from the middle of a panel to a point at distance 1. The camera sees such a point up to 1.044
+# from the middle, and its digit 14 pixels wide there: 1.044 x 184 + 7 is still within 200.
+REACH = 184
 
 
 @figure(
