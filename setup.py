@@ -4,15 +4,19 @@ Chainer 7.8.1 comes as source only and its build needs an older setuptools; READ
 two lines with which pip installs it, and pyproject.toml tells uv.
 """
 
+import re
 from pathlib import Path
 
 from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
+(VERSION,) = re.findall(
+    r'__version__ = "(.*)"', (HERE / "chainer_vae" / "version.py").read_text(encoding="utf-8")
+)
 
 setup(
     name="chainer-vae",
-    version="0.1.0",
+    version=VERSION,
     description="The VAE of the article Variational Autoencoder徹底解説, on today's machines",
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",

@@ -25,8 +25,9 @@ from chainer_vae import VAE, Config, devices, evaluate, load_mnist, load_model
 import chainer  # after chainer_vae, which makes it usable
 import numpy as np
 
-from chainer_vae.engine import Engine
-from chainer_vae.team import default_threads, team
+from chainer_vae.engine import Engine, thread_pool
+from chainer_vae.engine.threads import default_threads
+from chainer_vae.model import build_model
 
 try:
     import torch
@@ -41,7 +42,7 @@ Step = Callable[[np.ndarray], Any]
 
 def fresh_model(n_latent: int) -> VAE:
     np.random.seed(0)
-    return Config(dimz=n_latent).build_model(784)
+    return build_model(Config(dimz=n_latent), 784)
 
 
 def trained_model(n_latent: int) -> VAE:
@@ -63,8 +64,8 @@ def chainers(model: VAE) -> Step:
 
 @contextmanager
 def engines(model: VAE, optimizer: Any) -> Iterator[Step]:
-    with team() as members:
-        engine = Engine(model, optimizer, 1.0, 1, members)
+    with thread_pool() as pool:
+        engine = Engine(model, optimizer, 1.0, 1, pool)
         yield engine.step
         engine.finish()
 

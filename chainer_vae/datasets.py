@@ -1,4 +1,4 @@
-"""MNIST, shipped with the package, and any folder of files in its format.
+"""MNIST, which comes with the package, and any folder of files in its format.
 
 The format (IDX) is a header of big-endian 32-bit numbers, a magic number and the sizes of
 the axes, then the bytes of the array: http://yann.lecun.com/exdb/mnist/.  Nothing is
@@ -8,14 +8,18 @@ downloaded, and nothing read is executed.
 import gzip
 import struct
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Optional, Union
 
 import numpy as np
 
+from chainer_vae.config import Config
 from chainer_vae.errors import InputError
 
 DATA_DIR = Path(__file__).parent / "data"
+MNIST_SHAPE = (28, 28)  # pixels
+TEST_IMAGES = 100  # how many of each set are used where ``Config.test`` is set
 
 IMAGES_MAGIC = 0x00000803  # unsigned bytes, three axes
 LABELS_MAGIC = 0x00000801  # unsigned bytes, one axis
@@ -24,14 +28,33 @@ LABELS_MAGIC = 0x00000801  # unsigned bytes, one axis
 class Dataset(NamedTuple):
     """Images and their labels.
 
-    Images are float32 in [0, 1], shape (number, pixels), row by row; labels are int32,
-    shape (number,).
+    Images are float32 in [0, 1], shape (number, height * width), row by row; labels are int32,
+    shape (number,).  ``image_shape`` is (height, width), in pixels.
     """
 
     train_images: np.ndarray
     train_labels: np.ndarray
     test_images: np.ndarray
     test_labels: np.ndarray
+    image_shape: tuple[int, int]
+
+
+def load_data(config: Config) -> Dataset:
+    """The data set that settings name: all of it, or 100 images each where ``test`` is set.
+
+    Raises:
+        InputError: As :func:`load_mnist`.
+    """
+    data = load_mnist(config.dataset)
+    if not config.test:
+        return data
+    return Dataset(
+        data.train_images[:TEST_IMAGES],
+        data.train_labels[:TEST_IMAGES],
+        data.test_images[:TEST_IMAGES],
+        data.test_labels[:TEST_IMAGES],
+        data.image_shape,
+    )
 
 
 def load_mnist(directory: Optional[Union[str, Path]] = None) -> Dataset:
@@ -59,10 +82,13 @@ def load_mnist(directory: Optional[Union[str, Path]] = None) -> Dataset:
     test_images, test_labels = _read_pair(directory, "t10k")
     if train_images.shape[1:] != test_images.shape[1:]:
         raise InputError(
-            f"{directory}: training images are {_size(train_images)} pixels,"
-            f" but test images are {_size(test_images)}"
+            f"{directory}: training images are {size_in_words(train_images.shape[1:])} pixels,"
+            f" but test images are {size_in_words(test_images.shape[1:])}"
         )
-    return Dataset(_scale(train_images), train_labels, _scale(test_images), test_labels)
+    height, width = train_images.shape[1:]
+    return Dataset(
+        _scale(train_images), train_labels, _scale(test_images), test_labels, (height, width)
+    )
 
 
 def _read_pair(directory: Path, prefix: str) -> tuple[np.ndarray, np.ndarray]:
@@ -113,9 +139,8 @@ def _read_idx(file: Path, magic: int, content: str) -> np.ndarray:
     expected = header.size + int(np.prod(shape, dtype=object))
     if len(data) != expected:
         fault = "is truncated" if len(data) < expected else "has trailing bytes"
-        sizes = " x ".join(map(str, shape))
         raise InputError(
-            f"{file} {fault}: its header says {sizes}, {expected} bytes in all,"
+            f"{file} {fault}: its header says {size_in_words(shape)}, {expected} bytes in all,"
             f" but it has {len(data)}"
         )
     return np.frombuffer(data, np.uint8, offset=header.size).reshape(shape)
@@ -127,5 +152,6 @@ def _scale(images: np.ndarray) -> np.ndarray:
     return rows
 
 
-def _size(images: np.ndarray) -> str:
-    return " x ".join(map(str, images.shape[1:]))
+def size_in_words(image_shape: Sequence[int]) -> str:
+    """Height and width for a message: "28 x 28"."""
+    return " x ".join(map(str, image_shape))

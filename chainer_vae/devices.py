@@ -5,7 +5,6 @@ import os
 import platform
 import sys
 from functools import cache
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Optional
 
@@ -15,6 +14,7 @@ from chainer.backends import cuda
 
 from chainer_vae import compat
 from chainer_vae.errors import InputError
+from chainer_vae.version import __version__
 
 # CuPy 13, the last for Python 3.9, has no release for CUDA 13.
 EXTRAS = "cuda12" if sys.version_info < (3, 10) else "cuda13 (or cuda12)"
@@ -122,17 +122,10 @@ def _cuda_version(number: int) -> str:
     return f"{number // 1000}.{number % 1000 // 10}"
 
 
-def _version(distribution: str) -> Optional[str]:
-    try:
-        return metadata.version(distribution)
-    except metadata.PackageNotFoundError:
-        return None
-
-
 def versions() -> dict[str, str]:
     """The versions that a result depends on."""
     found = {
-        "chainer-vae": _version("chainer-vae"),
+        "chainer-vae": __version__,
         "python": platform.python_version(),
         "chainer": chainer.__version__,
         "numpy": np.__version__,
@@ -178,33 +171,46 @@ def _is_scipy(library: str) -> bool:
     return any(part in ("scipy", "scipy.libs") for part in Path(library).parts[-3:-1])
 
 
+def cpu_fault() -> Optional[str]:
+    """Why Chainer cannot train on this machine's CPU; None where it can: it makes a step."""
+    try:
+        layer = chainer.links.Linear(3, 2)
+        optimizer = chainer.optimizers.Adam()
+        optimizer.setup(layer)
+        before = layer.W.array.copy()
+        ones = np.ones((4, 3), np.float32)
+        optimizer.update(lambda: chainer.functions.sum(chainer.functions.softplus(layer(ones))))
+        trained = np.isfinite(layer.W.array).all() and (layer.W.array != before).any()
+    except Exception as error:  # whatever a broken installation raises
+        return _first_line(error)
+    return None if trained else "a step of Adam left the weights as they were, or not finite"
+
+
 def report() -> list[tuple[str, str]]:
     """What ``chainer-vae doctor`` prints: pairs of a name and what was found."""
+    fault = cpu_fault()
+    cpu = f"{cpu_name()}, {os.cpu_count()} cores"
     lines = [
-        ("chainer-vae", _version("chainer-vae") or "not installed, run from its folder"),
+        ("CPU", f"ready ({cpu})" if fault is None else f"not ready ({cpu}): {fault}"),
+        ("BLAS", blas()),
+        ("chainer-vae", __version__),
         ("Python", f"{platform.python_version()} ({platform.platform()})"),
         ("NumPy", np.__version__),
-        ("BLAS", blas()),
-        ("CPU", f"{cpu_name()}, {os.cpu_count()} cores"),
         ("Chainer", chainer.__version__),
     ]
     lines += [
-        ("  mended", f"{mend.module}: {mend.gone}; since {mend.since}") for mend in compat.applied()
+        ("  patched", f"{patch.module}: {patch.gone}; since {patch.since}")
+        for patch in compat.applied()
     ]
     fault = gpu_fault(0)
     cupy = sys.modules.get("cupy")
     lines.append(("CuPy", getattr(cupy, "__version__", "none that can be imported")))
-    if cupy is None or fault is not None:
-        lines += [("CUDA", "none that can be used"), ("GPU", "none that can be used")]
-    else:
+    if cupy is not None and fault is None:
         runtime = cupy.cuda.runtime
-        lines += [
-            (
-                "CUDA",
-                f"{_cuda_version(runtime.runtimeGetVersion())}, driver for"
-                f" {_cuda_version(runtime.driverGetVersion())}",
-            ),
-            *((f"GPU {i}", gpu_name(cupy, i)) for i in range(runtime.getDeviceCount())),
-        ]
-    lines.append(("--gpu 0", "will work" if fault is None else f"will not work: {fault}"))
+        versions = runtime.runtimeGetVersion(), runtime.driverGetVersion()
+        lines.append(("CUDA", "{}, driver for {}".format(*map(_cuda_version, versions))))
+        lines += [(f"GPU {i}", gpu_name(cupy, i)) for i in range(runtime.getDeviceCount())]
+        lines.append(("--gpu 0", "ready"))
+    else:
+        lines.append(("GPU", f"not set up, and not needed; --gpu 0 would say: {fault}"))
     return lines

@@ -8,6 +8,7 @@ import chainer.links as L
 import numpy as np
 from chainer.functions.loss.vae import gaussian_kl_divergence
 
+from chainer_vae.config import Config
 from chainer_vae.initializers import Xavier
 
 
@@ -38,7 +39,7 @@ class VAE(chainer.Chain):
 
     Args:
         n_in (int): Number of pixels, 784 for MNIST.
-        n_latent (int): Number of latent units.
+        n_latent (int): Number of latent dimensions.
         n_h (int): Number of units in each hidden layer.
         act_func (callable): Activation of the hidden layers; the article trains with
             ``F.softplus``.
@@ -47,7 +48,7 @@ class VAE(chainer.Chain):
         rec_loss (chainer.Variable): Reconstruction error of the last call of a loss
             function, in nats per image: summed over the pixels, averaged over the batch.
         latent_loss (chainer.Variable): C times the KL divergence of that call, in nats per
-            image: summed over the latent units, averaged over the batch.
+            image: summed over the latent dimensions, averaged over the batch.
         loss (chainer.Variable): Their sum.
 
     Raises:
@@ -77,7 +78,7 @@ class VAE(chainer.Chain):
             self.ld3 = L.Linear(n_h, n_in, initialW=Xavier(n_h, n_in))
 
     def __call__(self, x: Any, sigmoid: bool = True) -> chainer.Variable:
-        """Reconstruct ``x`` from the mean of its code: decode(mu(x)), without sampling.
+        """Reconstruct ``x`` from its latent mean: decode(mu(x)), without sampling.
 
         Args:
             x: Images in [0, 1], shape (B, n_in).
@@ -121,7 +122,7 @@ class VAE(chainer.Chain):
         """The parameters of p(x|z).
 
         Args:
-            z: Codes, shape (B, n_latent).
+            z: Latent vectors, shape (B, n_latent).
             sigmoid (bool): Whether to return the probability of each pixel (True) or its
                 logit, which :func:`chainer.functions.bernoulli_nll` takes.
 
@@ -145,15 +146,15 @@ class VAE(chainer.Chain):
 
             loss = -E_q(z|x)[ln p(x|z)] + C * D_KL[q(z|x) || p(z)]
 
-        in nats per image: summed over pixels and latent units, averaged over the batch.
+        in nats per image: summed over pixels and latent dimensions, averaged over the batch.
         The expectation is estimated with ``k`` samples by the reparameterization trick,
         z = mu + sigma * eps with eps ~ N(0, I), through which the gradient passes to mu
-        and sigma.  The divergence has the closed form
+        and sigma.  The KL divergence has the closed form
 
             D_KL = 1/2 * sum_j (mu_j^2 + sigma_j^2 - ln sigma_j^2 - 1).
 
         Args:
-            C (float): Weight of the divergence, the regularization; 1 for the ELBO
+            C (float): Weight of the KL divergence, the regularization; 1 for the ELBO
                 ("beta" in a beta-VAE).
             k (int): Number of samples of z for each image.
 
@@ -193,17 +194,17 @@ class VAE(chainer.Chain):
 
 
 class Autoencoder(chainer.Chain):
-    """Plain autoencoder: the layers of the VAE without its distributions, noise and divergence.
+    """Plain autoencoder: the layers of the VAE without distributions, noise and KL divergence.
 
         encoder
             h1 = a(le1(x))       (B, n_h)
             h2 = a(le2(h1))      (B, n_h)
-            z  = le3(h2)         (B, n_latent), the code itself
+            z  = le3(h2)         (B, n_latent), the latent vector itself
         decoder, as the VAE's
             x' = sigmoid(ld3(a(ld2(a(ld1(z))))))      (B, n_in)
 
-    Nothing holds the codes to a place or a scale, and nothing is asked of the decoder between
-    them.
+    Nothing ties the latent vectors to a position or a scale, and training asks nothing of the
+    decoder between them.
 
     Args:
         n_in, n_latent, n_h, act_func: As :class:`VAE`'s.
@@ -243,7 +244,7 @@ class Autoencoder(chainer.Chain):
         return self.decode(self.encode(x), sigmoid)
 
     def encode(self, x: Any) -> chainer.Variable:
-        """The codes of images (B, n_in) in [0, 1], shape (B, n_latent).
+        """The latent vectors of images (B, n_in) in [0, 1], shape (B, n_latent).
 
         Raises:
             ValueError, TypeError: As :meth:`VAE.encode`.
@@ -281,6 +282,20 @@ class Autoencoder(chainer.Chain):
             return self.loss
 
         return loss_func
+
+
+def build_model(config: Config, n_in: int) -> Any:
+    """The model that settings describe, with random weights from ``numpy.random``.
+
+    Args:
+        config: The settings; ``model``, ``dimz``, ``dim_h`` and ``act`` count.
+        n_in: Number of pixels of an image.
+
+    Returns:
+        A :class:`VAE` or an :class:`Autoencoder`.
+    """
+    kind = {"vae": VAE, "autoencoder": Autoencoder}[config.model]
+    return kind(n_in, config.dimz, config.dim_h, getattr(F, config.act))
 
 
 def _require_sizes(model: str, n_in: Any, n_latent: Any, n_h: Any, act_func: Any) -> None:

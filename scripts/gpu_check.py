@@ -21,15 +21,16 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Callable
 
-from chainer_vae import VAE, Config, InputError, Run, article, devices, load_mnist
+from chainer_vae import VAE, Config, InputError, Run, devices, load_mnist
 
 # isort: split
 import chainer  # after chainer_vae, which makes it usable
 import numpy as np
 
-from chainer_vae.engine import Engine
+from chainer_vae.engine import Engine, thread_pool
 from chainer_vae.evaluation import encode
-from chainer_vae.team import team
+from chainer_vae.model import build_model
+from chainer_vae.runs import article_log
 
 ROOT = Path(__file__).resolve().parent.parent
 GPU_TESTS = "tests/test_gpu.py"
@@ -51,7 +52,7 @@ def run_tests() -> dict[str, Any]:
 
 def new_model(dim_h: int = 500, on_gpu: bool = False) -> tuple[VAE, chainer.optimizers.Adam]:
     np.random.seed(0)
-    model = Config(dim_h=dim_h).build_model(784)
+    model = build_model(Config(dim_h=dim_h), 784)
     if on_gpu:
         model.to_device("@cupy:0")
     optimizer = chainer.optimizers.Adam()
@@ -61,13 +62,13 @@ def new_model(dim_h: int = 500, on_gpu: bool = False) -> tuple[VAE, chainer.opti
 
 def agreement(dim_h: int = 500, batchsize: int = 100) -> dict[str, float]:
     """How far the engine on the GPU is from the one on the CPU, on the same noise."""
-    from chainer_vae import kernels_gpu
-    from chainer_vae.engine_gpu import GpuEngine, _Streams, _streams
+    from chainer_vae.engine import gpu_kernels
+    from chainer_vae.engine.gpu_step import GpuEngine, StreamPool, streams
 
     images = load_mnist().train_images[: 100 * batchsize]
     model, optimizer = new_model(dim_h)
-    with team() as members:
-        engine = Engine(model, optimizer, 1.0, 1, members)
+    with thread_pool() as pool:
+        engine = Engine(model, optimizer, 1.0, 1, pool)
         np.random.seed(1)
         gradients = engine.gradients(images[:batchsize])
         batches = (images[start : start + batchsize] for start in range(0, len(images), batchsize))
@@ -75,7 +76,7 @@ def agreement(dim_h: int = 500, batchsize: int = 100) -> dict[str, float]:
         engine.finish()
 
     model, optimizer = new_model(dim_h, on_gpu=True)
-    on_gpu = Engine(model, optimizer, 1.0, 1, _Streams(_streams(0)), kernels_gpu)
+    on_gpu = Engine(model, optimizer, 1.0, 1, StreamPool(streams(0)), gpu_kernels)
     np.random.seed(1)
     found: dict[str, Any] = on_gpu.gradients(model.xp.asarray(images[:batchsize]))
     gpu_engine = GpuEngine(model, optimizer, 1.0, 1, images, batchsize)
@@ -94,12 +95,12 @@ def train(epochs: int = 100) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
         run = Run.start(Config(gpu=0, epoch=epochs), Path(folder) / "run")
-        steps_by, _ = run.steps_by
+        steps_by = run.backend.name
         log = list(run.train())
         seconds = time.perf_counter() - started
         mu, ln_var = encode(run.model, run.test_images)
         kl = (mu**2 + np.exp(ln_var) - ln_var - 1).mean(axis=0) / 2
-    author = [log[epochs].test_loss for log in article.load_logs()]
+    author = [log[epochs].test_loss for log in article_log.load_logs()]
     return {
         "epochs": epochs,
         "steps_by": steps_by,
@@ -142,7 +143,7 @@ def variants(batchsize: int) -> dict[str, Callable[[], Callable[[], int]]]:
         return steps
 
     def engine() -> Callable[[], int]:
-        from chainer_vae.engine_gpu import GpuEngine
+        from chainer_vae.engine.gpu_step import GpuEngine
 
         model, optimizer = new_model(on_gpu=True)
         gpu_engine = GpuEngine(model, optimizer, 1.0, 1, images, batchsize)

@@ -30,7 +30,9 @@ import numpy as np
 C_TYPES = {"float64": "double", "float32": "float", "bool": "bool", "int32": "int",
            "uint32": "unsigned", "int64": "long long"}  # fmt: skip
 
-GPU_MODULES = ("noise_gpu", "kernels_gpu", "engine_gpu")
+GPU_MODULES = [
+    f"chainer_vae.engine.gpu_{name}" for name in ("noise", "kernels", "step", "evaluation")
+]
 
 PRELUDE = """
 #include <cmath>
@@ -426,18 +428,21 @@ def make():
 def install(monkeypatch):
     """Let ``import cupy`` give the stand-in, and a model on a GPU be one of its arrays."""
     import chainer_vae
+    from chainer_vae import engine
 
     cp = make()
     monkeypatch.setitem(sys.modules, "cupy", cp)
     for name in GPU_MODULES:  # import them anew, and afterwards have them as before
-        monkeypatch.setitem(sys.modules, f"chainer_vae.{name}", None)
-        monkeypatch.setattr(chainer_vae, name, None, raising=False)
-        del sys.modules[f"chainer_vae.{name}"]
-        delattr(chainer_vae, name)
-    from chainer_vae import devices, engine_gpu, kernels_gpu
+        short = name.rpartition(".")[2]
+        monkeypatch.setitem(sys.modules, name, None)
+        monkeypatch.setattr(engine, short, None, raising=False)
+        del sys.modules[name]
+        delattr(engine, short)
+    from chainer_vae import devices
+    from chainer_vae.engine import gpu_evaluation, gpu_kernels, gpu_step
 
-    assert engine_gpu.cp is kernels_gpu.cp is cp
-    monkeypatch.setattr(kernels_gpu, "_cublas", lambda: cp.cublas)
+    assert gpu_step.cp is gpu_evaluation.cp is gpu_kernels.cp is cp
+    monkeypatch.setattr(gpu_kernels, "_cublas", lambda: cp.cublas)
     monkeypatch.setattr(devices, "use_device", lambda gpu: None)
     monkeypatch.setattr(devices, "describe", lambda gpu: "stand-in")
 

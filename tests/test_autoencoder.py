@@ -7,7 +7,8 @@ import pytest
 
 from chainer_vae import Autoencoder, Config, InputError, Run, load_autoencoder, load_model
 from chainer_vae.evaluation import squared_error
-from chainer_vae.training import load_snapshots
+from chainer_vae.runs import load_snapshots
+from chainer_vae.runs.folder import is_snapshot_epoch
 
 SETTINGS = dict(dimz=3, dim_h=16, batchsize=100, seed=5)
 
@@ -126,8 +127,6 @@ def test_snapshots_from_where_a_run_goes_on(small_set, tmp_path):
 
 
 def test_which_epochs_are_kept():
-    from chainer_vae.training import _is_kept
-
-    kept = [epoch for epoch in range(2001) if _is_kept(epoch)]
+    kept = [epoch for epoch in range(2001) if is_snapshot_epoch(epoch)]
     assert kept[:12] == [0, 1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70]
     assert kept[12:] == [100, 150, 200, 300, 500, 700, 1000, 1500, 2000]

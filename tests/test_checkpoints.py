@@ -8,7 +8,8 @@ import chainer
 import numpy as np
 import pytest
 
-from chainer_vae import VAE, InputError, checkpoints
+from chainer_vae import VAE, InputError
+from chainer_vae.runs import checkpoints, files
 
 
 def model_and_optimizer(n_latent=2, updates=0):
@@ -118,7 +119,7 @@ def test_other_sizes_and_foreign_files_change_nothing(tmp_path):
 
 def test_writing_is_all_or_nothing(tmp_path, monkeypatch):
     file = tmp_path / "new" / "file"
-    checkpoints.save_text(file, "old")
+    files.save_text(file, "old")
 
     def fail(*args):
         raise OSError(28, "No space left on device")
@@ -126,11 +127,11 @@ def test_writing_is_all_or_nothing(tmp_path, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", fail)
         with pytest.raises(InputError, match=r"cannot write .*file: No space left on device"):
-            checkpoints.save_text(file, "new")
+            files.save_text(file, "new")
     with monkeypatch.context() as patched:
         patched.setattr(os, "replace", lambda *args: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
-            checkpoints.save_text(file, "new")
+            files.save_text(file, "new")
     assert file.read_text() == "old"
     assert [f.name for f in file.parent.iterdir()] == ["file"]
 
@@ -139,7 +140,7 @@ def test_writing_is_all_or_nothing(tmp_path, monkeypatch):
 def test_files_have_the_users_usual_permissions(tmp_path):
     previous = os.umask(0o027)
     try:
-        checkpoints.save_text(tmp_path / "file", "")
+        files.save_text(tmp_path / "file", "")
         assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o640
     finally:
         os.umask(previous)
@@ -148,14 +149,14 @@ def test_files_have_the_users_usual_permissions(tmp_path):
 def test_unwritable(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match=r"cannot write .*: (Not a directory|File exists)"):
-        checkpoints.save_text(tmp_path / "file" / "inside", "text")
+        files.save_text(tmp_path / "file" / "inside", "text")
 
 
 def test_json(tmp_path):
-    checkpoints.save_json(tmp_path / "j", {"a": [1.5]})
-    assert checkpoints.load_json(tmp_path / "j") == {"a": [1.5]}
+    files.save_json(tmp_path / "j", {"a": [1.5]})
+    assert files.load_json(tmp_path / "j") == {"a": [1.5]}
     (tmp_path / "j").write_text("{")
     with pytest.raises(InputError, match=r"j is not a JSON file"):
-        checkpoints.load_json(tmp_path / "j")
+        files.load_json(tmp_path / "j")
     with pytest.raises(InputError, match=r"there is no file"):
-        checkpoints.load_json(tmp_path / "k")
+        files.load_json(tmp_path / "k")

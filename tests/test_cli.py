@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import pty
+import re
 import select
 import shlex
 import signal
@@ -19,8 +20,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from chainer_vae import Config, Run, article, checkpoints, load_model
+import chainer_vae as chainer_vae_package
+from chainer_vae import Config, Run, devices, load_model
 from chainer_vae.cli import main
+from chainer_vae.runs import article_log, checkpoints
 
 ROOT = Path(__file__).parent.parent
 SMALL = ("--dimz", "3", "--dim-h", "16", "--batchsize", "50")
@@ -118,10 +121,20 @@ def test_beside_the_article(tmp_path, capsys, monkeypatch):
 
 
 def test_article_logs():
-    first, second = article.load_logs()
+    first, second = article_log.load_logs()
     assert list(first) == list(second) == list(range(1, 101))
     assert first[100].test_loss == pytest.approx(97.193, abs=5e-4)
     assert second[100].test_loss == pytest.approx(97.120, abs=5e-4)
+
+
+def test_without_a_command(tmp_path):
+    """The help, as `--help` prints it."""
+    result = chainer_vae(cwd=tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout == chainer_vae("--help", cwd=tmp_path).stdout
+    assert result.stdout.startswith("usage: chainer-vae ")
+    for command in ("train", "evaluate", "figures", "explore", "projector", "doctor"):
+        assert re.search(rf"^    {command} ", result.stdout, re.MULTILINE)
 
 
 def test_version(tmp_path):
@@ -131,11 +144,19 @@ def test_version(tmp_path):
 def test_doctor(tmp_path):
     result = chainer_vae("doctor", cwd=tmp_path)
     assert (result.returncode, result.stderr) == (0, "")
-    found = dict(line.split(maxsplit=1) for line in result.stdout.splitlines())
+    lines = result.stdout.splitlines()
+    assert lines[0].startswith("CPU:          ready (")
+    found = dict(line.split(":", 1) for line in lines)
+    found = {name: text.strip() for name, text in found.items()}
     assert found["Chainer"] == "7.8.1"
     assert found["NumPy"] == np.__version__
-    assert found["BLAS"] and found["CPU"] and found["CuPy"]
-    assert any(line.startswith("--gpu 0 ") for line in result.stdout.splitlines())
+    assert found["chainer-vae"] == chainer_vae_package.__version__
+    assert found["BLAS"] and found["CuPy"]
+    if devices.gpu_fault(0) is None:
+        assert found["--gpu 0"] == "ready"
+    else:  # as on a laptop: nothing is broken
+        assert found["GPU"].startswith("not set up, and not needed; --gpu 0 would say: ")
+        assert lines[-1].startswith("GPU:")
 
 
 def wait_for(condition, seconds=60):
@@ -227,14 +248,20 @@ def assert_one_line(capsys, code, *expected):
         (["train", "--epoch", "many"], "argument --epoch/-e: invalid int value: 'many'"),
         (["train", "--C", "nan"], "C must be a finite number"),
         (["train", "--act", "elu"], "argument --act: invalid choice: 'elu'"),
-        (["train", "--epochs", "3"], "unrecognized arguments: --epochs 3"),
+        (["train", "--epochs", "3"], "unrecognized arguments: --epochs 3; did you mean --epoch?"),
+        (["train", "--batch_size=5"], "unrecognized arguments: --batch_size=5; did you mean --bat"),
+        (["train", "--c", "2"], "--c 2; did you mean --C?"),
+        (["figures", "--onyl", "x"], "--onyl x; did you mean --only?"),
+        (["train", "--zzz"], "unrecognized arguments: --zzz (see chainer-vae train --help)"),
+        (["evaluate", "a", "b"], "unrecognized arguments: b (see chainer-vae evaluate --help)"),
+        (["--epoch", "3"], "unrecognized arguments: --epoch 3; options follow a command"),
+        (["trian"], "argument COMMAND: invalid choice: 'trian'; did you mean train?"),
         (["train", "--dataset", "nowhere"], "nowhere does not exist"),
         (["train", "--initmodel", "nothing.model"], "there is no file nothing.model"),
         (["train", "--resume", "nothing"], "there is no run nothing"),
         (["evaluate", "nothing"], "nothing holds no run: it has no config.json"),
         (["evaluate", "."], ". holds no run: it has no config.json"),
-        (["dance"], "invalid choice: 'dance'"),
-        ([], "the following arguments are required: COMMAND"),
+        (["dance"], "invalid choice: 'dance' (choose from train, evaluate, figures, explore"),
     ],
 )
 def test_wrong_arguments(tmp_path, monkeypatch, capsys, args, expected):
@@ -292,7 +319,7 @@ def test_state_file_alone(run_folder, tmp_path, capsys):
 def test_other_images(run_folder, tiny_set, capsys):
     capsys.readouterr()
     code = main(["evaluate", str(run_folder), "--dataset", tiny_set])
-    assert_one_line(capsys, code, "the images have 25 pixels, but the model", "takes 784")
+    assert_one_line(capsys, code, "the images have 5 x 5 pixels, but the model", "takes 28 x 28")
 
 
 def test_not_enough_memory(tiny_set, tmp_path, capsys):

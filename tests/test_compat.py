@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from chainer_vae import compat
+from chainer_vae.compat.importer import PatchingFinder
+from chainer_vae.compat.patch import Extended
 
 HERE = Path(__file__).parent
 
@@ -144,33 +146,33 @@ def old_package(tmp_path, monkeypatch):
         del sys.modules[name]
 
 
-def mender(*, needed):
+def patching_finder(*, needed):
     import json
 
-    mends = (
-        compat.Mend(
+    patches = (
+        compat.Patch(
             "oldpkg.uses",
             "gone_module",
             "1.0",
             lambda: needed,
-            lend={"gone_module": lambda: types.SimpleNamespace(value=5)},
+            provide={"gone_module": lambda: types.SimpleNamespace(value=5)},
         ),
-        compat.Mend(
+        compat.Patch(
             "oldpkg.uses",
             "json.gone_name",
             "1.0",
             lambda: True,
-            lend={"json": lambda: compat._Lent(json, gone_name="here")},
-            patch=lambda module: setattr(module, "patched", True),
+            provide={"json": lambda: Extended(json, gone_name="here")},
+            apply=lambda module: setattr(module, "patched", True),
         ),
     )
-    return compat._Mender(mends)
+    return PatchingFinder(patches)
 
 
-def test_mends_reach_only_their_module(old_package, monkeypatch):
+def test_patches_reach_only_their_module(old_package, monkeypatch):
     import json
 
-    finder = mender(needed=True)
+    finder = patching_finder(needed=True)
     monkeypatch.setattr(sys, "meta_path", [finder, *sys.meta_path])
     from oldpkg import uses
 
@@ -178,11 +180,11 @@ def test_mends_reach_only_their_module(old_package, monkeypatch):
     assert uses.json.dumps([1]) == "[1]"
     assert uses.other.json is json and not hasattr(json, "gone_name")
     assert "gone_module" not in sys.modules
-    assert [mend.gone for mend in finder.applied] == ["gone_module", "json.gone_name"]
+    assert [patch.gone for patch in finder.applied] == ["gone_module", "json.gone_name"]
 
 
-def test_a_mend_not_needed_is_not_applied(old_package, monkeypatch):
-    finder = mender(needed=False)
+def test_a_patch_not_needed_is_not_applied(old_package, monkeypatch):
+    finder = patching_finder(needed=False)
     monkeypatch.setattr(sys, "meta_path", [finder, *sys.meta_path])
     with pytest.raises(ModuleNotFoundError, match="gone_module"):
         from oldpkg import uses  # noqa: F401
@@ -208,13 +210,13 @@ def has_silently(name):
     ],
 )
 def test_applied_where_gone_and_only_there(gone, still_there):
-    mends = [m for m in compat.MENDS if m.gone.startswith(gone) and m.module in sys.modules]
-    assert mends
-    for mend in mends:
-        assert (mend in compat.applied()) == (not still_there()), mend
+    patches = [p for p in compat.PATCHES if p.gone.startswith(gone) and p.module in sys.modules]
+    assert patches
+    for patch in patches:
+        assert (patch in compat.applied()) == (not still_there()), patch
 
 
-# What the mends are for
+# What the patches are for
 
 
 def test_as_strided():
@@ -332,27 +334,27 @@ def test_one_main_as_in_python(tmp_path):
         ("-m", "folder", "c"),
         ("-m", "folder.program"),
     ):
-        plain, mended = both(tmp_path, *args)
-        assert plain.returncode == mended.returncode == 0, mended.stderr
-        assert plain.stdout == mended.stdout
+        plain, patched = both(tmp_path, *args)
+        assert plain.returncode == patched.returncode == 0, patched.stderr
+        assert plain.stdout == patched.stdout
 
 
 def test_errors_are_pythons(tmp_path):
     (tmp_path / "empty").mkdir()
     for args in (("nothing.py",), ("-m", "nothing"), ("-m", "empty"), ("empty",)):
-        plain, mended = both(tmp_path, *args)
-        assert plain.returncode == mended.returncode != 0
-        assert plain.stderr == mended.stderr
-        assert len(mended.stderr.splitlines()) == 1
+        plain, patched = both(tmp_path, *args)
+        assert plain.returncode == patched.returncode != 0
+        assert plain.stderr == patched.stderr
+        assert len(patched.stderr.splitlines()) == 1
 
 
 def test_a_script_from_a_pipe(tmp_path):
-    plain, mended = both(tmp_path, "/dev/stdin", stdin="print(__name__, 6 * 7)")
-    assert plain.stdout == mended.stdout == "__main__ 42\n"
+    plain, patched = both(tmp_path, "/dev/stdin", stdin="print(__name__, 6 * 7)")
+    assert plain.stdout == patched.stdout == "__main__ 42\n"
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
-def test_processes_that_a_program_starts_are_mended(tmp_path, method):
+def test_processes_that_a_program_starts_are_patched(tmp_path, method):
     program = script(
         tmp_path,
         """

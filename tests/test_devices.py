@@ -100,7 +100,7 @@ def test_cupy_that_does_not_import(broken_cupy):
     broken_cupy(SyntaxError("half-written"))
     assert devices.gpu_fault(0) == "CuPy is installed but cannot be imported: half-written"
     report = dict(devices.report())
-    assert report["CuPy"].startswith("none") and report["GPU"].startswith("none")
+    assert report["CuPy"].startswith("none") and report["GPU"].startswith("not set up")
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_a_first_computation_that_fails(cupy, monkeypatch, error, message):
     monkeypatch.setattr(cuda, "available", True)
     fault = devices.gpu_fault(0)
     assert fault.startswith(message) and "\n" not in fault
-    assert dict(devices.report())["--gpu 0"] == f"will not work: {fault}"
+    assert dict(devices.report())["GPU"].endswith(f"--gpu 0 would say: {fault}")
 
 
 @pytest.mark.parametrize(
@@ -185,4 +185,4 @@ def test_a_gpu_that_works(cupy, monkeypatch):
     report = dict(devices.report())
     assert report["GPU 0"] == "NVIDIA H100"
     assert report["CUDA"] == "13.0, driver for 13.0"
-    assert report["--gpu 0"] == "will work"
+    assert report["--gpu 0"] == "ready"

@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from chainer_vae import VAE, Config, InputError, Run, checkpoints, encode, evaluate
-from chainer_vae import engine as engine_module
-from chainer_vae import kernels_cpu as kernels
-from chainer_vae.engine import Engine, unsupported
-from chainer_vae.team import team
+from chainer_vae import VAE, Config, InputError, Run, encode, evaluate
+from chainer_vae.engine import Engine, network, thread_pool, unsupported
+from chainer_vae.engine import cpu_kernels as kernels
+from chainer_vae.runs import checkpoints
 
 ACTIVATIONS = [F.softplus, F.tanh, F.relu, F.sigmoid]
 FLOAT32 = np.finfo("f4")
@@ -34,8 +33,8 @@ def train(batches, fused, C=1.0, k=1, threads=2, **model_settings):
     losses = []
     np.random.seed(5)
     if fused:
-        with team(threads) as members:
-            engine = Engine(model, optimizer, C, k, members)
+        with thread_pool(threads) as pool:
+            engine = Engine(model, optimizer, C, k, pool)
             losses = [engine.step(x) for x in batches]
             engine.finish()
     else:
@@ -77,8 +76,8 @@ def test_gradients_are_those_of_autograd(act_func, C, k, n, n_latent, n_h, mnist
     expected = {name: param.grad for name, param in model.namedparams()}
     before = checkpoints.to_arrays(model)
     np.random.seed(5)
-    with team(2) as members:
-        found = Engine(model, optimizer, C, k, members).gradients(x)
+    with thread_pool(2) as pool:
+        found = Engine(model, optimizer, C, k, pool).gradients(x)
     assert found.keys() == expected.keys()
     for name, gradient in expected.items():
         largest = np.abs(gradient).max()
@@ -95,7 +94,7 @@ def test_products_in_shares(share, mnist, monkeypatch):
     batches = list(epoch(mnist.train_images[:150], 50, "f8"))
     settings = dict(n_latent=3, n_h=33, dtype="f8", k=2)
     expected, *reference = train(batches, False, **settings)
-    monkeypatch.setattr(engine_module, "SHARE", share)
+    monkeypatch.setattr(network, "MIN_BLOCK_WORK", share)
     found, *own = train(batches, True, threads=3, **settings)
     np.testing.assert_allclose(found, expected, rtol=1e-12)
     assert_same_state(own, reference, 1e-10)
@@ -117,8 +116,8 @@ def test_steps_are_chainers(act_func, mnist):
         optimizer.update(model.get_loss_func(0.5, 2), batches[0])
         np.random.seed(7)
         if model is own[0]:
-            with team() as members:
-                engine = Engine(model, optimizer, 0.5, 2, members)
+            with thread_pool() as pool:
+                engine = Engine(model, optimizer, 0.5, 2, pool)
                 engine.step(batches[1])
                 engine.finish()
         else:
@@ -162,8 +161,8 @@ def test_a_loss_that_is_not_finite_leaves_the_parameters(mnist):
     model, optimizer = make(n_h=16)
     model.le3_ln_var.b.array[...] = 1000
     before = state(model, optimizer)
-    with team(2) as members, np.errstate(all="ignore"):
-        engine = Engine(model, optimizer, 1.0, 1, members)
+    with thread_pool(2) as pool, np.errstate(all="ignore"):
+        engine = Engine(model, optimizer, 1.0, 1, pool)
         loss, _ = engine.step(mnist.train_images[:10])
         engine.finish()
     assert not np.isfinite(loss) and optimizer.t == 0
@@ -174,8 +173,11 @@ def test_a_loss_that_is_not_finite_leaves_the_parameters(mnist):
 @pytest.mark.parametrize("shape", [(0, 784), (3, 783), (784,), (2, 28, 28)])
 def test_bad_batches(shape):
     model, optimizer = make(n_h=16)
-    with team(1) as members, pytest.raises(ValueError, match=r"x has shape .* needs \(batch size"):
-        Engine(model, optimizer, 1.0, 1, members).step(np.zeros(shape, "f4"))
+    with (
+        thread_pool(1) as pool,
+        pytest.raises(ValueError, match=r"x has shape .* needs \(batch size"),
+    ):
+        Engine(model, optimizer, 1.0, 1, pool).step(np.zeros(shape, "f4"))
 
 
 class _OtherVAE(VAE):
@@ -210,8 +212,8 @@ def _half(model, optimizer):
 def test_unsupported(change, why):
     model, optimizer = _with(change)
     assert why in unsupported(model, optimizer)
-    with team(1) as members, pytest.raises(ValueError, match=why):
-        Engine(model, optimizer, 1.0, 1, members)
+    with thread_pool(1) as pool, pytest.raises(ValueError, match=why):
+        Engine(model, optimizer, 1.0, 1, pool)
 
 
 def test_unsupported_models_and_optimizers():
@@ -249,7 +251,7 @@ def test_what_the_engine_cannot_do_is_chainers_or_refused(small_set, tmp_path):
         run = Run.start(Config(engine=engine, **settings), tmp_path / engine)
         run.optimizer.add_hook(chainer.optimizer_hooks.WeightDecay(0.1))
         if engine == "auto":
-            assert run.unfused == "the optimizer has hooks"
+            assert run.backend.reason == "the optimizer has hooks"
             assert len(list(run.train())) == 1
         else:
             with pytest.raises(InputError, match="fused cannot be: the optimizer has hooks"):

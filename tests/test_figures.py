@@ -15,11 +15,10 @@ from matplotlib.text import Text
 from PIL import Image
 
 from chainer_vae import InputError, encode, figures, graph, latent, load_model
-from chainer_vae.embedding import project
-from chainer_vae.figures import embedding, gallery, style
+from chainer_vae.figures import gallery, style, tsne
 from chainer_vae.figures.runner import draw
 from chainer_vae.runs import choose_run, describe_run
-from chainer_vae.training import MODELS_DIR
+from chainer_vae.runs.models import MODELS_DIR
 
 # The article's images, in order: numbers, ID, file, the model needed. Then what its notebook has
 # besides, and a learning curve.
@@ -75,7 +74,7 @@ STILLS = [id for id, spec in SPECS.items() if not spec.animated]
 def few_points():
     """t-SNE of fewer points, which takes most of the time of all figures."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(embedding, "N_POINTS", 300)
+        patch.setattr(tsne, "N_POINTS", 300)
         yield
 
 
@@ -298,13 +297,13 @@ def test_arrow_points_from_the_0_to_the_7():
 
 
 def test_embedding_turns_and_has_each_digit_in_its_place():
-    blank = np.full((embedding.PANEL, embedding.PANEL, 3), 255, np.uint8)
+    blank = np.full((tsne.PANEL, tsne.PANEL, 3), 255, np.uint8)
     image, label = np.ones((1, 28, 28)), np.array([3])
-    embedding.draw_sprites(blank, np.array([[0.5, 0.9, 1.0]]), image, label)
+    tsne.draw_sprites(blank, np.array([[0.5, 0.9, 1.0]]), image, label)
     rows, columns = np.nonzero((blank != 255).any(axis=2))
-    middle = embedding.PANEL / 2
-    assert abs(rows.mean() - (middle - 0.9 * embedding.REACH)) < 1  # upwards
-    assert abs(columns.mean() - (middle + 0.5 * embedding.REACH)) < 1
+    middle = tsne.PANEL / 2
+    assert abs(rows.mean() - (middle - 0.9 * tsne.REACH)) < 1  # upwards
+    assert abs(columns.mean() - (middle + 0.5 * tsne.REACH)) < 1
     color = np.array(style.DIGIT_COLORS(3)[:3]) * 255
     np.testing.assert_allclose(blank[rows, columns], color[None].repeat(len(rows), 0), atol=1)
 
@@ -314,11 +313,11 @@ def test_embedding_shows_the_farthest_points_whole():
     angle = np.deg2rad(np.arange(0, 360, 3))
     circle = np.stack([np.cos(angle), np.sin(angle), np.zeros(120)], axis=1)
     image, label = np.ones((1, 28, 28), np.float32), np.array([3])
-    for point in project(np.concatenate([circle, circle[:, [0, 2, 1]]]), azimuth=0.4):
-        panel = np.full((embedding.PANEL, embedding.PANEL, 3), 255, np.uint8)
-        embedding.draw_sprites(panel, point[None], image, label)
+    for point in tsne.project(np.concatenate([circle, circle[:, [0, 2, 1]]]), azimuth=0.4):
+        panel = np.full((tsne.PANEL, tsne.PANEL, 3), 255, np.uint8)
+        tsne.draw_sprites(panel, point[None], image, label)
         inked = (panel != 255).any(axis=2).sum()
-        assert inked == round(embedding.SPRITE * point[2]) ** 2
+        assert inked == round(tsne.SPRITE * point[2]) ** 2
 
 
 @pytest.mark.slow
@@ -480,7 +479,7 @@ def test_wrong_models(tmp_path):
     shutil.copytree(MODELS_DIR / "z20", tmp_path / "big")
     config = tmp_path / "big" / "config.json"
     config.write_text(config.read_text().replace('"n_in": 784', '"n_in": 1024'))
-    with pytest.raises(InputError, match=r"images of 28 x 28 pixels, but .* has 1024"):
+    with pytest.raises(InputError, match=r"images of 28 x 28 pixels, but .* have 32 x 32"):
         context(z20=tmp_path / "big").trained("z20")
 
 

@@ -91,8 +91,8 @@ def test_from_the_user_s_run(tmp_path, mnist):
         (
             ("--only", "latent-arrow", "eq-elbo-kl", "manifold", "--run-z2", "z20"),
             [
-                r"latent-arrow, manifold: this figure needs a model with 2 latent units \(z2\),"
-                " but z20 has 20; give another by --run-z2"
+                "latent-arrow, manifold: this figure needs a model with 2 latent dimensions"
+                r" \(z2\), but z20 has 20; give another by --run-z2"
             ],
             ["eq_elbo_kl.png"],
         ),

@@ -8,7 +8,8 @@ import chainer.functions as F
 import numpy as np
 import pytest
 
-from chainer_vae import VAE, checkpoints
+from chainer_vae import VAE
+from chainer_vae.runs import checkpoints
 
 GOLDEN = Path(__file__).parent / "golden"
 ARTICLE = json.loads((GOLDEN / "article.json").read_text())

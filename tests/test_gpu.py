@@ -18,9 +18,9 @@ import numpy as np
 import pytest
 
 import chainer_vae
-from chainer_vae import VAE, Config, Run, checkpoints, devices, evaluate, load_model
-from chainer_vae.engine import Engine
-from chainer_vae.team import team
+from chainer_vae import VAE, Config, Run, devices, evaluate, load_model
+from chainer_vae.engine import Engine, thread_pool
+from chainer_vae.runs import checkpoints
 
 FAULT = devices.gpu_fault(0)
 ON_GPU = [
@@ -72,14 +72,14 @@ def assert_same_parameters(found, expected, **tolerance):
 @pytest.mark.parametrize("skipped", [0, 1, 623, 1000])
 def test_noise_is_numpys(gpu, skipped, monkeypatch):
     """From any place in its block, in one or several parts, with a number left over or not."""
-    from chainer_vae import noise_gpu
+    from chainer_vae.engine import gpu_noise
 
-    monkeypatch.setattr(noise_gpu, "PIECE", 3000)
+    monkeypatch.setattr(gpu_noise, "PIECE", 3000)
     np.random.seed(3)
     np.random.bytes(4 * skipped)
     state = np.random.get_state()
     for n in (1, 2, 5, 0, 10_000, 1, 4, 5001):
-        found = noise_gpu.standard_normal(n).get()
+        found = gpu_noise.standard_normal(n).get()
         after = np.random.get_state()
         np.random.set_state(state)
         expected = np.random.standard_normal(n).astype("f4")
@@ -96,8 +96,8 @@ def test_noise_is_numpys(gpu, skipped, monkeypatch):
 @pytest.mark.parametrize("act_func", ACTIVATIONS, ids=lambda f: f.__name__)
 def test_gradients(gpu, act_func, k, mnist):
     """By the engine on the GPU, and by Chainer on the CPU in float64."""
-    from chainer_vae import kernels_gpu
-    from chainer_vae.engine_gpu import _Streams, _streams
+    from chainer_vae.engine import gpu_kernels
+    from chainer_vae.engine.gpu_step import StreamPool, streams
 
     model, optimizer = make(act_func, on_gpu=True)
     reference, _ = make(act_func)
@@ -109,7 +109,7 @@ def test_gradients(gpu, act_func, k, mnist):
     reference.get_loss_func(0.5, k)(x.astype("f8")).backward()
 
     np.random.seed(5)
-    engine = Engine(model, optimizer, 0.5, k, _Streams(_streams(0)), kernels_gpu)
+    engine = Engine(model, optimizer, 0.5, k, StreamPool(streams(0)), gpu_kernels)
     found = engine.gradients(gpu.asarray(x))
     gpu.cuda.Device().synchronize()
     for name, param in reference.namedparams():
@@ -126,7 +126,7 @@ def test_gradients(gpu, act_func, k, mnist):
 )
 def test_a_hundred_steps_agree_with_the_cpu(gpu, act_func, held, captured, mnist, monkeypatch):
     """The last of them on a partial batch; on the same noise; by a CUDA graph or without."""
-    from chainer_vae.engine_gpu import GpuEngine
+    from chainer_vae.engine.gpu_step import GpuEngine
 
     if not captured:
         monkeypatch.setattr(gpu.cuda.Stream, "begin_capture", refuse)
@@ -136,8 +136,8 @@ def test_a_hundred_steps_agree_with_the_cpu(gpu, act_func, held, captured, mnist
     model, optimizer = make(act_func, n_h=n_h)
     np.random.seed(5)
     expected = []
-    with team() as members:
-        engine = Engine(model, optimizer, 1.0, 1, members)
+    with thread_pool() as pool:
+        engine = Engine(model, optimizer, 1.0, 1, pool)
         for start in range(0, len(images), batchsize):
             expected.append(engine.step(images[permutation[start : start + batchsize]]))
         engine.finish()
@@ -162,11 +162,11 @@ def refuse(*args):
 
 def test_a_step_that_fails_while_it_is_captured(gpu, mnist, monkeypatch):
     """As where the driver or a library does not take part: the engine goes on without a graph."""
-    from chainer_vae import engine_gpu
+    from chainer_vae.engine import gpu_step
 
     model, optimizer = make(n_h=50, on_gpu=True)
     before = checkpoints.to_arrays(model)
-    enqueue, calls = engine_gpu.GpuEngine._enqueue, []
+    enqueue, calls = gpu_step.GpuEngine._enqueue, []
 
     def fail_at_second(engine, *args):
         calls.append(1)
@@ -175,8 +175,8 @@ def test_a_step_that_fails_while_it_is_captured(gpu, mnist, monkeypatch):
         enqueue(engine, *args)
 
     with monkeypatch.context() as during:
-        during.setattr(engine_gpu.GpuEngine, "_enqueue", fail_at_second)
-        engine = engine_gpu.GpuEngine(model, optimizer, 1.0, 1, mnist.train_images[:200], 100)
+        during.setattr(gpu_step.GpuEngine, "_enqueue", fail_at_second)
+        engine = gpu_step.GpuEngine(model, optimizer, 1.0, 1, mnist.train_images[:200], 100)
     del engine.finish
     assert engine.uncaptured is not None and "\n" not in engine.uncaptured
     for name, array in checkpoints.to_arrays(model).items():
@@ -186,7 +186,7 @@ def test_a_step_that_fails_while_it_is_captured(gpu, mnist, monkeypatch):
 
 
 def test_too_little_memory_is_not_taken_for_something_else(gpu, mnist, monkeypatch):
-    from chainer_vae.engine_gpu import GpuEngine
+    from chainer_vae.engine.gpu_step import GpuEngine
 
     def no_memory(*args):
         raise MemoryError("out of memory")
@@ -200,11 +200,11 @@ def test_too_little_memory_is_not_taken_for_something_else(gpu, mnist, monkeypat
 def test_cublas_that_cannot_begin(status, error, monkeypatch):
     """On the stand-in only: what cuBLAS says where memory is short, or where something else is."""
     cublas = cupy_on_cpu.install(monkeypatch).cublas
-    from chainer_vae import kernels_gpu
+    from chainer_vae.engine import gpu_kernels
 
     monkeypatch.setattr(cublas, "create_status", status)
     with pytest.raises(error, match="cuBLAS"):
-        kernels_gpu._handle(0, 0)
+        gpu_kernels._handle(0, 0)
 
 
 def test_a_run_is_that_of_the_cpu(gpu, small_set, tmp_path):
@@ -212,7 +212,7 @@ def test_a_run_is_that_of_the_cpu(gpu, small_set, tmp_path):
     settings = dict(epoch=3, dimz=3, dim_h=16, batchsize=60, k=2, dataset=str(small_set))
     runs = [Run.start(Config(gpu=gpu, **settings), tmp_path / f"{gpu}") for gpu in (-1, 0)]
     assert runs[1].model.xp is gpu
-    assert [run.steps_by for run in runs] == 2 * [("fused", None)]
+    assert [(run.backend.name, run.backend.reason) for run in runs] == 2 * [("fused", None)]
     for run in runs:
         for _ in run.train():
             run.optimizer.alpha *= 3  # shows, from the next epoch on
@@ -294,16 +294,16 @@ def test_what_is_not_a_number_shows(gpu, act_func, mnist):
 
 def test_noise_that_does_not_fit_at_once(gpu, mnist, monkeypatch):
     """Rounds of 7 steps in two draws, an epoch that is stopped among them, and gone on with."""
-    from chainer_vae import engine_gpu
+    from chainer_vae.engine import gpu_step
 
     images = mnist.train_images[:1950]
     permutation = np.arange(len(images), dtype=np.int32)
     results = []
-    for noise, chunk in ((engine_gpu.NOISE, engine_gpu.CHUNK), (7 * 2000, 4 * 2000)):
-        monkeypatch.setattr(engine_gpu, "NOISE", noise)
-        monkeypatch.setattr(engine_gpu, "CHUNK", chunk)
+    for noise, chunk in ((gpu_step.NOISE, gpu_step.CHUNK), (7 * 2000, 4 * 2000)):
+        monkeypatch.setattr(gpu_step, "NOISE", noise)
+        monkeypatch.setattr(gpu_step, "CHUNK", chunk)
         model, optimizer = make(n_h=20, on_gpu=True)
-        engine = engine_gpu.GpuEngine(model, optimizer, 1.0, 1, images, 100)
+        engine = gpu_step.GpuEngine(model, optimizer, 1.0, 1, images, 100)
         np.random.seed(5)
         go_on = iter([True] * 11 + [False]).__next__
         assert engine.launch(permutation, 0, go_on) == 11
@@ -317,9 +317,9 @@ def test_noise_that_does_not_fit_at_once(gpu, mnist, monkeypatch):
 @pytest.mark.parametrize("columns", [10_000, 700, 100])
 def test_evaluation_agrees_with_chainers_on_the_cpu(gpu, columns, mnist, monkeypatch):
     """Several batches at a time; one; and some samples of one."""
-    from chainer_vae import engine_gpu
+    from chainer_vae.engine import gpu_evaluation
 
-    monkeypatch.setattr(engine_gpu, "COLUMNS", columns)
+    monkeypatch.setattr(gpu_evaluation, "COLUMNS", columns)
     images = mnist.test_images if is_real(gpu) else mnist.test_images[:330]
     model, _ = load_model("z20", gpu=0)
     assert model.xp is gpu
@@ -333,7 +333,7 @@ def test_evaluation_agrees_with_chainers_on_the_cpu(gpu, columns, mnist, monkeyp
 
 def test_the_stand_in_leaves_nothing_behind():
     def gpu_modules():
-        return {name: sys.modules.get(f"chainer_vae.{name}") for name in cupy_on_cpu.GPU_MODULES}
+        return {name: sys.modules.get(name) for name in cupy_on_cpu.GPU_MODULES}
 
     before, cupy, xp = gpu_modules(), sys.modules.get("cupy"), make()[0].xp
     with pytest.MonkeyPatch.context() as monkeypatch:

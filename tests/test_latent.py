@@ -5,8 +5,8 @@ import pytest
 from scipy.integrate import quad
 
 from chainer_vae import InputError, encode, latent, load_model
-from chainer_vae.embedding import embed, project
-from chainer_vae.swiss_roll import deceptive_pair, swiss_roll
+from chainer_vae.figures.swiss_roll import deceptive_pair, swiss_roll
+from chainer_vae.figures.tsne import embed, project
 
 
 @pytest.fixture(scope="module")

@@ -40,17 +40,17 @@ def as_bytes(images):
 @pytest.mark.parametrize(("n", "columns"), [(2, 2), (5, 4), (16, 4), (17, 8), (300, 32)])
 def test_files(tmp_path, mnist, n, columns):
     # Every float32 with its last bits: large, small, subnormal, negative zero.
-    codes = np.random.RandomState(n).randint(0, 2**32, (n, 7), np.uint32).view(np.float32)
-    codes[~np.isfinite(codes)] = -0.0
-    codes[0, :2] = 1e-45, np.finfo(np.float32).max
+    latents = np.random.RandomState(n).randint(0, 2**32, (n, 7), np.uint32).view(np.float32)
+    latents[~np.isfinite(latents)] = -0.0
+    latents[0, :2] = 1e-45, np.finfo(np.float32).max
     images, labels = mnist.test_images[:n], mnist.test_labels[:n]
     folder = tmp_path / "new" / "projector"
-    write_projector(folder, codes, images, labels)
+    write_projector(folder, latents, images, labels, mnist.image_shape)
     assert {file.name for file in folder.iterdir()} == FILES
 
     lines = (folder / "codes.tsv").read_text().splitlines()
     found = np.array([line.split("\t") for line in lines], np.float32)
-    np.testing.assert_array_equal(found.view(np.uint32), codes.view(np.uint32))
+    np.testing.assert_array_equal(found.view(np.uint32), latents.view(np.uint32))
 
     header, *lines = (folder / "metadata.tsv").read_text().splitlines()
     assert header == "class\tindex"
@@ -69,12 +69,12 @@ def test_files(tmp_path, mnist, n, columns):
 
 
 def test_double_precision_and_other_sizes(tmp_path):
-    """What TensorBoard reads is float32: codes of 64 bits are rounded to that once."""
-    codes = np.random.RandomState(0).standard_normal((6, 4))
+    """What TensorBoard reads is float32: latents of 64 bits are rounded to that once."""
+    latents = np.random.RandomState(0).standard_normal((6, 4))
     images = np.linspace(0, 1, 6 * 25).reshape(6, 25)
-    write_projector(tmp_path, codes, images, np.zeros(6, np.uint8))
+    write_projector(tmp_path, latents, images, np.zeros(6, np.uint8), (5, 5))
     found = np.loadtxt(tmp_path / "codes.tsv", np.float32, delimiter="\t")
-    np.testing.assert_array_equal(found, codes.astype(np.float32))
+    np.testing.assert_array_equal(found, latents.astype(np.float32))
     with Image.open(tmp_path / "sprite.png") as picture:
         sprite = np.asarray(picture)
     np.testing.assert_array_equal(sprite[5:10, 5:10].ravel(), as_bytes(images[5]))
@@ -83,38 +83,50 @@ def test_double_precision_and_other_sizes(tmp_path):
 
 @pytest.mark.parametrize("n_latent", [1, 2, 3])
 def test_few_numbers(tmp_path, n_latent):
-    """The projector starts in three dimensions, and shows nothing where a code has not as many."""
-    codes = np.random.RandomState(0).standard_normal((4, n_latent)).astype(np.float32)
-    write_projector(tmp_path, codes, np.zeros((4, 9)), np.arange(4))
+    """The projector starts in three dimensions, and shows nothing of vectors with fewer."""
+    latents = np.random.RandomState(0).standard_normal((4, n_latent)).astype(np.float32)
+    write_projector(tmp_path, latents, np.zeros((4, 9)), np.arange(4), (3, 3))
     found = np.loadtxt(tmp_path / "codes.tsv", np.float32, delimiter="\t")
     assert found.shape == (4, 3)
-    np.testing.assert_array_equal(found[:, :n_latent], codes)
+    np.testing.assert_array_equal(found[:, :n_latent], latents)
     assert not found[:, n_latent:].any()
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (dict(codes=np.zeros((8, 3))), "as many codes as images and labels, not 8, 9 and 9"),
+        (
+            dict(latents=np.zeros((8, 3))),
+            "as many latent vectors as images and labels, not 8, 9 and 9",
+        ),
         (dict(images=np.zeros((8, 784))), "not 9, 8 and 9"),
         (dict(labels=np.zeros(8, int)), "not 9, 9 and 8"),
-        (dict(codes=np.zeros(9)), "of two axes and labels of one, not 1, 2 and 1"),
+        (dict(latents=np.zeros(9)), "of two axes and labels of one, not 1, 2 and 1"),
         (dict(images=np.zeros((9, 28, 28))), "not 2, 3 and 1"),
         (dict(labels=np.zeros((9, 1), int)), "not 2, 2 and 2"),
-        (dict(codes=np.zeros((9, 0))), "two codes or more, not 9 of 0 numbers"),
-        (dict(codes=np.full((9, 3), np.nan)), "the codes are not all finite numbers"),
-        (dict(codes=np.full((9, 3), 1e39)), "the codes are not all finite numbers"),
+        (dict(latents=np.zeros((9, 0))), "two latent vectors or more, not 9 of 0 numbers"),
+        (dict(latents=np.full((9, 3), np.nan)), "the latent vectors are not all finite"),
+        (dict(latents=np.full((9, 3), 1e39)), "the latent vectors are not all finite"),
         (dict(labels=np.zeros(9)), "labels must be whole numbers, not float64"),
-        (dict(images=np.zeros((9, 785))), "785 pixels make no square"),
-        (dict(images=np.zeros((9, 0))), "0 pixels make no square"),
+        (dict(images=np.zeros((9, 785))), "images of 28 x 28 pixels cannot have 785 of them"),
+        (dict(images=np.zeros((9, 0)), image_shape=(0, 0)), "0 x 0 pixels cannot have 0 of them"),
+        (dict(image_shape=(56, 14)), "shows square images, not 56 x 14 pixels"),
         (dict(images=np.full((9, 784), 255.0)), "the images must be in [0, 1]"),
         (dict(images=np.full((9, 784), -0.1)), "the images must be in [0, 1]"),
         (dict(images=np.full((9, 784), np.nan)), "the images must be in [0, 1]"),
-        (dict(images=np.zeros((9, 2049 * 2049), bool)), "takes 8192 x 8192 at most"),
+        (
+            dict(images=np.zeros((9, 2049 * 2049), bool), image_shape=(2049, 2049)),
+            "takes 8192 x 8192 at most",
+        ),
     ],
 )
 def test_what_does_not_fit(tmp_path, change, message):
-    fitting = dict(codes=np.zeros((9, 3)), images=np.zeros((9, 784)), labels=np.zeros(9, int))
+    fitting = dict(
+        latents=np.zeros((9, 3)),
+        images=np.zeros((9, 784)),
+        labels=np.zeros(9, int),
+        image_shape=(28, 28),
+    )
     with pytest.raises(InputError) as error:
         write_projector(tmp_path / "out", **{**fitting, **change})
     assert message in str(error.value) and "\n" not in str(error.value)
@@ -124,24 +136,24 @@ def test_what_does_not_fit(tmp_path, change, message):
 def test_how_many_images(tmp_path):
     """65,536 of 28 x 28 pixels have room in one picture, and not one more."""
     images = np.broadcast_to(np.float32(0), (65537, 784))
-    codes, labels = np.zeros((65537, 2), np.float32), np.zeros(65537, int)
+    latents, labels = np.zeros((65537, 2), np.float32), np.zeros(65537, int)
     with pytest.raises(InputError, match=r"65,537 images of 28 x 28 pixels .* 14336 x 14336"):
-        write_projector(tmp_path, codes, images, labels)
-    write_projector(tmp_path, codes[1:], images[1:], labels[1:])
+        write_projector(tmp_path, latents, images, labels, (28, 28))
+    write_projector(tmp_path, latents[1:], images[1:], labels[1:], (28, 28))
     with Image.open(tmp_path / "sprite.png") as picture:
         assert picture.size == (7168, 7168)
 
 
-def test_one_code(tmp_path):
-    with pytest.raises(InputError, match="shows two codes or more"):
-        write_projector(tmp_path, np.zeros((1, 3)), np.zeros((1, 784)), np.zeros(1, int))
+def test_one_latent_vector(tmp_path):
+    with pytest.raises(InputError, match="shows two latent vectors or more"):
+        write_projector(tmp_path, np.zeros((1, 3)), np.zeros((1, 784)), np.zeros(1, int), (28, 28))
 
 
 def test_unwritable_folder(tmp_path):
     (tmp_path / "file").write_text("")
     for folder in (tmp_path / "file", tmp_path / "file" / "folder"):
         with pytest.raises(InputError) as error:
-            write_projector(folder, np.zeros((2, 2)), np.zeros((2, 4)), np.zeros(2, int))
+            write_projector(folder, np.zeros((2, 2)), np.zeros((2, 4)), np.zeros(2, int), (2, 2))
         message = str(error.value)
         assert message.startswith(f"cannot write {folder}") and "\n" not in message
     assert (tmp_path / "file").read_text() == ""
@@ -190,8 +202,8 @@ def test_tensorboard_shows_them(tmp_path, mnist, tensorboard):
     n = 500
     model, _ = load_model("z2")
     images, labels = mnist.test_images[:n], mnist.test_labels[:n]
-    codes = encode(model, images)[0]
-    write_projector(tmp_path / "written", codes, images, labels)
+    latents = encode(model, images)[0]
+    write_projector(tmp_path / "written", latents, images, labels, mnist.image_shape)
     # The folder may be moved.
     (tmp_path / "written").rename(tmp_path / "moved")
     ask = tensorboard(tmp_path / "moved")
@@ -203,7 +215,7 @@ def test_tensorboard_shows_them(tmp_path, mnist, tensorboard):
     names = {"run": run, "name": embedding["tensorName"]}
 
     tensor = np.frombuffer(ask("tensor", **names), np.float32).reshape(n, 3)
-    np.testing.assert_array_equal(tensor, np.pad(codes, ((0, 0), (0, 1))))
+    np.testing.assert_array_equal(tensor, np.pad(latents, ((0, 0), (0, 1))))
 
     header, *rows = ask("metadata", **names).decode().splitlines()
     assert header.split("\t") == ["class", "index"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from chainer_vae.cli import _parser
+from chainer_vae.cli import build_parsers
 
 ROOT = Path(__file__).parent.parent
 READMES = ("README.md", "README.ja.md")
@@ -66,7 +66,7 @@ def test_times_on_a_gpu_are_those_recorded():
 
 def test_every_command_and_option_of_training_is_named():
     readme = text_of("README.md")
-    commands = _parser()._subparsers._group_actions[0].choices
+    _, commands = build_parsers()
     assert set(commands) >= {"train", "evaluate", "figures", "explore", "projector", "doctor"}
     for command in commands:
         assert f"| `chainer-vae {command}" in readme, command

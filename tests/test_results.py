@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from chainer_vae import Config, Run, article, evaluate, load_autoencoder, load_model
+from chainer_vae import Config, Run, evaluate, load_autoencoder, load_model
 from chainer_vae.evaluation import squared_error
-from chainer_vae.training import MODELS_DIR, SHIPPED
+from chainer_vae.runs import SHIPPED, article_log
+from chainer_vae.runs.models import MODELS_DIR
 
 RESULTS = Path(__file__).parent.parent / "results"
 RECORDED = sorted(file.parent for file in RESULTS.glob("*/log"))
@@ -32,7 +33,7 @@ def test_recorded_run(folder):
         # No log of the author's; another implementation of this network reports 138.96.
         assert log[70]["main/loss"] == pytest.approx(138.96, abs=1)
         return
-    logs = article.load_logs()
+    logs = article_log.load_logs()
     for entry in log[9:]:
         epoch = entry["epoch"]
         author = [run[epoch].test_loss for run in logs]

@@ -12,7 +12,7 @@ from chainer_vae.figures import all_figures, schematics, style
 from chainer_vae.figures.registry import Context
 from chainer_vae.figures.runner import draw, draw_figures
 from chainer_vae.latent import decode
-from chainer_vae.training import load_model
+from chainer_vae.runs import load_model
 
 SPECS = {spec.id: spec for spec in all_figures() if spec.draw.__module__ == schematics.__name__}
 

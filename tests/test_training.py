@@ -5,16 +5,11 @@ import chainer
 import numpy as np
 import pytest
 
-from chainer_vae import (
-    Config,
-    InputError,
-    NonFiniteLossError,
-    Run,
-    checkpoints,
-    evaluate,
-    load_model,
-)
-from chainer_vae import training as training_module
+from chainer_vae import Config, InputError, NonFiniteLossError, Run, evaluate, load_model
+from chainer_vae.datasets import load_data
+from chainer_vae.engine import CpuSteps
+from chainer_vae.model import build_model
+from chainer_vae.runs import checkpoints
 
 SMALL = dict(dimz=3, dim_h=16, batchsize=100, seed=5)
 
@@ -50,13 +45,13 @@ def assert_same(run, other):
 def test_the_loop_is_the_articles(engine, small_set, tmp_path):
     """Against the loop written out: one stream of random numbers, in the article's order."""
     run = Run.start(config(small_set, C=0.5, k=2, engine=engine), tmp_path / "run")
-    assert (run.unfused is None) == (engine == "fused")
+    assert run.backend.name == engine
     rounding = {"chainer": 1e-12, "fused": 1e-6}[engine]
     finish(run)
 
-    data = run.config.load_data()
+    data = load_data(run.config)
     np.random.seed(5)
-    model = run.config.build_model(784)
+    model = build_model(run.config, 784)
     optimizer = chainer.optimizers.Adam()
     optimizer.setup(model)
     for epoch in range(4):
@@ -103,7 +98,7 @@ def test_files(small_set, tmp_path):
     assert environment["device"] and environment["date"]
     assert "reconstruction error" in (folder / "graph.dot").read_text()
     # Chainer's own loader reads both files, the rest in the state notwithstanding.
-    model = run.config.build_model(784)
+    model = build_model(run.config, 784)
     optimizer = chainer.optimizers.Adam()
     optimizer.setup(model)
     chainer.serializers.load_npz(str(folder / "mlp_3.model"), model)
@@ -147,7 +142,7 @@ def test_resume_equals_an_uninterrupted_run(small_set, tmp_path, steps):
         def stop():
             done.append(1)
             if len(done) == n:
-                training_module.signal.raise_signal(training_module.signal.SIGINT)
+                signal.raise_signal(signal.SIGINT)
 
         finish(run, stop)
         assert run.interrupted
@@ -170,14 +165,14 @@ def test_stop_between_the_permutation_and_the_first_step(small_set, tmp_path, mo
     whole = Run.start(config(small_set), tmp_path / "whole")
     finish(whole)
     run = Run.start(config(small_set), tmp_path / "run")
-    begin, epochs = Run._steps, iter(range(4))
+    begin, epochs = CpuSteps.epoch, iter(range(4))
 
-    def interrupted(self):
+    def interrupted(*args):
         if next(epochs) == 1:
             signal.raise_signal(signal.SIGINT)
-        return begin(self)
+        return begin(*args)
 
-    monkeypatch.setattr(Run, "_steps", interrupted)
+    monkeypatch.setattr(CpuSteps, "epoch", interrupted)
     assert len(finish(run)) == 1
     monkeypatch.undo()
     assert run.interrupted and run.position == 0 and len(run.permutation) == 250
@@ -305,7 +300,6 @@ def test_start_overwrites_nothing(small_set, tmp_path):
 
 
 def test_an_ignored_interrupt_stays_ignored(small_set, tmp_path, monkeypatch):
-    signal = training_module.signal
     previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         run = Run.start(config(small_set), tmp_path / "run")
@@ -366,8 +360,8 @@ def test_a_second_interrupt_ends_at_once(small_set, tmp_path):
     run = Run.start(config(small_set), tmp_path / "run")
 
     def twice():
-        training_module.signal.raise_signal(training_module.signal.SIGINT)
-        training_module.signal.raise_signal(training_module.signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
         finish(run, twice)

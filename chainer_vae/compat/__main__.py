@@ -2,6 +2,6 @@
 
 import sys
 
-from chainer_vae.compat.run import main
+from chainer_vae.compat.runner import main
 
 main(sys.argv[1:])

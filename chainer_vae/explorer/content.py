@@ -11,22 +11,23 @@ import numpy as np
 from PIL import Image
 
 from chainer_vae import latent
-from chainer_vae.datasets import Dataset
+from chainer_vae.config import Config
+from chainer_vae.datasets import MNIST_SHAPE, Dataset, load_data, size_in_words
 from chainer_vae.errors import InputError
 from chainer_vae.evaluation import encode
 from chainer_vae.explorer import compact
 from chainer_vae.explorer.blob import Blob
 from chainer_vae.model import VAE, Autoencoder
-from chainer_vae.runs import SIDE, about_run
-from chainer_vae.training import (
-    Config,
+from chainer_vae.runs import (
     find_run,
     load_autoencoder,
-    load_config,
+    load_info,
     load_log,
     load_model,
     load_snapshots,
 )
+from chainer_vae.runs.choose import about_run
+from chainer_vae.runs.folder import LOG
 
 N_POINTS = 5000  # test images in the plane
 N_EXAMPLES = 10  # test images of each class that the page has whole
@@ -64,8 +65,8 @@ class Plane:
         self.model: VAE
         self.config: Config
         self.model, self.config = load_model(run)
-        _require_sizes(run, self.config, self.model, 2)
-        self.data: Dataset = self.config.load_data()
+        _require_sizes(run, self.config, 2)
+        self.data: Dataset = load_data(self.config)
         if self.data.test_labels.max() >= latent.N_CLASSES:
             raise InputError(
                 f"the page shows {latent.N_CLASSES} classes, 0 to {latent.N_CLASSES - 1}, but the"
@@ -120,7 +121,7 @@ class Units:
         self.model: VAE
         self.config: Config
         self.model, self.config = load_model(run)
-        _require_sizes(run, self.config, self.model, None)
+        _require_sizes(run, self.config, None)
         mu, ln_var = encode(self.model, data.test_images)
         if not np.isfinite(mu).all():
             raise InputError(f"the model of {run} gives codes that are not finite numbers")
@@ -156,7 +157,7 @@ class Plain:
         self.model: Autoencoder
         self.config: Config
         self.model, self.config = load_autoencoder(run)
-        _require_sizes(run, self.config, self.model, 2)
+        _require_sizes(run, self.config, 2)
         with chainer.no_backprop_mode():
             self.codes = self.model.encode(data.test_images[:N_POINTS]).array
         if not np.isfinite(self.codes).all():
@@ -183,14 +184,14 @@ class Plain:
 def describe_epochs(plane: Plane, blob: Blob) -> Optional[dict[str, Any]]:
     """The plane after earlier epochs; None where the run has kept none."""
     images = plane.data.test_images[:N_EPOCH_POINTS]
-    log = load_log(find_run(plane.run) / "log")
+    log = load_log(find_run(plane.run) / LOG)
     epochs, codes = [], []
     grid = latent.grid(N_MAP, MAP_LIMIT).reshape(-1, 2)
     for epoch, model in load_snapshots(plane.run):
         if epoch > len(log):
             break
         codes.append(encode(model, images)[0])
-        tiles = latent.decode(model, grid).reshape(N_MAP, N_MAP, SIDE, SIDE)
+        tiles = latent.decode(model, grid).reshape(N_MAP, N_MAP, *MNIST_SHAPE)
         epochs.append({"epoch": epoch, "map": _webp(latent.montage(tiles))})
     if len(epochs) < 2:
         return None
@@ -206,7 +207,7 @@ def describe_epochs(plane: Plane, blob: Blob) -> Optional[dict[str, Any]]:
 
 def same_images(run: Run, other: Run) -> bool:
     """Whether two runs were trained on the same images."""
-    configs = [load_config(find_run(run))[0] for run in (run, other)]
+    configs = [load_info(find_run(run)).config for run in (run, other)]
     return configs[0].dataset == configs[1].dataset
 
 
@@ -216,13 +217,14 @@ def _about(run: Run) -> dict[str, Any]:
     return {"shipped": shipped, "name": folder.name, "seed": seed, "epochs": epochs}
 
 
-def _require_sizes(run: Run, config: Config, model: Any, n_latent: Optional[int]) -> None:
+def _require_sizes(run: Run, config: Config, n_latent: Optional[int]) -> None:
     if n_latent is not None and config.dimz != n_latent:
-        raise InputError(f"a model with 2 latent units is needed, but {run} has {config.dimz}")
-    if model.le1.W.shape[1] != SIDE * SIDE:
+        raise InputError(f"a model with 2 latent dimensions is needed, but {run} has {config.dimz}")
+    image_shape = load_info(find_run(run)).image_shape
+    if image_shape != MNIST_SHAPE:
         raise InputError(
-            f"the page shows images of {SIDE} x {SIDE} pixels, but {run} has"
-            f" {model.le1.W.shape[1]} pixels"
+            f"the page shows images of {size_in_words(MNIST_SHAPE)} pixels, but those of {run} have"
+            f" {size_in_words(image_shape)}"
         )
 
 

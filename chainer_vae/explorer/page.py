@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
 from chainer_vae import devices
-from chainer_vae.checkpoints import save_bytes
 from chainer_vae.explorer.blob import Blob
 from chainer_vae.explorer.content import (
     TOLERANCE,
@@ -17,6 +16,7 @@ from chainer_vae.explorer.content import (
     same_images,
 )
 from chainer_vae.runs import describe_run
+from chainer_vae.runs.files import save_bytes
 
 WEB = Path(__file__).parent / "web"
 # In the order that each needs those before it.

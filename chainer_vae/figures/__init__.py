@@ -4,12 +4,12 @@
 from chainer_vae.figures import (
     curve,
     digits,
-    embedding,
     equations,
     network,
     plane,
     schematics,
-    swiss,
+    swiss_roll,
+    tsne,
 )
 from chainer_vae.figures.gallery import write_index
 from chainer_vae.figures.registry import (
@@ -28,11 +28,11 @@ __all__ = [
     "curve",
     "digits",
     "draw_figures",
-    "embedding",
     "equations",
     "network",
     "plane",
     "schematics",
-    "swiss",
+    "swiss_roll",
+    "tsne",
     "write_index",
 ]

@@ -5,10 +5,10 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from chainer_vae import article
 from chainer_vae.errors import InputError
 from chainer_vae.figures import style
 from chainer_vae.figures.registry import Context, figure
+from chainer_vae.runs import article_log
 
 
 @figure(
@@ -26,7 +26,7 @@ def learning_curve(context: Context) -> Figure:
     epochs = [entry["epoch"] for entry in log]
     marker = "." if len(epochs) < 20 else ""
     runs: list[tuple[str, Any, Any, Any, dict[str, Any]]] = []
-    for i, author in enumerate(article.load_logs(), 1):
+    for i, author in enumerate(article_log.load_logs(), 1):
         runs.append((
             context.text(f"article, run {i}", f"記事 {i}回目"), list(author),
             [losses.train_loss for losses in author.values()],

@@ -6,9 +6,9 @@ from typing import Optional
 
 from PIL import Image
 
-from chainer_vae.checkpoints import save_text
 from chainer_vae.figures.registry import SECTIONS, FigureSpec, all_figures
 from chainer_vae.figures.style import DPI
+from chainer_vae.runs.files import save_text
 
 ARTICLE = "https://qiita.com/kenmatsu4/items/b029d697e9995d93aa24"
 SUFFIXES = ("png", "svg", "pdf")

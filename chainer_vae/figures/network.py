@@ -9,9 +9,9 @@ from matplotlib.patches import PathPatch, Polygon, Rectangle
 from matplotlib.path import Path as Curve
 
 from chainer_vae import graph
-from chainer_vae.checkpoints import save_text
 from chainer_vae.figures import style
 from chainer_vae.figures.registry import Context, figure
+from chainer_vae.runs.files import save_text
 
 FONT = 8.5  # points
 ARROW = 0.085  # inches

@@ -8,8 +8,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from chainer_vae.checkpoints import save_bytes
 from chainer_vae.figures.registry import Animation, Picture
+from chainer_vae.runs.files import save_bytes
 
 # No date and no version in the files.
 METADATA = {

@@ -15,20 +15,16 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from chainer_vae import latent
-from chainer_vae.datasets import Dataset, load_mnist
+from chainer_vae.config import Config
+from chainer_vae.datasets import MNIST_SHAPE, Dataset, load_data, load_mnist, size_in_words
 from chainer_vae.errors import InputError
 from chainer_vae.evaluation import encode
 from chainer_vae.figures import style
 from chainer_vae.model import VAE
-from chainer_vae.runs import SIDE
-from chainer_vae.training import (
-    SHIPPED,
-    Config,
-    find_run,
-    load_config,
-    load_log,
-    load_model,
-)
+from chainer_vae.runs import SHIPPED, find_run, load_info, load_log, load_model
+from chainer_vae.runs.folder import LOG
+
+SIDE = MNIST_SHAPE[0]  # pixels; the figures are laid out for square images of this side
 
 # The parts of the article, in its order, then what it does not have.
 SECTIONS = {
@@ -128,16 +124,17 @@ class Trained:
             InputError: There is no run, it is not of the sizes needed, or the GPU cannot be used.
         """
         self.folder = find_run(run)
-        config, content = load_config(self.folder)
-        n_in, n_latent = content["n_in"], SHIPPED[name]
-        if config.dimz != n_latent:
+        info = load_info(self.folder)
+        n_latent = SHIPPED[name]
+        if info.config.dimz != n_latent:
             raise InputError(
-                f"this figure needs a model with {n_latent} latent units ({name}),"
-                f" but {run} has {config.dimz}; give another by --run-{name}"
+                f"this figure needs a model with {n_latent} latent dimensions ({name}),"
+                f" but {run} has {info.config.dimz}; give another by --run-{name}"
             )
-        if n_in != SIDE * SIDE:
+        if info.image_shape != MNIST_SHAPE:
             raise InputError(
-                f"the figures show images of {SIDE} x {SIDE} pixels, but {run} has {n_in} pixels"
+                f"the figures show images of {size_in_words(MNIST_SHAPE)} pixels,"
+                f" but those of {run} have {size_in_words(info.image_shape)}"
             )
         self.model: VAE
         self.config: Config
@@ -145,7 +142,7 @@ class Trained:
 
     @cached_property
     def data(self) -> Dataset:
-        return self.config.load_data()
+        return load_data(self.config)
 
     @cached_property
     def codes(self) -> np.ndarray:
@@ -154,7 +151,7 @@ class Trained:
 
     @cached_property
     def log(self) -> list[dict[str, float]]:
-        return load_log(self.folder / "log")
+        return load_log(self.folder / LOG)
 
     def first(self, digit: int) -> int:
         """The place of the first test image of a digit."""

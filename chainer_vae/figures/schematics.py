@@ -23,7 +23,7 @@ from chainer_vae.figures import style
 from chainer_vae.figures.registry import SIDE, Context, figure
 from chainer_vae.latent import decode
 from chainer_vae.model import VAE
-from chainer_vae.training import load_model
+from chainer_vae.runs import load_model
 
 WIDTH = 100 * style.WIDTH
 NAME = 14.0  # size of names, of parts and of variables

@@ -37,7 +37,7 @@ import numpy as np
 
 from chainer_vae import latent
 from chainer_vae.figures import style
-from chainer_vae.swiss_roll import deceptive_pair, swiss_roll
+from chainer_vae.figures.swiss_roll import deceptive_pair, swiss_roll
 
 plt.rcParams.update(style.settings("⟦ja|en⟧"))
 

@@ -47,10 +47,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import display
 
-from chainer_vae import Xavier, checkpoints, engine, figures, graph, latent
+from chainer_vae import Xavier, engine, figures, graph, latent
+from chainer_vae.datasets import load_data
+from chainer_vae.engine import thread_pool
 from chainer_vae.figures import style
 from chainer_vae.figures.runner import draw
-from chainer_vae.team import team
+from chainer_vae.runs import checkpoints
 
 plt.rcParams.update(style.settings("⟦ja|en⟧"))
 
@@ -388,7 +390,7 @@ An image of MNIST has 28 × 28 pixels and is kept as a row of 784 numbers from 0
 
 # %%
 config = chainer_vae.Config(epoch=1, seed=0, test=quick)  # ⟦記事の設定|the article's settings⟧
-data = config.load_data()
+data = load_data(config)
 images = data.train_images
 x = images[:100]
 print(x.shape, x.dtype, x.min(), x.max())
@@ -1283,8 +1285,8 @@ model = chainer_vae.VAE(784, 20, 500, F.softplus)
 optimizer = chainer.optimizers.Adam()
 optimizer.setup(model)
 order = np.random.permutation(len(images))[:1000]
-with team() as members:  # ⟦計算を分担するスレッド|threads that share the work⟧
-    fused = engine.Engine(model, optimizer, 1.0, 1, members)  # C = 1.0, k = 1
+with thread_pool() as pool:  # ⟦計算を分担するスレッド|threads that share the work⟧
+    fused = engine.Engine(model, optimizer, 1.0, 1, pool)  # C = 1.0, k = 1
     fused_losses = [
         fused.step(images[order[start : start + 100]])[0] for start in range(0, len(order), 100)
     ]

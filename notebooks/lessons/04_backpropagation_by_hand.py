@@ -36,9 +36,8 @@ import chainer.functions as F
 import matplotlib.pyplot as plt
 import numpy as np
 
-from chainer_vae.engine import Engine
+from chainer_vae.engine import Engine, thread_pool
 from chainer_vae.figures import style
-from chainer_vae.team import team
 
 plt.rcParams.update(style.settings("⟦ja|en⟧"))
 
@@ -625,8 +624,8 @@ When you train with `chainer_vae`, what runs is `chainer_vae.engine`. There you 
 # %%
 optimizer = chainer.optimizers.Adam().setup(model)
 np.random.seed(1)
-with team() as members:
-    found = Engine(model, optimizer, 1.0, 1, members).gradients(x)
+with thread_pool() as pool:
+    found = Engine(model, optimizer, 1.0, 1, pool).gradients(x)
 assert_same(found, g)
 print("⟦14 個とも一致|all 14 are the same⟧")
 
@@ -668,11 +667,11 @@ model20, _ = chainer_vae.load_model("z20")
 optimizer20 = chainer.optimizers.Adam().setup(model20)
 loss_func = model20.get_loss_func()
 chainer_ms = median_ms(lambda batch: optimizer20.update(loss_func, batch))
-with team() as members:
-    engine = Engine(model20, optimizer20, 1.0, 1, members)
+with thread_pool() as pool:
+    engine = Engine(model20, optimizer20, 1.0, 1, pool)
     engine_ms = median_ms(engine.step)
     engine.finish()
-    print(f"⟦スレッドの数|threads⟧: {len(members)}")
+    print(f"⟦スレッドの数|threads⟧: {len(pool)}")
 print(f"Chainer {chainer_ms:.1f} ms, engine {engine_ms:.1f} ms")
 
 # %% [markdown] lang="ja"

@@ -38,8 +38,8 @@ import numpy as np
 from chainer.functions.loss.vae import gaussian_kl_divergence
 
 from chainer_vae import VAE, datasets, encode, engine, evaluate, latent
+from chainer_vae.engine import thread_pool
 from chainer_vae.figures import style
-from chainer_vae.team import team
 
 plt.rcParams.update(style.settings("⟦ja|en⟧"))
 
@@ -640,8 +640,8 @@ def train_fused(schedule):
     model = VAE(784, n_latent, n_h, F.softplus)
     optimizer = chainer.optimizers.Adam()
     optimizer.setup(model)
-    with team() as members:
-        fused = engine.Engine(model, optimizer, C=1.0, k=1, team=members)
+    with thread_pool() as pool:
+        fused = engine.Engine(model, optimizer, C=1.0, k=1, pool=pool)
         for C in schedule:
             fused.C = C
             for rows in batches(n_images):
@@ -813,8 +813,8 @@ optimizer.setup(z20)
 
 def gradient_noise(k, batches):
     """⟦batches の勾配の分散（全成分の和）と、1 回の秒数|variance, summed over components; seconds⟧"""
-    with team() as members:
-        fused = engine.Engine(z20, optimizer, C=1.0, k=k, team=members)
+    with thread_pool() as pool:
+        fused = engine.Engine(z20, optimizer, C=1.0, k=k, pool=pool)
         started = time.perf_counter()
         found = [list(fused.gradients(x).values()) for x in batches]
         seconds = (time.perf_counter() - started) / len(batches)

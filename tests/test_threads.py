@@ -4,7 +4,7 @@ import time
 import pytest
 from threadpoolctl import threadpool_info
 
-from chainer_vae.team import MAX_THREADS, default_threads, team
+from chainer_vae.engine.threads import MAX_THREADS, default_threads, thread_pool
 
 
 def blas_threads():
@@ -14,11 +14,11 @@ def blas_threads():
 @pytest.mark.parametrize("threads", [1, 2, 4])
 def test_every_task_is_done_once(threads):
     done = []
-    with team(threads) as members:
-        assert len(members) == threads
-        groups = [members.begin([lambda i=i, j=j: done.append((i, j)) for j in range(5)])
+    with thread_pool(threads) as pool:
+        assert len(pool) == threads
+        groups = [pool.submit([lambda i=i, j=j: done.append((i, j)) for j in range(5)])
                   for i in range(20)]  # fmt: skip
-        members.run([lambda: done.append("run")])
+        pool.run([lambda: done.append("run")])
         assert "run" in done
         for group in groups:
             group.wait()
@@ -29,42 +29,42 @@ def test_every_task_is_done_once(threads):
 
 def test_tasks_run_at_the_same_time():
     meeting = threading.Barrier(3, timeout=20)
-    with team(3) as members:
-        members.run([meeting.wait] * 3)  # none of them returns before all have begun
+    with thread_pool(3) as pool:
+        pool.run([meeting.wait] * 3)  # none of them returns before all have begun
 
 
 def test_the_blas_has_one_thread_within_and_its_own_again_after():
     before = blas_threads()
-    with team(2):
+    with thread_pool(2):
         assert blas_threads() <= {1}
     assert blas_threads() == before
-    with pytest.raises(ZeroDivisionError), team(2):
+    with pytest.raises(ZeroDivisionError), thread_pool(2):
         raise ZeroDivisionError
     assert blas_threads() == before
 
 
 def test_what_a_task_raises_reaches_the_caller():
-    with team(2) as members:
+    with thread_pool(2) as pool:
         with pytest.raises(ZeroDivisionError):
-            members.run([lambda: None, lambda: 1 / 0])
-        members.run([lambda: None] * 3)  # and the team goes on
+            pool.run([lambda: None, lambda: 1 / 0])
+        pool.run([lambda: None] * 3)  # and the pool goes on
 
 
 def test_nothing_begun_is_left_and_no_thread_either():
     threads, done = threading.active_count(), []
-    with team(2) as members:
-        members.begin([lambda: (time.sleep(0.01), done.append(1)) for _ in range(8)])
+    with thread_pool(2) as pool:
+        pool.submit([lambda: (time.sleep(0.01), done.append(1)) for _ in range(8)])
     assert len(done) == 8 and threading.active_count() == threads
 
 
 def test_default_threads():
     assert 1 <= default_threads() <= MAX_THREADS
-    with team(2):
+    with thread_pool(2):
         assert default_threads() == 1  # as many as the BLAS has
 
 
 def test_all_tasks_are_done_even_if_one_fails():
     done = []
-    with team(2) as members, pytest.raises(ZeroDivisionError):
-        members.run([lambda: 1 / 0, *[lambda: (time.sleep(0.01), done.append(1))] * 5])
+    with thread_pool(2) as pool, pytest.raises(ZeroDivisionError):
+        pool.run([lambda: 1 / 0, *[lambda: (time.sleep(0.01), done.append(1))] * 5])
     assert len(done) == 5

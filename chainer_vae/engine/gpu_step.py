@@ -1,39 +1,41 @@
-"""The engine on a GPU: a step is captured once as a CUDA graph, and then only launched.
+"""A training step on a GPU: captured once as a CUDA graph, and then only launched.
 
-The images, an epoch's order of them and its noise lie on the GPU; a counter there tells each launch
-which step it is.  The host asks for the losses once, when all is launched.  The gradient of a
-layer's weights and their update run on streams of their own beside the rest of the backward pass.
+The images, an epoch's permutation and its noise are in GPU memory; a counter there tells each
+launch which step it is.  The host reads the losses once, when all steps are launched.  The gradient
+of a layer's weights and their update run on streams of their own beside the rest of the backward
+pass.
 
-The noise is that of ``numpy.random``, in the same order as on the CPU, but made on the GPU, beside
-the steps before (:mod:`chainer_vae.noise_gpu`): so a run is the same on both, but for rounding.
+The noise is that of ``numpy.random``, in the same order as on the CPU, but made on the GPU while
+earlier steps run (:mod:`chainer_vae.engine.gpu_noise`), so a run is the same on both, but for
+rounding.
 
 Where a step cannot be captured, its kernels are launched one by one, which is slower.
 
-Imported only where CuPy is there.
+Import this only where CuPy is installed.
 """
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache, partial
 from itertools import cycle
-from typing import Any, Callable, Optional, Union
+from typing import Any, Callable, Optional
 
 import chainer
 import cupy as cp
 import numpy as np
 
-from chainer_vae import devices, kernels_gpu, noise_gpu
-from chainer_vae.engine import JoinedModel, Network, layers_of
+from chainer_vae import devices
+from chainer_vae.engine import gpu_kernels, gpu_noise
+from chainer_vae.engine.flat_model import FlatModel
+from chainer_vae.engine.network import Network
 from chainer_vae.model import VAE
 
 NOISE = 2**25  # numbers of noise that are kept on the GPU, at most
 CHUNK = 2**18  # of them, to be drawn at a time, about
-COLUMNS = 10_000  # samples that are evaluated at a time, about
 
 
-class _Streams:
-    """What :class:`chainer_vae.team.Team` is to the CPU."""
+class StreamPool:
+    """The task pool of a GPU: tasks run on streams, in turn."""
 
     def __init__(self, streams: Sequence[cp.cuda.Stream]) -> None:
         self._streams = cycle(streams)
@@ -42,7 +44,7 @@ class _Streams:
         for task in tasks:
             task()
 
-    def begin(self, tasks: Sequence[Callable[[], object]]) -> "_Join":
+    def submit(self, tasks: Sequence[Callable[[], object]]) -> "_Recorded":
         main, side = cp.cuda.get_current_stream(), next(self._streams)
         fork = cp.cuda.Event(disable_timing=True)
         fork.record(main)
@@ -50,10 +52,12 @@ class _Streams:
         with side:
             for task in tasks:
                 task()
-        return _Join(side)
+        return _Recorded(side)
 
 
-class _Join:
+class _Recorded:
+    """What a stream had to do up to here."""
+
     def __init__(self, stream: cp.cuda.Stream) -> None:
         self._done = cp.cuda.Event(disable_timing=True)
         self._done.record(stream)
@@ -63,7 +67,7 @@ class _Join:
 
 
 @cache
-def _streams(device: int) -> list[cp.cuda.Stream]:
+def streams(device: int) -> list[cp.cuda.Stream]:
     """The same ones for every engine, because cuBLAS keeps memory for each."""
     return [cp.cuda.Stream(non_blocking=True) for _ in range(3)]
 
@@ -90,18 +94,18 @@ _fetch = cp.ElementwiseKernel(
     "eps = noise[(size_t)(step[0] % kept) * size + i]",
     "vae_fetch",
 )
-_note = cp.ElementwiseKernel(
+_record = cp.ElementwiseKernel(
     "T rec_loss, T kl, raw int32 step, float32 samples, float32 n, float32 C",
     "raw T losses",
     """
     losses[2 * step[0]] = rec_loss / samples + C * kl / n;
     losses[2 * step[0] + 1] = rec_loss / samples;
     """,
-    "vae_note",
+    "vae_record",
 )
 
 
-class GpuEngine(JoinedModel):
+class GpuEngine(FlatModel):
     """Training epochs on a GPU, for a model, its optimizer and a data set.
 
     Adam's settings may change from epoch to epoch.  A loss that is not finite does not stop an
@@ -116,6 +120,7 @@ class GpuEngine(JoinedModel):
 
     Attributes:
         uncaptured (str): Why a step cannot be captured; None where it is.
+        name (str), reason (str): The same in words, for whoever asks what computes the steps.
 
     Raises:
         ValueError: The engine cannot compute this.
@@ -131,8 +136,8 @@ class GpuEngine(JoinedModel):
         images: np.ndarray,
         batchsize: int,
     ) -> None:
-        self._stream, *side = _streams(cp.cuda.Device().id)
-        super().__init__(model, optimizer, C, k, _Streams(side), kernels_gpu)
+        self._stream, *side = streams(cp.cuda.Device().id)
+        super().__init__(model, optimizer, C, k, StreamPool(side), gpu_kernels)
         self.images = cp.asarray(images)
         self.batchsize = batchsize
         self.n_latent = len(model.le3_mu.W)
@@ -147,6 +152,14 @@ class GpuEngine(JoinedModel):
         self.step_size = cp.empty(1, cp.float32)
         self._prepare_steps()
 
+    @property
+    def name(self) -> str:
+        return "fused" if self.uncaptured is None else "fused, without a CUDA graph"
+
+    @property
+    def reason(self) -> Optional[str]:
+        return self.uncaptured
+
     def launch(
         self,
         permutation: np.ndarray,
@@ -154,16 +167,16 @@ class GpuEngine(JoinedModel):
         go_on: Callable[[], bool] = lambda: True,
         on_step: Callable[[], None] = lambda: None,
     ) -> int:
-        """Begin the steps of an epoch.  ``numpy.random`` ends up as after the last of them.
+        """Launch the steps of an epoch.  ``numpy.random`` ends up as after the last of them.
 
         Args:
             permutation: The order of the images.
-            first: The number of the step to begin with, from 0.
+            first: The number of the first step to launch, from 0.
             go_on: Asked before each step; False ends the epoch.
             on_step: Called after each launch.
 
         Returns:
-            int: How many steps were begun; :meth:`finished` waits for them.
+            int: How many steps were launched; :meth:`finished` waits for them.
         """
         if self.optimizer.hyperparam.get_dict() != self._settings:
             self._prepare_steps()
@@ -177,16 +190,28 @@ class GpuEngine(JoinedModel):
             if step == drawn:
                 chunk, state = step, np.random.get_state()
                 drawn = self._fill_noise(step)
-            self._begin[self._size(step)]()
+            self._launch[self._size(step)]()
             step += 1
             on_step()
         if step < drawn:
             np.random.set_state(state)
-            noise_gpu.standard_normal(self._numbers(chunk, step))
+            gpu_noise.standard_normal(self._noise_size(chunk, step))
         self.optimizer.t += step - first
         for param in self.model.params():
             param.update_rule.t += step - first
         return step - first
+
+    def epoch(
+        self,
+        permutation: np.ndarray,
+        first: int,
+        go_on: Callable[[], bool],
+        on_step: Callable[[], None],
+    ) -> Generator[tuple[float, float], None, None]:
+        """The steps of an epoch from number ``first``; yields loss and rec_loss of each, once all
+        are done."""
+        count = self.launch(permutation, first, go_on, on_step)
+        yield from map(tuple, self.finished(first, count))
 
     def finished(self, first: int, count: int) -> np.ndarray:
         """Wait for launched steps: their loss and rec_loss, shape (count, 2), per image."""
@@ -197,37 +222,37 @@ class GpuEngine(JoinedModel):
         """Number of images in a step."""
         return min(self.batchsize, len(self.images) - step * self.batchsize)
 
-    def _numbers(self, first: int, last: int) -> int:
-        """How many the noise of the steps from ``first`` to before ``last`` has."""
+    def _noise_size(self, first: int, last: int) -> int:
+        """How many numbers of noise the steps from ``first`` to before ``last`` take."""
         images = sum(self._size(step) for step in range(first, last))
         return self.k * images * self.n_latent
 
     def _fill_noise(self, step: int) -> int:
-        """Draw noise from ``step`` on; gives the step before which it ends."""
-        place = step % self.kept
+        """Draw noise from ``step`` on; returns the step before which it ends."""
+        index = step % self.kept
         chunk = max(1, CHUNK // self.per_step)
-        last = step + min(chunk, self.kept - place, self.steps - step)
-        noise = noise_gpu.standard_normal(self._numbers(step, last))
-        if place == 0:
+        last = step + min(chunk, self.kept - index, self.steps - step)
+        noise = gpu_noise.standard_normal(self._noise_size(step, last))
+        if index == 0:
             self._stream.synchronize()  # what is there may still be in use
-        start = place * self.per_step
+        start = index * self.per_step
         self.noise[start : start + noise.size] = noise
         cp.cuda.get_current_stream().synchronize()
         return last
 
     def _prepare_steps(self) -> None:
-        """Make what begins a step, for each number of images, with Adam's settings of now."""
+        """Capture a step for each number of images, with Adam's settings as they are now."""
         self._settings = self.optimizer.hyperparam.get_dict()
         self.uncaptured: Optional[str] = None
-        self._used: list[Any] = []  # what the steps work in
-        self._begin = {n: self._prepare(n) for n in {self._size(0), self._size(self.steps - 1)}}
+        self._memory: list[Any] = []  # what captured steps read and write
+        self._launch = {n: self._prepare(n) for n in {self._size(0), self._size(self.steps - 1)}}
 
     def _prepare(self, n: int) -> Callable[[], None]:
-        """What begins a step of ``n`` images."""
-        network = Network(self.layers, self.model.act_func, n, self.k, kernels=kernels_gpu)
+        """What launches a step of ``n`` images."""
+        network = Network(self.layers, self.model.act_func, n, self.k, kernels=gpu_kernels)
         network.allocate_gradients()
         eps = cp.empty((self.k, n, self.n_latent), cp.float32)
-        self._used += [network, eps]
+        self._memory += [network, eps]
 
         def enqueue() -> None:
             with self._stream:
@@ -285,61 +310,11 @@ class GpuEngine(JoinedModel):
         network.decode()
         network.reconstruct(backward=True)
         rec_loss, kl = network.rec_losses[:1], network.kl
-        _note(rec_loss, kl, self.now, self.k * n, n, self.C, self.losses)
+        _record(rec_loss, kl, self.now, self.k * n, n, self.C, self.losses)
         network.backward(self.C, self._update)
         self.finish()
 
     def _descend(self, name: str) -> None:
         hyper = self.optimizer.hyperparam
-        p, m, v, g = (array[self._places[name]] for array in (self.p, self.m, self.v, self.g))
-        kernels_gpu.adam(p, m, v, g, self.step_size, hyper.beta1, hyper.beta2, hyper.eps)
-
-
-def evaluate(
-    model: VAE, images: Union[np.ndarray, cp.ndarray], k: int, batchsize: int
-) -> tuple[float, float]:
-    """Reconstruction error and divergence of ``images``, summed over them.
-
-    Args:
-        model: The model, on the current GPU.
-        images: Shape (number, n_in), anywhere.
-        k: Number of samples of each.
-        batchsize: Number of images for which the CPU draws at a time.
-    """
-    layers, on_gpu = layers_of(model), cp.asarray(images)
-    rec_loss, kl = cp.zeros(1, cp.float64), cp.zeros(1, cp.float64)
-    networks: dict[tuple[int, int], Network] = {}  # by their numbers of samples and of images
-    start = 0
-    for eps in _noise(k, len(images), len(model.le3_mu.W), batchsize):
-        n = eps.shape[1]
-        x = on_gpu[start : start + n].T
-        start += n
-        samples = max(1, COLUMNS // n)
-        for part in (eps[first : first + samples] for first in range(0, k, samples)):
-            size = len(part), n
-            if size not in networks:
-                networks[size] = Network(layers, model.act_func, n, len(part), kernels=kernels_gpu)
-            network = networks[size]
-            network.x[...] = x
-            network.encode()
-            network.sample(part)
-            network.decode()
-            network.reconstruct()
-            rec_loss += network.rec_losses[:1] / k
-        kl += network.kl
-    return float(rec_loss[0]), float(kl[0])
-
-
-def _noise(k: int, images: int, n_latent: int, batchsize: int) -> Iterator[cp.ndarray]:
-    """That of an evaluation, in the order of the CPU's: arrays (k, n, n_latent), of one or several
-    batches each."""
-    together = max(1, COLUMNS // (k * batchsize)) * batchsize
-    for start in range(0, images, together):
-        end = min(start + together, images)
-        numbers = noise_gpu.standard_normal(k * (end - start) * n_latent)
-        batches, at = [], 0
-        for first in range(start, end, batchsize):
-            shape = k, min(batchsize, end - first), n_latent
-            batches.append(numbers[at : at + math.prod(shape)].reshape(shape))
-            at += math.prod(shape)
-        yield batches[0] if len(batches) == 1 else cp.concatenate(batches, axis=1)
+        p, m, v, g = (array[self._slices[name]] for array in (self.p, self.m, self.v, self.g))
+        gpu_kernels.adam(p, m, v, g, self.step_size, hyper.beta1, hyper.beta2, hyper.eps)

@@ -1,10 +1,10 @@
-"""The 20-dimensional codes, laid out by t-SNE."""
+"""The 20-dimensional latent vectors, laid out by t-SNE and turned before a camera."""
 
 import numpy as np
 from matplotlib.patheffects import withStroke
 from PIL import Image
+from threadpoolctl import threadpool_limits
 
-from chainer_vae.embedding import embed, project
 from chainer_vae.figures import style
 from chainer_vae.figures.digits import pixel_axes, pixel_figure
 from chainer_vae.figures.output import pixels
@@ -16,9 +16,50 @@ N_POINTS = 2000
 N_FRAMES = 36
 PANEL = 400  # pixels of a side
 SPRITE = 13  # pixels of a digit's side, at the middle of the space
-# Pixels from the middle of a panel to a point at distance 1. The camera sees such a point up to 1.044
-# from the middle, and its digit 14 pixels wide there: 1.044 x 184 + 7 is still within 200.
+# Pixels from the middle of a panel to a point at distance 1. The camera sees such a point up to
+# 1.044 from the middle, and its digit 14 pixels wide there: 1.044 x 184 + 7 is still within 200.
 REACH = 184
+
+
+def embed(latents: np.ndarray, n_dims: int, seed: int = 0) -> np.ndarray:
+    """t-SNE: points that are neighbours where latent vectors are, from their principal components.
+
+    Args:
+        latents: Shape (number, n_latent).
+        n_dims: 2 or 3.
+        seed: Of its random numbers.
+
+    Returns:
+        numpy.ndarray: Shape (number, n_dims), float32, centred, the farthest point at distance 1.
+        The same each time, on the same machine.
+
+    Source: van der Maaten and Hinton, "Visualizing Data using t-SNE", 2008; scikit-learn's.
+    """
+    from sklearn.manifold import TSNE  # here, since it takes long to import
+
+    with threadpool_limits(1):  # sums in one order
+        points = TSNE(n_dims, init="pca", random_state=seed).fit_transform(latents)
+    points = points - points.mean(axis=0)
+    return points / np.linalg.norm(points, axis=1).max()
+
+
+def project(points: np.ndarray, azimuth: float, distance: float = 3.5) -> np.ndarray:
+    """Points in space as a camera sees them that goes around the third axis.
+
+    Args:
+        points: Shape (number, 3), within 1 of the origin.
+        azimuth: Where the camera stands, in radians.
+        distance: Of the camera from the origin.
+
+    Returns:
+        numpy.ndarray: Shape (number, 3): rightwards and upwards in the picture, within about 1.05
+        of its middle, and the size of things there, 1 at the origin's distance.
+    """
+    x, y, z = points.T
+    right = np.cos(azimuth) * y - np.sin(azimuth) * x
+    towards = np.cos(azimuth) * x + np.sin(azimuth) * y
+    size = distance / (distance - towards)
+    return np.stack([right * size, z * size, size], axis=1)
 
 
 @figure(
@@ -34,7 +75,9 @@ def embedding(context: Context) -> Animation:
     data = z20.data
     context.attach(
         "embedding",
-        lambda folder: write_projector(folder, z20.codes, data.test_images, data.test_labels),
+        lambda folder: write_projector(
+            folder, z20.codes, data.test_images, data.test_labels, data.image_shape
+        ),
     )
     codes, labels = z20.codes[:N_POINTS], data.test_labels[:N_POINTS]
     images = data.test_images[:N_POINTS].reshape(-1, SIDE, SIDE)

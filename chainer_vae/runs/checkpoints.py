@@ -1,95 +1,23 @@
-"""Saving and loading: Chainer's npz layout, written whole or not at all, read without pickle.
+"""Checkpoints: models, optimizers and trainings as npz files in Chainer's layout, without pickle.
 
-``chainer.serializers.load_npz`` unpickles what it finds, so a prepared file runs a program.
-The functions here read the same files and take numbers and text only.
+``chainer.serializers.load_npz`` unpickles what it finds, so a prepared file can run a program when
+it is loaded.  The functions here read the same files, and take numbers and text only.
 """
 
-import json
-import os
-import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any, Union
+from typing import Any, Union
 
 import chainer
 import numpy as np
 from chainer.serializers import DictionarySerializer, NpzDeserializer
 
 from chainer_vae.errors import InputError
+from chainer_vae.runs.files import written_whole
+from chainer_vae.training import Training
 
 Arrays = Mapping[str, np.ndarray]
-
-
-@contextmanager
-def _written_whole(path: Path) -> Iterator[IO[bytes]]:
-    """A file that takes its place at ``path`` only once it has been written to the disk."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(temporary, 0o666 & ~_umask())
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror or error}") from None
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def save_bytes(path: Path, content: bytes) -> None:
-    """Write ``content``.
-
-    Raises:
-        InputError: The file cannot be written; an older one stays as it was.
-    """
-    with _written_whole(path) as file:
-        file.write(content)
-
-
-def save_text(path: Path, text: str) -> None:
-    """Write ``text`` as UTF-8.
-
-    Raises:
-        InputError: As :func:`save_bytes`.
-    """
-    save_bytes(path, text.encode("utf-8"))
-
-
-def save_json(path: Path, content: Any) -> None:
-    """Write ``content`` as JSON, indented as Chainer's LogReport does.
-
-    Raises:
-        InputError: As :func:`save_bytes`.
-    """
-    save_text(path, json.dumps(content, indent=4) + "\n")
-
-
-def load_json(path: Path) -> Any:
-    """Read a JSON file.
-
-    Raises:
-        InputError: The file is missing, unreadable or not JSON.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"there is no file {path}") from None
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from None
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} is not a JSON file: {error}") from None
 
 
 def to_arrays(target: Union[chainer.Link, chainer.Optimizer]) -> dict[str, np.ndarray]:
@@ -105,7 +33,7 @@ def save_npz(path: Path, arrays: Arrays) -> None:
     Raises:
         InputError: As :func:`save_bytes`.
     """
-    with _written_whole(path) as file:
+    with written_whole(path) as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]
 
 
@@ -180,6 +108,77 @@ def restore_optimizer(
         for moment in ("m", "v"):
             _check(arrays, f"{name}/{moment}", param.shape, source)
     NpzDeserializer(arrays).load(optimizer)
+
+
+def training_to_arrays(training: Training) -> dict[str, np.ndarray]:
+    """What a .state file holds: the optimizer, as Chainer saves it, and under "training/" what else
+    a training needs to resume exactly.
+
+    That is the parameters again (the .model file is not written at the same instant), the state of
+    the random generator, and the position in the epoch.
+    """
+    _, keys, position, has_gauss, cached_gaussian = training.random_state
+    own: dict[str, Any] = {
+        "epoch": training.epoch,
+        "permutation": training.permutation,
+        "position": training.position,
+        "sums": training.sums,
+        "elapsed": training.elapsed,
+        "random/keys": keys,
+        "random/position": position,
+        "random/has_gauss": has_gauss,
+        "random/cached_gaussian": cached_gaussian,
+        **{f"model/{name}": array for name, array in to_arrays(training.model).items()},
+    }
+    arrays = to_arrays(training.optimizer)
+    arrays.update({f"training/{name}": np.asarray(value) for name, value in own.items()})
+    return arrays
+
+
+def restore_training(training: Training, arrays: Arrays, source: Union[str, Path]) -> None:
+    """Bring a training to where :func:`training_to_arrays` took its state.
+
+    Args:
+        training: Has the same settings and images as the saved one.
+        arrays: What :func:`load_npz` read.
+        source: Where they come from, for messages.
+
+    Raises:
+        InputError: Something is missing or cannot be.
+    """
+    own = _below("training/", arrays)
+    restore_model(training.model, _below("model/", own), source)
+    restore_optimizer(training.optimizer, arrays, source)
+    try:
+        training.epoch = int(own["epoch"])
+        training.permutation = own["permutation"]
+        training.position = int(own["position"])
+        training.sums = own["sums"].reshape(2)
+        training.elapsed = float(own["elapsed"])
+        training.random_state = (
+            "MT19937",
+            own["random/keys"],
+            int(own["random/position"]),
+            int(own["random/has_gauss"]),
+            float(own["random/cached_gaussian"]),
+        )
+        np.random.RandomState().set_state(training.random_state)
+    except (LookupError, TypeError, ValueError):
+        raise InputError(f"{source} does not say where its run stands") from None
+    n = len(training.permutation)
+    if not (
+        n in (0, len(training.images))
+        and 0 <= training.position <= n
+        and np.array_equal(np.sort(training.permutation), np.arange(n))
+    ):
+        raise InputError(f"{source} does not say where its run stands")
+
+
+def _below(prefix: str, arrays: Arrays) -> dict[str, np.ndarray]:
+    """The arrays whose names begin with ``prefix``, without it."""
+    return {
+        name[len(prefix) :]: array for name, array in arrays.items() if name.startswith(prefix)
+    }
 
 
 def _check(arrays: Arrays, name: str, shape: tuple[int, ...], source: Union[str, Path]) -> None:

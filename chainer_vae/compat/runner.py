@@ -1,14 +1,13 @@
-"""Run a program in place of ``__main__``, as Python itself would, with Chainer mended."""
+"""Run a program in place of ``__main__``, as Python itself would, with Chainer patched."""
 
 import builtins
-import multiprocessing.spawn
 import os
 import runpy
 import sys
 from importlib.machinery import SourceFileLoader
-from typing import Any, Callable
 
-from chainer_vae import compat
+from chainer_vae.compat.importer import activate
+from chainer_vae.compat.multiprocessing_patches import activate_in_spawned_processes
 
 USAGE = """\
 usage: python -m chainer_vae.compat SCRIPT [ARGS...]
@@ -25,8 +24,8 @@ def main(args: list[str]) -> None:
     if not args or args == ["-m"]:
         print(USAGE, file=sys.stderr)
         sys.exit(2)
-    compat.activate()
-    _activate_in_spawned_processes()
+    activate()
+    activate_in_spawned_processes()
     if args[0] == "-m":
         sys.argv = args[1:]
         # What ``python -m`` calls: it runs the module in the one and only __main__.
@@ -67,19 +66,3 @@ def _run_script(script: str) -> None:
         __annotations__={},
     )
     exec(compile(source, path, "exec", dont_inherit=True), names)
-
-
-class _Activation:
-    """Unpickled first in a process that multiprocessing spawns: mends Chainer there, too."""
-
-    def __reduce__(self) -> tuple[Callable[[], None], tuple[()]]:
-        return compat.activate, ()
-
-
-def _activate_in_spawned_processes() -> None:
-    prepare = multiprocessing.spawn.get_preparation_data
-
-    def get_preparation_data(name: str) -> dict[str, Any]:
-        return {"chainer_vae.compat": _Activation(), **prepare(name)}
-
-    multiprocessing.spawn.get_preparation_data = get_preparation_data

@@ -1,11 +1,11 @@
-"""A few threads that share the work of a step, with one thread of the BLAS for each.
+"""A thread pool for the tasks of a step, in which the BLAS library has one thread for each.
 
-NumPy gives up the interpreter while it multiplies or maps large arrays, so Python threads really
-run at the same time.  They do not mix with the BLAS library's own: those wait for the next product
-by spinning, and take the processor from whoever else could use it (measured: Adam beside them is
-slower on two threads than on one).  So within :func:`team` the library has one thread, and its
-number of threads, which the user sets as ever (``OPENBLAS_NUM_THREADS``, ``OMP_NUM_THREADS``, or
-threadpoolctl), is the number of ours.
+NumPy releases the interpreter lock while it computes with large arrays, so Python threads really
+run at the same time.  They do not mix with the BLAS library's own threads, which wait for the next
+product by spinning and take the processor from everybody else (measured: Adam beside them is slower
+on two threads than on one).  So within :func:`thread_pool` the library is limited to one thread;
+the pool has as many as the library had, which the user sets as usual (``OPENBLAS_NUM_THREADS``,
+``OMP_NUM_THREADS``, or threadpoolctl).
 """
 
 import os
@@ -23,20 +23,20 @@ Task = Callable[[], object]
 
 
 class Pending(Protocol):
-    """Tasks that were begun."""
+    """Tasks that were submitted together."""
 
     def wait(self) -> None:
         """Return when they are done."""
 
 
-class Crew(Protocol):
-    """Who does tasks: a :class:`Team`, or the streams of a GPU."""
+class TaskPool(Protocol):
+    """What runs tasks: a :class:`ThreadPool`, or the streams of a GPU."""
 
-    def begin(self, tasks: Sequence[Task]) -> Pending:
-        """Put tasks before all others that wait, and return at once."""
+    def submit(self, tasks: Sequence[Task]) -> Pending:
+        """Queue tasks before all others that wait, and return at once."""
 
     def run(self, tasks: Sequence[Task]) -> None:
-        """Do tasks, and return when all are done."""
+        """Run tasks, and return when all are done."""
 
 
 MAX_THREADS = 4  # more find nothing to do in a step on 100 images
@@ -56,32 +56,32 @@ def _processors() -> int:
 
 
 @contextmanager
-def team(threads: Optional[int] = None) -> Iterator["Team"]:
-    """A team for a while, in which every matrix product takes one thread.
+def thread_pool(threads: Optional[int] = None) -> Iterator["ThreadPool"]:
+    """A thread pool for a while, in which every matrix product takes one thread.
 
     Args:
         threads: How many, the caller's own one included; by default :func:`default_threads`.
     """
     count = default_threads() if threads is None else threads
-    # Before the threads are begun, so that they find the limit, however the library keeps it.
+    # Before the threads start, so that they find the limit, however the library keeps it.
     with threadpool_limits(1, user_api="blas"):
-        members = Team(count)
+        pool = ThreadPool(count)
         try:
-            yield members
+            yield pool
         finally:
-            members.dismiss()
+            pool.shutdown()
 
 
-class Team:
+class ThreadPool:
     """The caller's thread and ``threads - 1`` others.
 
-    Which thread does a task is left to chance; results must not depend on it.
+    Any thread may run any task; results must not depend on which.
     """
 
     def __init__(self, threads: int) -> None:
-        self._todo: deque[tuple[Group, Task]] = deque()
+        self._queue: deque[tuple[TaskGroup, Task]] = deque()
         self._wake: SimpleQueue[bool] = SimpleQueue()
-        self._threads = [threading.Thread(target=self._serve, daemon=True) for _ in range(threads)]
+        self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(threads)]
         self._threads.pop()  # the caller's
         for thread in self._threads:
             thread.start()
@@ -89,16 +89,16 @@ class Team:
     def __len__(self) -> int:
         return len(self._threads) + 1
 
-    def begin(self, tasks: Sequence[Task]) -> "Group":
-        """Put tasks before all others that wait, and return at once."""
-        group = Group(self, len(tasks))
-        self._todo.extendleft([(group, task) for task in reversed(tasks)])
+    def submit(self, tasks: Sequence[Task]) -> "TaskGroup":
+        """Queue tasks before all others that wait, and return at once."""
+        group = TaskGroup(self, len(tasks))
+        self._queue.extendleft([(group, task) for task in reversed(tasks)])
         for _ in range(min(len(tasks), len(self._threads))):
             self._wake.put(True)
         return group
 
     def run(self, tasks: Sequence[Task]) -> None:
-        """Do tasks, and return when all are done.
+        """Run tasks, and return when all are done.
 
         Raises:
             Exception: What the first of them to fail raised.
@@ -106,43 +106,43 @@ class Team:
         if len(tasks) == 1:
             tasks[0]()
         else:
-            self.begin(tasks).wait()
+            self.submit(tasks).wait()
 
-    def dismiss(self) -> None:
-        """Do what still waits, and end the other threads."""
-        while self.do_one():
+    def shutdown(self) -> None:
+        """Run what still waits, and end the other threads."""
+        while self.run_one():
             pass
         for _ in self._threads:
             self._wake.put(False)
         for thread in self._threads:
             thread.join()
 
-    def do_one(self) -> bool:
-        """Do the first task that waits, in this thread; False if there is none."""
+    def run_one(self) -> bool:
+        """Run the first task that waits, in this thread; False if there is none."""
         try:
-            group, task = self._todo.popleft()
+            group, task = self._queue.popleft()
         except IndexError:
             return False
-        group.do(task)
+        group.run(task)
         return True
 
-    def _serve(self) -> None:
+    def _work(self) -> None:
         while self._wake.get():
-            # The tasks that arrived while this thread was busy left their calls, too.
-            while self.do_one():
+            # Tasks that were queued while this thread was busy have woken it, too.
+            while self.run_one():
                 pass
 
 
-class Group:
-    """Tasks that were begun together."""
+class TaskGroup:
+    """Tasks that were submitted together."""
 
-    def __init__(self, team: Team, size: int) -> None:
-        self._team = team
+    def __init__(self, pool: ThreadPool, size: int) -> None:
+        self._pool = pool
         self._left = size
         self._done: SimpleQueue[Optional[BaseException]] = SimpleQueue()
         self._on_errors: Any = np.geterr()  # NumPy's, which each thread has of its own
 
-    def do(self, task: Task) -> None:
+    def run(self, task: Task) -> None:
         error = None
         try:
             with np.errstate(**self._on_errors):
@@ -153,7 +153,7 @@ class Group:
             self._done.put(error)
 
     def wait(self) -> None:
-        """Help with whatever there is to do until these tasks are done.
+        """Run whatever is queued until these tasks are done.
 
         Raises:
             Exception: What the first of them to fail raised.
@@ -163,7 +163,7 @@ class Group:
             try:
                 error = self._done.get_nowait()
             except Empty:
-                if self._team.do_one():
+                if self._pool.run_one():
                     continue
                 error = self._done.get()
             self._left -= 1

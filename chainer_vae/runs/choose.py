@@ -1,13 +1,13 @@
-"""Which runs there are to show: the user's last ones, and the models that come with the package."""
+"""Which run to show where the user names none, and what there is to say of it."""
 
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Union
 
+from chainer_vae.datasets import MNIST_SHAPE
 from chainer_vae.errors import InputError
-from chainer_vae.training import MODELS_DIR, find_run, load_config, load_log
-
-SIDE = 28  # pixels of a digit's side
+from chainer_vae.runs.folder import LOG, load_info, load_log, model_file
+from chainer_vae.runs.models import MODELS_DIR, find_run
 
 
 def choose_run(name: str, folder: Path = Path("runs")) -> Union[str, Path]:
@@ -20,15 +20,15 @@ def choose_run(name: str, folder: Path = Path("runs")) -> Union[str, Path]:
     Returns:
         The folder of a run, or ``name`` itself, which stands for the shipped model.
     """
-    shipped, _ = load_config(MODELS_DIR / name)
+    shipped = load_info(MODELS_DIR / name).config
     found = []
-    for file in folder.glob(f"*/mlp_{shipped.dimz}.model"):
+    for file in folder.glob(f"*/{model_file(Path(), shipped.dimz).name}"):
         try:
-            config, content = load_config(file.parent)
+            info = load_info(file.parent)
         except InputError:
             continue
-        same = config.model == shipped.model and content["n_in"] == SIDE * SIDE
-        if same and not config.test:
+        same = info.config.model == shipped.model and info.image_shape == MNIST_SHAPE
+        if same and not info.config.test:
             found.append((file.stat().st_mtime, file.parent))
     return max(found)[1] if found else name
 
@@ -49,10 +49,10 @@ def about_run(run: Union[str, Path]) -> About:
         InputError: There is no run.
     """
     folder = find_run(run)
-    config, _ = load_config(folder)
+    config = load_info(folder).config
     done = config.epoch
     with suppress(InputError):  # the log is only for this number
-        done = len(load_log(folder / "log"))
+        done = len(load_log(folder / LOG))
     return About(folder.parent == MODELS_DIR, folder, config.seed, done)
 
 

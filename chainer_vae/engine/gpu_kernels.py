@@ -1,11 +1,10 @@
-"""What :mod:`chainer_vae.kernels_cpu` does, on a GPU: each function one or two CUDA kernels.
+"""The functions of :mod:`chainer_vae.engine.cpu_kernels` on a GPU: one or two CUDA kernels each.
 
-But for :func:`draw`, nothing here allocates memory or waits for the GPU, so that a step can be
-captured in a CUDA graph.
-CuPy refuses to call cuBLAS while it captures (cupy issue 6290), although cuBLAS itself allows it:
-hence the products by ctypes.
+Except for :func:`draw`, nothing here allocates memory or waits for the GPU, so a step can be
+captured in a CUDA graph.  CuPy refuses to call cuBLAS while it captures (cupy issue 6290), although
+cuBLAS itself allows it; therefore the products call cuBLAS by ctypes.
 
-Imported only where CuPy is there.
+Import this only where CuPy is installed.
 """
 
 import ctypes
@@ -17,8 +16,8 @@ import chainer.functions as F
 import cupy as cp
 import numpy as np
 
-from chainer_vae.kernels_cpu import CEILING, FLOOR, Activation
-from chainer_vae.noise_gpu import standard_normal
+from chainer_vae.engine.cpu_kernels import CEILING, FLOOR, Activation
+from chainer_vae.engine.gpu_noise import standard_normal
 
 WORKSPACE = 32 * 2**20  # bytes that cuBLAS may use beside the matrices, for each stream
 

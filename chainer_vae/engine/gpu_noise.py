@@ -17,7 +17,7 @@ to take.
 Source: Matsumoto and Nishimura, "Mersenne Twister", 1998; Marsaglia and Bray, "A Convenient Method
 for Generating Normal Variables", 1964.
 
-Imported only where CuPy is there.
+Import this only where CuPy is installed.
 """
 
 import math

@@ -1,0 +1,18 @@
+"""``chainer-vae doctor``."""
+
+import argparse
+
+from chainer_vae import devices
+
+SUMMARY = "show what is installed, and what can be used"
+DESCRIPTION = "Show what is installed, whether the CPU is ready, and what --gpu 0 would do."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    pass  # it has none
+
+
+def run(args: argparse.Namespace) -> int:
+    for name, found in devices.report():
+        print(f"{name + ':':13} {found}")
+    return 0

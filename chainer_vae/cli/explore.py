@@ -1,0 +1,47 @@
+"""``chainer-vae explore``."""
+
+import argparse
+
+from chainer_vae.cli.parser import add_out
+from chainer_vae.errors import InputError
+from chainer_vae.runs import choose_run
+
+SUMMARY = "write the explorer, an interactive page of the latent space"
+DESCRIPTION = (
+    "Write the explorer: one HTML file in which the models run. Decode any point of the latent"
+    " space, draw a digit, interpolate between digits. It needs no network."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    for name, what in (
+        ("z2", "the VAE with 2 latent dimensions"),
+        ("z20", "the VAE with more, to change them one by one"),
+        ("ae2", "the plain autoencoder with 2"),
+    ):
+        parser.add_argument(
+            f"--run-{name}", metavar="RUN",
+            help=f"{what} (default: your last such run in runs, or {name}, which comes with the"
+            " package)",
+        )  # fmt: skip
+    add_out(parser, "explorer.html", "FILE", "file to write")
+
+
+def run(args: argparse.Namespace) -> int:
+    from chainer_vae.explorer import write_page  # here: the other commands need no Pillow
+
+    if args.out.is_dir():
+        raise InputError(f"--out {args.out} is a folder; give the name of a file in it")
+    runs = {name: getattr(args, f"run_{name}") or choose_run(name) for name in ("z2", "z20", "ae2")}
+    print("fitting the models into a page; this takes some 20 seconds", flush=True)
+    written = write_page(args.out, **runs)
+    for name, words in written.shown.items():
+        print(f"{name}: {words}")
+    for name, reason in written.left_out.items():
+        print(f"{name}: left out, {reason}")
+    if written.epochs:
+        print(f"training: {written.epochs} epochs")
+    else:
+        print("training: not shown; a run keeps its epochs with `chainer-vae train --snapshots`")
+    print(f"{args.out}: {written.size / 1e6:.1f} MB; open it in a browser")
+    return 0

@@ -1,0 +1,76 @@
+"""``chainer-vae figures``."""
+
+import argparse
+import contextlib
+import sys
+
+from tqdm import tqdm
+
+from chainer_vae.cli.parser import add_gpu, add_out, did_you_mean
+from chainer_vae.errors import InputError
+from chainer_vae.runs import SHIPPED, choose_run, describe_run
+
+SUMMARY = "draw the article's figures"
+DESCRIPTION = "Draw the article's figures, and a page that shows them (index.html)."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--list", action="store_true", help="list the figures, and draw none")
+    parser.add_argument("--only", nargs="+", metavar="ID", help="these figures (default: all)")
+    parser.add_argument(
+        "--lang", choices=("en", "ja"), default="en",
+        help="language of labels and captions (default: en)",
+    )  # fmt: skip
+    for name, n_latent in SHIPPED.items():
+        parser.add_argument(
+            f"--run-{name}", metavar="RUN",
+            help=f"the run with {n_latent} latent dimensions to draw from (default: your last one"
+            f" in runs, or {name}, which comes with the package)",
+        )  # fmt: skip
+    add_out(parser, "figures", "DIR", "folder for the figures")
+    parser.add_argument(
+        "--format", choices=("png", "svg", "pdf"), default="png",
+        help="format of still figures (default: png); animations are GIFs",
+    )  # fmt: skip
+    add_gpu(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    from chainer_vae import figures  # here: the other commands need no matplotlib
+
+    specs = {spec.id: spec for spec in figures.all_figures()}
+    if args.list:
+        for spec in specs.values():
+            numbers = ", ".join(map(str, spec.numbers))
+            print(f"{spec.id:22}{numbers:7}{spec.needs or '-':5}{spec.file:28}", end="")
+            print(spec.caption[args.lang])
+        return 0
+    faults: dict[str, list[str]] = {}  # which figures could not be drawn, by the reason
+    for unknown in [name for name in args.only or () if name not in specs]:
+        guess = did_you_mean(unknown, specs, most=3) or "; --list names them all"
+        faults[f"there is no such figure{guess}"] = [unknown]
+    chosen = [spec for spec in specs.values() if args.only is None or spec.id in args.only]
+
+    runs = {name: getattr(args, f"run_{name}") for name in SHIPPED}
+    for name in SHIPPED:
+        if any(spec.needs == name for spec in chosen):
+            runs[name] = runs[name] or choose_run(name)
+            with contextlib.suppress(InputError):  # said below, of each figure
+                print(f"{name}: {describe_run(runs[name])}")
+    context = figures.Context(args.lang, runs, args.gpu)
+    n_drawn = 0
+    with tqdm(total=len(chosen), unit="figure", disable=not sys.stderr.isatty()) as bar:
+        for drawn in figures.draw_figures(chosen, context, args.out, args.format):
+            for file in drawn.files:
+                bar.write(f"{drawn.spec.id:22} {file}  ({drawn.seconds:.1f} s)")
+            if drawn.error is not None:
+                faults.setdefault(str(drawn.error), []).append(drawn.spec.id)
+            else:
+                n_drawn += 1
+            bar.update()
+    if n_drawn:
+        figures.write_index(args.out, args.lang, args.format)
+        print(f"{n_drawn} figures drawn; to see them, open {args.out / 'index.html'}")
+    for reason, ids in faults.items():
+        print(f"chainer-vae: error: {', '.join(ids)}: {reason}", file=sys.stderr)
+    return 2 if faults else 0

@@ -1,0 +1,73 @@
+"""Parsing: errors in one line, the nearest name for a mistyped one, and shared options."""
+
+import argparse
+import difflib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NoReturn
+
+
+class _HelpFormatter(argparse.HelpFormatter):
+    def __init__(self, prog: str, **settings: Any) -> None:
+        super().__init__(prog, **{"max_help_position": 28, **settings})
+        self._action_max_length = 14  # argparse forgets that commands are indented once more
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(formatter_class=_HelpFormatter, **settings)
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+
+    def refuse(self, unknown: list[str]) -> NoReturn:
+        """End with an error that names unknown arguments, and the option that is nearest to the
+        first."""
+        options = [option for action in self._actions for option in action.option_strings]
+        name = unknown[0].split("=")[0]
+        guess = did_you_mean(name, options) if name.startswith("-") else ""
+        self.error(f"unrecognized arguments: {' '.join(unknown)}{guess}")
+
+
+def did_you_mean(name: str, known: Iterable[str], most: int = 1) -> str:
+    """ "; did you mean ...?" with the known names nearest to a mistyped one; "" if none is near."""
+    by_lower_case = {other.lower(): other for other in known}
+    found = difflib.get_close_matches(name.lower(), by_lower_case, n=most)
+    near = [by_lower_case[other] for other in found]
+    return f"; did you mean {' or '.join(near)}?" if near else ""
+
+
+def absolute_folder(text: str) -> str:
+    """For a folder that is recorded with a run: its absolute path."""
+    return os.path.abspath(text)
+
+
+def add_gpu(parser: argparse.ArgumentParser) -> None:
+    """The option --gpu of a command that shows a trained model."""
+    parser.add_argument(
+        "--gpu", "-g", type=int, default=-1, metavar="N", help="number of the GPU (default: CPU)"
+    )
+
+
+def add_out(parser: argparse.ArgumentParser, default: str, metavar: str, what: str) -> None:
+    """The option --out."""
+    parser.add_argument(
+        "--out", "-o", type=Path, default=Path(default), metavar=metavar,
+        help=f"{what} (default: {default})",
+    )  # fmt: skip
+
+
+def add_run_and_data(parser: argparse.ArgumentParser) -> None:
+    """The arguments that name a trained model and the images to show it."""
+    parser.add_argument(
+        "run", metavar="RUN", nargs="?", default="z20",
+        help="folder of a run, or z20 (default) or z2: the trained models of the package",
+    )  # fmt: skip
+    add_gpu(parser)
+    parser.add_argument(
+        "--dataset", type=absolute_folder, metavar="DIR",
+        help="folder of IDX files (default: the run's own data set)",
+    )  # fmt: skip

@@ -1,0 +1,195 @@
+"""``chainer-vae train``."""
+
+import argparse
+import shlex
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from chainer_vae import devices
+from chainer_vae.cli.parser import absolute_folder
+from chainer_vae.config import ACTIVATIONS, ENGINES, MODELS, Config
+from chainer_vae.datasets import TEST_IMAGES
+from chainer_vae.errors import InputError
+from chainer_vae.runs import Run, article_log
+from chainer_vae.runs.folder import CONFIG
+
+SUMMARY = "train the article's VAE"
+DESCRIPTION = "Train the article's VAE. The defaults are the article's settings."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    default = Config()
+
+    # Absent unless given: --resume takes the settings from the run, and refuses others.
+    def add(*names: str, **kwargs: Any) -> None:
+        parser.add_argument(*names, default=argparse.SUPPRESS, **kwargs)
+
+    def number(*names: str, help: str, default: Any, type: Any = int) -> None:
+        add(*names, type=type, metavar="N", help=f"{help} (default: {default})")
+
+    add("--gpu", "-g", type=int, metavar="N", help="number of the GPU (default: CPU)")
+    number("--epoch", "-e", help="passes over the training images", default=default.epoch)
+    number("--dimz", "-z", "--dim-z", help="latent dimensions", default=default.dimz)
+    number("--batchsize", "-b", "--batch-size", help="images in a batch", default=default.batchsize)
+    add("--initmodel", "-m", type=Path, metavar="FILE", help="start from this saved model")
+    add(
+        "--resume", "-r", type=Path, metavar="RUN",
+        help="resume the run in this folder, exactly; or, with --initmodel, start from this saved"
+        " optimizer (.state file)",
+    )  # fmt: skip
+    add(
+        "--out", "-o", type=Path, metavar="DIR",
+        help="folder of the run (default: runs/z20-seed0, by its settings)",
+    )  # fmt: skip
+    add(
+        "--test", action="store_true",
+        help=f"train and test on {TEST_IMAGES} images only, to try things out",
+    )  # fmt: skip
+    number("--seed", help="seed of the random numbers", default=default.seed)
+    number("--dim-h", help="units in each hidden layer", default=default.dim_h)
+    add(
+        "--act", choices=ACTIVATIONS,
+        help=f"activation of the hidden layers (default: {default.act})",
+    )  # fmt: skip
+    number("--C", help="weight of the KL divergence", default=default.C, type=float)
+    number("--k", help="samples of z for each training image", default=default.k)
+    add(
+        "--dataset", type=absolute_folder, metavar="DIR",
+        help="folder of IDX files to use instead of MNIST",
+    )  # fmt: skip
+    add(
+        "--engine", choices=ENGINES,
+        help="what computes the steps: the fused engine, Chainer, or the engine where it can"
+        " (default: auto)",
+    )  # fmt: skip
+    add(
+        "--model", choices=MODELS,
+        help=f"the VAE or the plain autoencoder (default: {default.model})",
+    )  # fmt: skip
+    add(
+        "--snapshots", action="store_true",
+        help="save the model of epochs 0, 1, 2, 3, 5, 7, 10 and so on, for `explore`",
+    )  # fmt: skip
+
+
+def run(args: argparse.Namespace) -> int:
+    given = vars(args)
+    given.pop("command")
+    resume, initmodel, out = (given.pop(name, None) for name in ("resume", "initmodel", "out"))
+    if resume is not None and initmodel is None:
+        run = Run.resume(_run_folder(resume), out, **given)
+    else:
+        config = Config(**given)
+        if resume is not None and resume.is_dir():
+            raise InputError(
+                f"--resume {resume} is a folder; with --initmodel, give an optimizer's .state file"
+            )
+        kind = "z" if config.model == "vae" else "ae"
+        quick = "-test" if config.test else ""
+        default = Path("runs") / f"{kind}{config.dimz}-seed{config.seed}{quick}"
+        run = Run.start(config, out or default, initmodel, resume)
+    config = run.config
+    sizes = f"{run.images.shape[1]}-{config.dim_h}-{config.dim_h}-{config.dimz}"
+    print(
+        f"{type(run.model).__name__} {sizes} ({config.act}),"
+        f" {len(run.images):,} training and {len(run.test_images):,} test images,"
+        f" seed {config.seed}, on {devices.describe(config.gpu)}"
+    )
+    if run.epoch >= config.epoch:
+        print(f"{run.folder} is already trained for {run.epoch} epochs")
+    else:
+        backend = run.backend
+        words = "Chainer's training loop" if backend.name == "chainer" else backend.name
+        print(f"engine: {words}" + (f" ({backend.reason})" if backend.reason else ""))
+        if run.steps_done:
+            print(f"going on after epoch {run.epoch}, step {run.steps_done}")
+    bar = tqdm(
+        total=config.epoch * run.steps_per_epoch,
+        initial=run.steps_done,
+        unit="step",
+        dynamic_ncols=True,
+        disable=not sys.stderr.isatty(),
+    )
+    with bar:
+        for entry in run.train(on_step=bar.update):
+            bar.write(
+                f"epoch {entry['epoch']:3d}"
+                f"  train {entry['main/loss']:.3f} (reconstruction {entry['main/rec_loss']:.3f})"
+                f"  test {entry['validation/main/loss']:.3f}"
+                f" (reconstruction {entry['validation/main/rec_loss']:.3f})"
+                f"  {entry['elapsed_time']:.0f} s"
+            )
+            sys.stdout.flush()
+    if run.interrupted and run.epoch < config.epoch:
+        where = f"in epoch {run.epoch + 1}" if run.position else f"at the end of epoch {run.epoch}"
+        print(
+            f"stopped after step {run.steps_done}, {where}, and saved;"
+            f" go on with: {_program()} train --resume {shlex.quote(str(run.folder))}"
+        )
+        return 130
+    print(_beside_the_article(run))
+    print(f"saved in {run.folder}")
+    return 0
+
+
+def _program() -> str:
+    """What the user types to run this program."""
+    if shutil.which("chainer-vae"):
+        return "chainer-vae"
+    script = sys.argv[0]
+    return script if Path(script).name == "chainer-vae" else f"{sys.executable} -m chainer_vae"
+
+
+def _run_folder(resume: Path) -> Path:
+    """The folder of the run that ``--resume`` names, by itself or by its .state file."""
+    if resume.is_dir():
+        return resume
+    if not resume.exists():
+        raise InputError(f"there is no run {resume}")
+    if resume.suffix != ".state" or not (resume.parent / CONFIG).is_file():
+        raise InputError(
+            f"{resume} is not the folder of a run, nor the .state file in one; to start with an"
+            " optimizer's state, give the model that belongs to it by --initmodel"
+        )
+    return resume.parent
+
+
+def _beside_the_article(run: Run) -> str:
+    """The losses of the last epoch, and the article's of the same epoch where they compare."""
+    last = run.log[-1]
+    epoch = int(last["epoch"])
+    rows = [
+        (
+            "this run",
+            last["main/loss"],
+            last["main/rec_loss"],
+            last["validation/main/loss"],
+            last["validation/main/rec_loss"],
+        )
+    ]
+    differing = [
+        f"{name.replace('_', '-')} {getattr(run.config, name)}"
+        for name, setting in vars(Config()).items()
+        if name not in ("epoch", "seed", "gpu", "engine", "snapshots")
+        and getattr(run.config, name) != setting
+    ]
+    logs = article_log.load_logs()
+    unit = "nats" if run.config.model == "vae" else "squared error"
+    if differing:
+        note = "the author's runs do not compare with " + ", ".join(differing)
+    elif epoch not in logs[0]:
+        note = f"the author's runs end at epoch {max(logs[0])}"
+    else:
+        note = "article: Chainer 2.0.0 on a GPU; the author's two runs, test with k = 10"
+        rows += [(f"article, run {i}", *log[epoch]) for i, log in enumerate(logs, 1)]
+    lines = [
+        f"after epoch {epoch}, {unit} per image ({note}):",
+        f"{'':16}{'train loss':>12}{'train rec.':>12}{'test loss':>12}{'test rec.':>12}",
+    ]
+    for name, *losses in rows:
+        lines.append(f"{name:16}" + "".join(f"{loss:12.3f}" for loss in losses))
+    return "\n".join(lines)

@@ -1,0 +1,10 @@
+"""Every patch, in the order in which they are applied to one module."""
+
+from chainer_vae.compat import cupy_patches, download_patches, numpy_patches, setuptools_patches
+
+PATCHES = (
+    *numpy_patches.PATCHES,
+    *setuptools_patches.PATCHES,
+    *cupy_patches.PATCHES,
+    *download_patches.PATCHES,
+)

@@ -1,0 +1,79 @@
+"""The settings of a run, and what they may be."""
+
+import math
+from dataclasses import dataclass
+from typing import Any, Optional
+
+from chainer_vae.errors import InputError
+
+ACTIVATIONS = ("softplus", "tanh", "relu", "sigmoid")  # functions of chainer.functions
+ENGINES = ("auto", "chainer", "fused")
+MODELS = ("vae", "autoencoder")
+MAX_SIZE = 1_000_000  # of sizes and counts; more is a mistake in typing
+CHANGEABLE = ("epoch", "gpu", "engine", "snapshots", "dataset")  # when a run is resumed
+
+
+@dataclass(frozen=True)
+class Config:
+    """The settings of a run, named as the options of ``chainer-vae train``.
+
+    The defaults are the article's: 100 epochs, 20 latent dimensions (``dimz``), 500 hidden units
+    (``dim_h``), softplus, ``C`` = 1, ``k`` = 1, batches of 100.  ``dataset`` is a folder of IDX
+    files (None: MNIST), ``gpu`` the number of a GPU (negative: the CPU), and ``test`` keeps 100
+    images to try things out.  ``engine`` is "fused" for :mod:`chainer_vae.engine`, "chainer" for
+    Chainer's training loop, slower and the same but for rounding, or "auto" for the first where it
+    can.  ``model`` is "vae" or "autoencoder", the plain one, for which C and k mean nothing.
+    ``snapshots`` saves the model of epochs 0, 1, 2, 3, 5, 7, 10, 15, 20, 30, 50 and so on.
+
+    Raises:
+        InputError: A setting is out of range.
+
+    Example:
+        >>> Config(dimz=2, epoch=50)  # doctest: +ELLIPSIS
+        Config(epoch=50, dimz=2, dim_h=500, act='softplus', C=1.0, k=1, batchsize=100, ...)
+    """
+
+    epoch: int = 100
+    dimz: int = 20  # number of latent dimensions
+    dim_h: int = 500  # number of units in each hidden layer
+    act: str = "softplus"  # activation of the hidden layers
+    C: float = 1.0  # weight of the KL divergence in the loss
+    k: int = 1  # number of samples of z for each training image
+    batchsize: int = 100
+    seed: int = 0
+    gpu: int = -1
+    dataset: Optional[str] = None  # a folder of IDX files; None: MNIST
+    test: bool = False  # train and test on 100 images only, to try things out
+    engine: str = "auto"  # what computes the steps: one of ENGINES
+    model: str = "vae"  # one of MODELS
+    snapshots: bool = False  # save the model of some epochs
+
+    def __post_init__(self) -> None:
+        for name in ("epoch", "dimz", "dim_h", "k", "batchsize"):
+            require_int(name, getattr(self, name), 1, MAX_SIZE)
+        require_int("seed", self.seed, 0, 2**32 - 1)
+        require_int("gpu", self.gpu, -MAX_SIZE, MAX_SIZE)
+        number = isinstance(self.C, (int, float)) and not isinstance(self.C, bool)
+        if not (number and math.isfinite(self.C) and self.C >= 0):
+            raise InputError(f"C must be a finite number, 0 or more, not {self.C!r}")
+        for name, choices in (("act", ACTIVATIONS), ("engine", ENGINES), ("model", MODELS)):
+            value = getattr(self, name)
+            if value not in choices:
+                raise InputError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
+        if self.model == "autoencoder" and (self.C, self.k) != (1, 1):
+            raise InputError("an autoencoder has no C and no k: leave them out")
+        if not (self.dataset is None or isinstance(self.dataset, str)):
+            raise InputError(f"dataset must be the path of a folder, not {self.dataset!r}")
+        for name in ("test", "snapshots"):
+            if not isinstance(getattr(self, name), bool):
+                raise InputError(f"{name} must be true or false, not {getattr(self, name)!r}")
+
+
+def require_int(name: str, value: Any, least: int, most: int) -> None:
+    """Refuse what is no integer from ``least`` to ``most``.
+
+    Raises:
+        InputError: It is not.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise InputError(f"{name} must be a whole number from {least} to {most}, not {value!r}")

@@ -1,0 +1,139 @@
+"""A training step on the CPU that spends its time on the matrix products."""
+
+import math
+from collections.abc import Generator
+from typing import Any, Callable
+
+import chainer
+import numpy as np
+
+from chainer_vae.engine import cpu_kernels
+from chainer_vae.engine.flat_model import FlatModel
+from chainer_vae.engine.network import Network, links_of
+from chainer_vae.engine.threads import TaskPool, thread_pool
+from chainer_vae.model import VAE
+
+
+class Engine(FlatModel):
+    """Training steps, one batch at a time; the arguments are those of :class:`FlatModel`."""
+
+    def __init__(
+        self,
+        model: VAE,
+        optimizer: chainer.optimizers.Adam,
+        C: float,
+        k: int,
+        pool: TaskPool,
+        kernels: Any = cpu_kernels,
+    ) -> None:
+        super().__init__(model, optimizer, C, k, pool, kernels)
+        # By number of images; two of each, in turn, because the updates of the last step may still
+        # read its arrays.
+        self._networks: dict[tuple[int, bool], Network] = {}
+        self._turn = False
+
+    def step(self, x: np.ndarray) -> tuple[float, float]:
+        """One step of the optimizer on a batch.
+
+        Where the loss is not finite, the parameters stay as they are.
+
+        Args:
+            x: Images in [0, 1], shape (B, n_in).
+
+        Returns:
+            tuple of float: loss and rec_loss, in nats per image, as :meth:`VAE.get_loss_func` has
+            them.
+
+        Raises:
+            ValueError: The shape of ``x`` is not (B, n_in), or B is 0.
+        """
+        network = self._forward(x)
+        losses = network.losses(self.C)
+        if math.isfinite(losses[0]):
+            self.optimizer.t += 1
+            for param in self.model.params():
+                param.update_rule.t += 1
+            network.backward(self.C, self._update)
+        return losses
+
+    def gradients(self, x: np.ndarray) -> dict[str, np.ndarray]:
+        """The gradient of the loss by every parameter, by the names of ``model.namedparams()``.
+
+        Args:
+            x: As for :meth:`step`.
+        """
+        self._forward(x).backward(self.C, self._gradient)
+        found, start = {}, 0
+        names = {id(param): name for name, param in self.model.namedparams()}
+        for links in links_of(self.model).values():
+            for param in [link.W for link in links] + [link.b for link in links]:
+                part = self.g[start : start + param.size]
+                found[names[id(param)]] = part.reshape(param.shape).copy()
+                start += param.size
+        return found
+
+    def _forward(self, x: np.ndarray) -> Network:
+        n_in = self.layers["le1"].W.shape[1]
+        if x.ndim != 2 or x.shape[1] != n_in or len(x) == 0:
+            raise ValueError(f"x has shape {x.shape}, but this model needs (batch size, {n_in})")
+        self._turn = not self._turn
+        key = len(x), self._turn
+        if key not in self._networks:
+            self._networks[key] = Network(
+                self.layers, self.model.act_func, len(x), self.k, self.pool, self.kernels
+            )
+            self._networks[key].allocate_gradients()
+        network = self._networks[key]
+        network.x[...] = x.T
+        network.encode()
+        network.sample(self.kernels.draw((self.k, len(x), len(network.mu))))
+        network.decode()
+        network.reconstruct(backward=True)
+        return network
+
+
+class CpuSteps:
+    """The steps of a training by :class:`Engine`, epoch by epoch.
+
+    Args:
+        model, optimizer, C, k: As :class:`FlatModel`'s.
+        images: The training images, shape (number, n_in).
+        batchsize: Number of images in a step.
+    """
+
+    name = "fused"
+    reason = None
+
+    def __init__(
+        self,
+        model: VAE,
+        optimizer: chainer.optimizers.Adam,
+        C: float,
+        k: int,
+        images: np.ndarray,
+        batchsize: int,
+    ) -> None:
+        self.model, self.optimizer = model, optimizer
+        self.C, self.k = C, k
+        self.images = images
+        self.batchsize = batchsize
+
+    def epoch(
+        self,
+        permutation: np.ndarray,
+        first: int,
+        go_on: Callable[[], bool],
+        on_step: Callable[[], None],
+    ) -> Generator[tuple[float, float], None, None]:
+        """The steps of an epoch from number ``first``; yields loss and rec_loss of each."""
+        with thread_pool() as pool:
+            engine = Engine(self.model, self.optimizer, self.C, self.k, pool)
+            for start in range(first * self.batchsize, len(permutation), self.batchsize):
+                if not go_on():
+                    break
+                # A loss that overflows is reported by whoever gets it, not by NumPy.
+                with np.errstate(over="ignore", invalid="ignore"):
+                    losses = engine.step(self.images[permutation[start : start + self.batchsize]])
+                yield losses
+                on_step()
+            engine.finish()

@@ -1,0 +1,116 @@
+"""A model and its Adam in flat arrays: what a step on the CPU and one on the GPU share.
+
+Source: Kingma and Ba, "Adam: A Method for Stochastic Optimization", 2014.
+"""
+
+import math
+from typing import Any
+
+import chainer
+import numpy as np
+
+from chainer_vae.engine.network import Layer, links_of
+from chainer_vae.engine.support import unsupported
+from chainer_vae.engine.threads import TaskPool
+from chainer_vae.model import VAE
+
+
+class FlatModel:
+    """A model and its optimizer in flat arrays, and the update of each layer.
+
+    The parameters, and Adam's moments of them, become parts of three flat arrays.  Chainer may
+    train them, save them and load into them whenever no update is running, that is, after
+    :meth:`finish`.
+
+    Nothing needs g(W), and the new W, before the next step's product with W: the pool computes them
+    while the step goes on.
+
+    Args:
+        model: The model.
+        optimizer: Its Adam.
+        C (float): Weight of the KL divergence in the loss.
+        k (int): Number of samples for each image.
+        pool: Runs the updates.
+        kernels: What computes: :mod:`chainer_vae.engine.cpu_kernels` or, on a GPU, ``gpu_kernels``.
+
+    Raises:
+        ValueError: The engine cannot compute this; see :func:`unsupported`.
+    """
+
+    def __init__(
+        self,
+        model: VAE,
+        optimizer: chainer.optimizers.Adam,
+        C: float,
+        k: int,
+        pool: TaskPool,
+        kernels: Any,
+    ) -> None:
+        fault = unsupported(model, optimizer)
+        if fault is not None:
+            raise ValueError(f"the engine cannot train this: {fault}")
+        self.model, self.optimizer = model, optimizer
+        self.C, self.k = C, k
+        self.pool = pool
+        self.kernels = kernels
+        size, dtype = sum(param.size for param in model.params()), model.le1.W.dtype
+        self.p, self.m, self.v, self.g = (kernels.empty((size,), dtype) for _ in "pmvg")
+        self.layers: dict[str, Layer] = {}
+        self._gradients: dict[str, Layer] = {}
+        self._slices: dict[str, slice] = {}  # of the layers in the flat arrays
+        self._flatten()
+
+    def _flatten(self) -> None:
+        """Make every parameter, and Adam's moments of it, a part of ``p``, ``m`` and ``v``."""
+        start = 0
+        for name, links in links_of(self.model).items():
+            n_in = links[0].W.shape[1]
+            n_out = sum(len(link.W) for link in links)
+            biases, end = start + n_out * n_in, start + n_out * (n_in + 1)
+            self.layers[name] = Layer(self.p[start:biases].reshape(n_out, n_in), self.p[biases:end])
+            self._gradients[name] = Layer(
+                self.g[start:biases].reshape(n_out, n_in), self.g[biases:end]
+            )
+            self._slices[name] = slice(start, end)
+            for param in [link.W for link in links] + [link.b for link in links]:
+                self._adopt(param, slice(start, start + param.size))
+                start += param.size
+
+    def _adopt(self, param: chainer.Parameter, part: slice) -> None:
+        rule = param.update_rule
+        rule._init_states(param)
+        for flat, array in (
+            (self.p, param.array),
+            (self.m, rule.state["m"]),
+            (self.v, rule.state["v"]),
+        ):
+            flat[part] = array.reshape(-1)
+        param.array = self.p[part].reshape(param.shape)
+        rule.state["m"] = self.m[part].reshape(param.shape)
+        rule.state["v"] = self.v[part].reshape(param.shape)
+
+    def finish(self) -> None:
+        """Return once the parameters are those after the last step."""
+        for layer in self.layers.values():
+            layer.wait()
+
+    def _update(self, name: str, g_a: np.ndarray, h_T: np.ndarray) -> None:
+        """Have the pool compute the gradient of a layer, and make Adam's step with it."""
+
+        def task() -> None:
+            self._gradient(name, g_a, h_T)
+            self._descend(name)
+
+        self.layers[name].update = self.pool.submit([task])
+
+    def _gradient(self, name: str, g_a: np.ndarray, h_T: np.ndarray) -> None:
+        """g(W) = g(a) h^T, g(b) = g(a) 1"""
+        gradient = self._gradients[name]
+        self.kernels.dot(g_a, h_T, gradient.W)
+        self.kernels.sum_columns(g_a, gradient.b)
+
+    def _descend(self, name: str) -> None:
+        hyper, t = self.optimizer.hyperparam, self.optimizer.t
+        step = hyper.alpha * math.sqrt(1 - hyper.beta2**t) / (1 - hyper.beta1**t)
+        p, m, v, g = (array[self._slices[name]] for array in (self.p, self.m, self.v, self.g))
+        self.kernels.adam(p, m, v, g, step, hyper.beta1, hyper.beta2, hyper.eps)

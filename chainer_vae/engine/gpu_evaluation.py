@@ -1,0 +1,67 @@
+"""The evaluation of many images on a GPU.
+
+Import this only where CuPy is installed.
+"""
+
+import math
+from collections.abc import Iterator
+from typing import Union
+
+import cupy as cp
+import numpy as np
+
+from chainer_vae.engine import gpu_kernels, gpu_noise
+from chainer_vae.engine.network import Network, layers_of
+from chainer_vae.model import VAE
+
+COLUMNS = 10_000  # samples that are evaluated at a time, about
+
+
+def evaluate(
+    model: VAE, images: Union[np.ndarray, cp.ndarray], k: int, batchsize: int
+) -> tuple[float, float]:
+    """Reconstruction error and KL divergence of ``images``, summed over them.
+
+    Args:
+        model: The model, on the current GPU.
+        images: Shape (number, n_in), anywhere.
+        k: Number of samples of each.
+        batchsize: Number of images for which the CPU draws at a time.
+    """
+    layers, on_gpu = layers_of(model), cp.asarray(images)
+    rec_loss, kl = cp.zeros(1, cp.float64), cp.zeros(1, cp.float64)
+    networks: dict[tuple[int, int], Network] = {}  # by their numbers of samples and of images
+    start = 0
+    for eps in _noise_by_batches(k, len(images), len(model.le3_mu.W), batchsize):
+        n = eps.shape[1]
+        x = on_gpu[start : start + n].T
+        start += n
+        samples = max(1, COLUMNS // n)
+        for part in (eps[first : first + samples] for first in range(0, k, samples)):
+            size = len(part), n
+            if size not in networks:
+                networks[size] = Network(layers, model.act_func, n, len(part), kernels=gpu_kernels)
+            network = networks[size]
+            network.x[...] = x
+            network.encode()
+            network.sample(part)
+            network.decode()
+            network.reconstruct()
+            rec_loss += network.rec_losses[:1] / k
+        kl += network.kl
+    return float(rec_loss[0]), float(kl[0])
+
+
+def _noise_by_batches(k: int, images: int, n_latent: int, batchsize: int) -> Iterator[cp.ndarray]:
+    """That of an evaluation, in the order of the CPU's: arrays (k, n, n_latent), of one or several
+    batches each."""
+    together = max(1, COLUMNS // (k * batchsize)) * batchsize
+    for start in range(0, images, together):
+        end = min(start + together, images)
+        numbers = gpu_noise.standard_normal(k * (end - start) * n_latent)
+        batches, at = [], 0
+        for first in range(start, end, batchsize):
+            shape = k, min(batchsize, end - first), n_latent
+            batches.append(numbers[at : at + math.prod(shape)].reshape(shape))
+            at += math.prod(shape)
+        yield batches[0] if len(batches) == 1 else cp.concatenate(batches, axis=1)

@@ -1,0 +1,261 @@
+"""The article's VAE as matrix products, with its gradients derived by hand.
+
+This is the computation of ``get_loss_func(C, k)`` and ``backward``, on the same parameters, shared
+by the CPU (:mod:`~chainer_vae.engine.cpu_step`) and the GPU (:mod:`~chainer_vae.engine.gpu_step`),
+which differ in the kernels and in what runs tasks in parallel.  Columns are images: with B images
+of n_in pixels, ``x`` has the shape (n_in, B), and a layer is a = W h + b, h' = f(a), as on paper.
+
+Forward pass, with k samples of z for each image (the decoder then has k B columns):
+
+    h1 = f(W1 x + b1)                                   le1
+    h2 = f(W2 h1 + b2)                                  le2
+    (mu; ln_var) = W3 h2 + b3                           le3_mu and le3_ln_var, in one product
+    sigma = e^(ln_var / 2),  z = mu + sigma eps         eps ~ N(0, I)
+    d1 = f(V1 z + c1)                                   ld1
+    d2 = f(V2 d1 + c2)                                  ld2
+    a = V3 d2 + c3                                      ld3
+    rec_loss = sum(ln(1 + e^a) - x a) / (k B)
+    kl = sum(mu^2 + sigma^2 - ln_var - 1) / (2 B)
+    loss = rec_loss + C kl
+
+Backward pass, with g(y) for dloss/dy.  Through a layer a = W h + b, h' = f(a):
+
+    g(a) = g(h') f'(a)        g(W) = g(a) h^T        g(b) = g(a) 1        g(h) = W^T g(a)
+
+and, from the loss,
+
+    g(a) = (1 / (1 + e^-a) - x) / (k B)                 of ld3
+    g(mu) = sum_k g(z) + C mu / B                       since dz/dmu = 1
+    g(ln_var) = sum_k g(z) sigma eps / 2 + C (sigma^2 - 1) / (2 B)
+                                                        since dz/dln_var = sigma eps / 2
+
+Large products are split into blocks of rows, one for each task.  The split depends on the sizes
+alone, not on the number of threads, and so the results do not depend on it either.
+
+Source: Kingma and Welling, "Auto-Encoding Variational Bayes", 2013, section 2.4 and appendices B
+and C.
+"""
+
+from functools import partial
+from typing import Any, Callable, Optional
+
+import chainer.links as L
+import numpy as np
+
+from chainer_vae.engine import cpu_kernels
+from chainer_vae.engine.threads import Pending, TaskPool
+from chainer_vae.model import VAE
+
+MIN_BLOCK_WORK = 2**26  # multiplications in one task's block of a product, at least
+MAX_BLOCKS = 4  # of a product
+
+
+class Layer:
+    """An affine map: weights ``W``, shape (n_out, n_in), and biases ``b``, shape (n_out, 1)."""
+
+    def __init__(self, W: Any, b: Any) -> None:
+        self.W = W
+        self.b = b.reshape(-1, 1)
+        self.update: Optional[Pending] = None  # of the last step, perhaps not finished yet
+
+    def wait(self) -> None:
+        """Return once ``W`` and ``b`` are those after the last step."""
+        if self.update is not None:
+            self.update.wait()
+            self.update = None
+
+
+def links_of(model: VAE) -> dict[str, list[L.Linear]]:
+    """The links that make up each layer; the encoder's two heads are one."""
+    links = {name: [model[name]] for name in ("le1", "le2", "ld1", "ld2", "ld3")}
+    return {**links, "le3": [model.le3_mu, model.le3_ln_var]}
+
+
+def layers_of(model: VAE) -> dict[str, Layer]:
+    """The weights of a model as they are now."""
+    return {
+        name: Layer(
+            *(
+                model.xp.concatenate(arrays) if len(arrays) > 1 else arrays[0]
+                for arrays in ([link.W.array for link in links], [link.b.array for link in links])
+            )
+        )
+        for name, links in links_of(model).items()
+    }
+
+
+class Network:
+    """The forward and the backward pass on ``n`` images with ``k`` samples of each.
+
+    Args:
+        layers: The weights, by the names of :func:`links_of`.
+        act_func: The model's activation function.
+        n: Number of images.
+        k: Number of samples of each.
+        pool: Runs the blocks of large products; None: this thread does them whole.
+        kernels: The module that computes everything, on NumPy's or on CuPy's arrays.
+    """
+
+    def __init__(
+        self,
+        layers: dict[str, Layer],
+        act_func: Any,
+        n: int,
+        k: int,
+        pool: Optional[TaskPool] = None,
+        kernels: Any = cpu_kernels,
+    ) -> None:
+        self.layers = layers
+        self.kernels = kernels
+        self.activation = kernels.ACTIVATIONS[act_func]
+        self.n, self.k = n, k
+        self.pool = pool
+        n_h, n_in = layers["le1"].W.shape
+        n_latent = layers["ld1"].W.shape[1]
+
+        def array(*shape: int) -> Any:
+            return kernels.empty(shape, layers["le1"].W.dtype)
+
+        self.x = array(n_in, n)
+        self.h1, self.h2 = array(n_h, n), array(n_h, n)
+        self.heads = array(2 * n_latent, n)
+        self.mu, self.ln_var = self.heads[:n_latent], self.heads[n_latent:]
+        self.sigma = array(n_latent, n)
+        self.noise, self.z = array(n_latent, k * n), array(n_latent, k * n)
+        self.d1, self.d2 = array(n_h, k * n), array(n_h, k * n)
+        self.a = array(n_in, k * n)
+        self.rec_losses = array(MAX_BLOCKS)  # of each block of pixels, summed over the images
+        self.rec_losses.fill(0)
+        self.kl = array(1)  # summed over the images
+        # Scratch memory, used in the shape of the array at hand.
+        self._t, self._e = array(max(n_h, n_in) * k * n), array(n_in, k * n)
+
+    def allocate_gradients(self) -> None:
+        """What :meth:`backward` needs; the gradient by ``a`` of ld3 takes the place of ``a``."""
+        n_h, n_latent = len(self.h1), len(self.mu)
+
+        def like(array: Any, rows: int) -> Any:
+            return self.kernels.empty((rows, array.shape[1]), array.dtype)
+
+        self.g_d2, self.g_d1 = like(self.d2, n_h), like(self.d1, n_h)
+        self.g_z = like(self.z, n_latent)
+        self.g_heads = like(self.heads, 2 * n_latent)
+        self.g_mu, self.g_ln_var = self.g_heads[:n_latent], self.g_heads[n_latent:]
+        self.g_h2, self.g_h1 = like(self.h2, n_h), like(self.h1, n_h)
+
+    def encode(self) -> None:
+        """From ``x``: ``h1``, ``h2``, and ``heads``, which are ``mu`` and ``ln_var``."""
+        self._layer("le1", self.x, self.h1)
+        self._layer("le2", self.h1, self.h2)
+        self._layer("le3", self.h2, self.heads, activate=False)
+
+    def sample(self, eps: np.ndarray) -> None:
+        """From ``mu`` and ``ln_var``: ``sigma``, ``noise``, ``z`` and ``kl``.
+
+        ``eps`` has the shape (k, n, n_latent), in which Chainer's loop draws it.
+        """
+        noise, z = self._by_sample(self.noise), self._by_sample(self.z)
+        self.kernels.sample(self.mu, self.ln_var, eps, self.sigma, noise, z)
+        self.kernels.gaussian_kl(self.mu, self.ln_var, self.sigma, self.kl)
+
+    def decode(self) -> None:
+        """From ``z``: ``d1`` and ``d2``."""
+        self._layer("ld1", self.z, self.d1)
+        self._layer("ld2", self.d1, self.d2)
+
+    def reconstruct(self, backward: bool = False) -> None:
+        """From ``d2`` and ``x``: ``rec_losses``; and if wanted, g(a) of ld3 into ``a``."""
+        layer = self.layers["ld3"]
+        layer.wait()
+
+        def task(block: int, rows: slice) -> None:
+            self.kernels.dot(layer.W[rows], self.d2, self.a[rows])
+            arrays = self.a, self._e, self._scratch(self.a)
+            a, e, t = (self._by_sample(array[rows]) for array in arrays)
+            b, x, out = layer.b[rows, None], self.x[rows, None], self.rec_losses[block : block + 1]
+            self.kernels.bernoulli(a, b, x, e, t, out, scale)
+
+        scale = 1 / (self.k * self.n) if backward else None
+        self._by_row_blocks(task, self.a, self.d2)
+
+    def losses(self, C: float) -> tuple[float, float]:
+        """loss and rec_loss, per image."""
+        rec_loss = float(self.rec_losses.sum()) / (self.k * self.n)
+        return rec_loss + C * float(self.kl[0]) / self.n, rec_loss
+
+    def backward(self, C: float, then: Callable[[str, np.ndarray, np.ndarray], None]) -> None:
+        """The gradient by ``a`` of every layer, beginning with that of ld3, which is there.
+
+        Overwrites what the forward pass left.
+
+        Args:
+            C: Weight of the divergence.
+            then: Called for each layer, with its name, g(a), shape (n_out, columns), and its input
+                h^T, shape (columns, n_in), as soon as the backward pass no longer needs its
+                weights.
+        """
+        # g(d2) = V3^T g(a), times f'; and so on down
+        self._back("ld3", self.a, self.g_d2, self.d2)
+        then("ld3", self.a, self.d2.T)
+        self._back("ld2", self.g_d2, self.g_d1, self.d1)
+        then("ld2", self.g_d2, self.d1.T)
+        # g(z) = V1^T g(a of ld1)
+        self._back("ld1", self.g_d1, self.g_z)
+        then("ld1", self.g_d1, self.z.T)
+        # g(mu) = sum_k g(z) + C mu / B
+        # g(ln_var) = sum_k g(z) sigma eps / 2 + C (sigma^2 - 1) / (2 B)
+        g_z, noise = self._by_sample(self.g_z), self._by_sample(self.noise)
+        self.kernels.sample_chain(
+            self.g_mu, self.g_ln_var, g_z, noise, self.mu, self.sigma, C / self.n
+        )
+        # g(h2) = W3^T (g(mu); g(ln_var)), times f'
+        self._back("le3", self.g_heads, self.g_h2, self.h2)
+        then("le3", self.g_heads, self.h2.T)
+        self._back("le2", self.g_h2, self.g_h1, self.h1)
+        then("le2", self.g_h2, self.h1.T)
+        then("le1", self.g_h1, self.x.T)
+
+    def _layer(self, name: str, h: np.ndarray, a: np.ndarray, activate: bool = True) -> None:
+        """a = W h + b, and f of it."""
+        layer = self.layers[name]
+        layer.wait()
+
+        def task(block: int, rows: slice) -> None:
+            self.kernels.dot(layer.W[rows], h, a[rows])
+            if activate:
+                self.activation.apply(a[rows], layer.b[rows], self._scratch(a)[rows])
+            else:
+                self.kernels.add_bias(a[rows], layer.b[rows])
+
+        self._by_row_blocks(task, a, h)
+
+    def _back(
+        self, name: str, g_a: np.ndarray, g_h: np.ndarray, h: Optional[np.ndarray] = None
+    ) -> None:
+        """g(h) = W^T g(a); and where h = f(a') is a hidden layer, g(a') = g(h) f'(a')."""
+        W = self.layers[name].W
+
+        def task(block: int, rows: slice) -> None:
+            self.kernels.dot(W[:, rows].T, g_a, g_h[rows])
+            if h is not None:
+                self.activation.chain(g_h[rows], h[rows], self._scratch(g_h)[rows])
+
+        self._by_row_blocks(task, g_h, g_a)
+
+    def _by_row_blocks(
+        self, task: Callable[[int, slice], None], a: np.ndarray, h: np.ndarray
+    ) -> None:
+        """Do ``task`` for all rows of a product ``a`` with ``h``, in blocks if it is large."""
+        blocks = min(MAX_BLOCKS, max(1, a.size * len(h) // MIN_BLOCK_WORK))
+        if blocks == 1 or self.pool is None:
+            task(0, slice(0, len(a)))
+        else:
+            cuts = [len(a) * i // blocks for i in range(blocks + 1)]
+            self.pool.run([partial(task, i, slice(*cuts[i : i + 2])) for i in range(blocks)])
+
+    def _scratch(self, a: np.ndarray) -> np.ndarray:
+        return self._t[: a.size].reshape(a.shape)
+
+    def _by_sample(self, array: np.ndarray) -> np.ndarray:
+        """(rows, k n) as (rows, k, n)."""
+        return array.reshape(len(array), self.k, self.n)

@@ -1,0 +1,181 @@
+"""A run's folder: what its files are called, and what config.json and the log say.
+
+    mlp_20.model   the parameters, as Chainer saves them (20: the number of latent dimensions)
+    mlp_20.state   the optimizer, as Chainer saves it, and what else the training needs to resume
+    log            the losses of every epoch, in the layout of Chainer's LogReport
+    graph.dot      the computational graph of the first loss, for Graphviz
+    config.json    the settings, the images' size and checksums, and what the run was computed on
+    snapshots      where that is a setting: the parameters after some of the epochs, epoch_5.model
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Optional
+
+from chainer_vae.config import MAX_SIZE, Config, require_int
+from chainer_vae.errors import InputError
+from chainer_vae.runs.files import load_json, save_json
+
+CONFIG, LOG, GRAPH, SNAPSHOTS = "config.json", "log", "graph.dot", "snapshots"
+LOG_KEYS = (
+    "main/loss",
+    "main/rec_loss",
+    "validation/main/loss",
+    "validation/main/rec_loss",
+    "elapsed_time",
+)
+
+
+def model_file(folder: Path, dimz: int) -> Path:
+    """The file of the parameters."""
+    return folder / f"mlp_{dimz}.model"
+
+
+def state_file(folder: Path, dimz: int) -> Path:
+    """The file of the optimizer and the rest of the training's state."""
+    return folder / f"mlp_{dimz}.state"
+
+
+def snapshot_file(folder: Path, epoch: int) -> Path:
+    """The file of the parameters after an epoch."""
+    return folder / SNAPSHOTS / f"epoch_{epoch}.model"
+
+
+def is_snapshot_epoch(epoch: int) -> bool:
+    """Whether a snapshot is taken after this epoch: about six for each power of ten."""
+    while epoch >= 100 and epoch % 10 == 0:
+        epoch //= 10
+    return epoch in (0, 1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70)
+
+
+def snapshot_epochs(folder: Path, last: int) -> Iterator[int]:
+    """The epochs up to ``last`` of which the folder has a snapshot, in order."""
+    found = []
+    for file in (folder / SNAPSHOTS).glob("epoch_*.model"):
+        digits = file.stem[len("epoch_") :]
+        if digits.isdecimal() and int(digits) <= last:
+            found.append(int(digits))
+    yield from sorted(found)
+
+
+def require_free(folder: Path, dimz: int) -> None:
+    """Refuse a folder in which a new run would overwrite something.
+
+    Raises:
+        InputError: It holds a run, or a file of a run's name.
+    """
+    if (folder / CONFIG).exists():
+        raise InputError(
+            f"{folder} already holds a run: go on with it by --resume,"
+            " choose another folder by --out, or remove it"
+        )
+    for file in (model_file(folder, dimz), state_file(folder, dimz), folder / LOG):
+        if file.exists():
+            raise InputError(
+                f"{folder} already holds a file {file.name}: choose another folder by --out"
+            )
+
+
+@dataclass
+class RunInfo:
+    """What a run's config.json says.
+
+    Attributes:
+        config: The settings.
+        image_shape: Height and width of the images, in pixels.
+        checksums: CRC-32 of the training and the test images.
+        environments: From which epoch on, when, with which versions, on what and by which backend
+            the run was computed.
+    """
+
+    config: Config
+    image_shape: tuple[int, int]
+    checksums: Optional[dict[str, int]]
+    environments: list[dict[str, Any]]
+
+    @property
+    def n_in(self) -> int:
+        """Number of pixels of an image."""
+        return math.prod(self.image_shape)
+
+
+def save_info(folder: Path, info: RunInfo) -> None:
+    """Write a run's config.json.
+
+    Raises:
+        InputError: It cannot be written.
+    """
+    content = {
+        "arguments": asdict(info.config),
+        "n_in": info.n_in,
+        "image_shape": list(info.image_shape),
+        "checksums": info.checksums,
+        "environments": info.environments,
+    }
+    save_json(folder / CONFIG, content)
+
+
+def load_info(folder: Path) -> RunInfo:
+    """Read a run's config.json.
+
+    Raises:
+        InputError: There is no run, or its config.json is not one of ours.
+    """
+    if not (folder / CONFIG).is_file():
+        raise InputError(f"{folder} holds no run: it has no {CONFIG}")
+    content = load_json(folder / CONFIG)
+    try:
+        known = {field.name for field in fields(Config)}
+        arguments = {name: v for name, v in content["arguments"].items() if name in known}
+        info = RunInfo(
+            Config(**arguments),
+            _image_shape(content),
+            content.get("checksums"),
+            content["environments"],
+        )
+        sound = isinstance(info.environments, list)
+    except (LookupError, TypeError, AttributeError, InputError):
+        sound = False
+    if not sound:
+        raise InputError(f"{folder / CONFIG} is not the settings of a run")
+    return info
+
+
+def _image_shape(content: dict[str, Any]) -> tuple[int, int]:
+    """Height and width; of a run that did not record them, those of a square."""
+    n_in = content["n_in"]
+    require_int("n_in", n_in, 1, MAX_SIZE)
+    side = math.isqrt(n_in)
+    height, width = content.get("image_shape", (side, side) if side * side == n_in else (1, n_in))
+    for name, value in (("height", height), ("width", width)):
+        require_int(name, value, 1, MAX_SIZE)
+    if height * width != n_in:
+        raise InputError(f"{height} x {width} are not {n_in} pixels")
+    return height, width
+
+
+def load_log(file: Path, epochs: Optional[int] = None) -> list[dict[str, float]]:
+    """The losses of a run, an entry for each epoch, as :meth:`Run.train` yields them.
+
+    Args:
+        file: The run's ``log``.
+        epochs: How many to take, at least those; a run cut off while saving has one more than
+            its state.  By default, all.
+
+    Raises:
+        InputError: The file is missing or is not such a log.
+    """
+    log = load_json(file)
+    try:
+        epochs = len(log) if epochs is None else epochs
+        log = log[:epochs]
+        sound = [entry["epoch"] for entry in log] == list(range(1, epochs + 1)) and all(
+            isinstance(entry[key], (int, float)) for entry in log for key in LOG_KEYS
+        )
+    except (LookupError, TypeError):
+        sound = False
+    if not sound:
+        raise InputError(f"{file} is not the log of a run of {epochs} epochs")
+    return log

@@ -1,0 +1,98 @@
+"""Trained models: those of runs, and those that come with the package."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Union
+
+import numpy as np
+
+from chainer_vae import devices
+from chainer_vae.config import Config
+from chainer_vae.errors import InputError
+from chainer_vae.model import VAE, Autoencoder, build_model
+from chainer_vae.runs import checkpoints
+from chainer_vae.runs.folder import (
+    RunInfo,
+    load_info,
+    model_file,
+    snapshot_epochs,
+    snapshot_file,
+)
+from chainer_vae.training import numpy_random
+
+MODELS_DIR = Path(__file__).parent.parent / "models"
+# The VAEs there, and their numbers of latent dimensions.
+SHIPPED = {"z20": 20, "z2": 2}
+SHIPPED_AUTOENCODER = "ae2"  # the plain autoencoder there, with 2
+
+
+def find_run(run: Union[str, Path]) -> Path:
+    """The folder of a run: ``run`` itself or, where there is none, a shipped one of that name."""
+    shipped = str(run) in (*SHIPPED, SHIPPED_AUTOENCODER) and not Path(run).exists()
+    return MODELS_DIR / str(run) if shipped else Path(run)
+
+
+def load_model(run: Union[str, Path], gpu: int = -1) -> tuple[VAE, Config]:
+    """A trained VAE, and the settings that it was trained with.
+
+    Args:
+        run: The folder of a run; or "z20" or "z2", the models with 20 and 2 latent dimensions that
+            come with the package.
+        gpu: Where to put the model: the number of a GPU, or a negative number for the CPU.
+
+    Returns:
+        tuple: The model (:class:`VAE`) and its settings (:class:`Config`).
+
+    Raises:
+        InputError: There is no run, it is not a VAE's, or its files cannot be used.
+
+    Example:
+        >>> model, config = load_model("z20")
+        >>> config.dimz, config.epoch
+        (20, 100)
+    """
+    return _load(run, gpu, "vae")
+
+
+def load_autoencoder(run: Union[str, Path], gpu: int = -1) -> tuple[Autoencoder, Config]:
+    """A trained plain autoencoder, and its settings: of a run, or "ae2", which comes with the
+    package and has 2 latent dimensions.
+
+    Raises:
+        InputError: As :func:`load_model`, where the run is not an autoencoder's.
+    """
+    return _load(run, gpu, "autoencoder")
+
+
+def load_snapshots(run: Union[str, Path]) -> Iterator[tuple[int, Any]]:
+    """The models that a run saved after some epochs (``snapshots``), with these epochs, in order.
+
+    Raises:
+        InputError: There is no run, or a file cannot be used.
+    """
+    folder = find_run(run)
+    info = load_info(folder)
+    for epoch in snapshot_epochs(folder, info.config.epoch):
+        yield epoch, _restored(info, snapshot_file(folder, epoch))
+
+
+def _load(run: Union[str, Path], gpu: int, kind: str) -> tuple[Any, Config]:
+    folder = find_run(run)
+    info = load_info(folder)
+    if info.config.model != kind:
+        raise InputError(
+            f"the run in {run} is of a model {info.config.model}, but {kind} is needed"
+        )
+    devices.use_device(gpu)
+    model = _restored(info, model_file(folder, info.config.dimz))
+    if gpu >= 0:
+        model.to_device(f"@cupy:{gpu}")
+    return model, info.config
+
+
+def _restored(info: RunInfo, file: Path) -> Any:
+    arrays = checkpoints.load_npz(file)
+    with numpy_random(np.random.get_state()):
+        model = build_model(info.config, info.n_in)
+    checkpoints.restore_model(model, arrays, file)
+    return model

@@ -1,0 +1,245 @@
+"""A training that lives in a folder: started, saved after each epoch, stopped, resumed."""
+
+import math
+import os
+import time
+import zlib
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Callable, Optional, Union
+
+import chainer
+import numpy as np
+
+from chainer_vae import devices, graph
+from chainer_vae.config import CHANGEABLE, Config
+from chainer_vae.datasets import Dataset, load_data
+from chainer_vae.errors import InputError, NonFiniteLossError
+from chainer_vae.runs import checkpoints
+from chainer_vae.runs.files import save_json, save_text
+from chainer_vae.runs.folder import (
+    GRAPH,
+    LOG,
+    RunInfo,
+    is_snapshot_epoch,
+    load_info,
+    load_log,
+    model_file,
+    require_free,
+    save_info,
+    snapshot_file,
+    state_file,
+)
+from chainer_vae.runs.interrupt import SigintFlag
+from chainer_vae.training import Training, numpy_random
+
+SAVE_INTERVAL = 1.0  # seconds between two savings of a run on a GPU, at least
+
+
+class Run(Training):
+    """A training run and its folder; made by :meth:`start` or :meth:`resume`.
+
+    Attributes:
+        folder (pathlib.Path): Where it is saved; see :mod:`chainer_vae.runs.folder`.
+        log (list): The losses of every epoch, as :meth:`train` yields them.
+        environments (list): What the run was computed on.
+        interrupted (bool): Whether the last :meth:`train` was ended by Ctrl-C.
+        saved_step (int): How many steps the files in the folder hold.
+
+    Example:
+        >>> run = Run.start(Config(epoch=1, test=True), "runs/example")
+        >>> [entry["epoch"] for entry in run.train()]
+        [1]
+    """
+
+    def __init__(self, config: Config, folder: Path, data: Dataset) -> None:
+        super().__init__(config, data)
+        self.folder = folder
+        self.checksums = {
+            "train_images": zlib.crc32(data.train_images.data),
+            "test_images": zlib.crc32(data.test_images.data),
+        }
+        self.log: list[dict[str, float]] = []
+        self.environments: list[dict[str, Any]] = []
+        self.interrupted = False
+        self.saved_step = 0
+        self._saved_epochs = 0
+        self._saved_at = -math.inf  # by time.monotonic
+
+    @classmethod
+    def start(
+        cls,
+        config: Config,
+        folder: Union[str, Path],
+        initmodel: Optional[Union[str, Path]] = None,
+        initstate: Optional[Union[str, Path]] = None,
+    ) -> "Run":
+        """A new run.
+
+        Args:
+            config: Its settings.
+            folder: Where it is saved; must not hold a run or a model of this name already.
+            initmodel: A saved model to take the weights from.
+            initstate: A saved optimizer to take the state from; one written by other
+                programs will do.
+
+        Raises:
+            InputError: The folder holds a run or cannot be written, a file cannot be used, or
+                the GPU or the data set cannot.
+        """
+        folder = Path(folder)
+        require_free(folder, config.dimz)
+        devices.use_device(config.gpu)
+        run = cls(config, folder, load_data(config))
+        if initmodel is not None:
+            checkpoints.restore_model(run.model, checkpoints.load_npz(initmodel), initmodel)
+        if initstate is not None:
+            checkpoints.restore_optimizer(run.optimizer, checkpoints.load_npz(initstate), initstate)
+        run._record_environment()
+        run.save()
+        run._save_snapshot()
+        return run
+
+    @classmethod
+    def resume(
+        cls, folder: Union[str, Path], out: Optional[Union[str, Path]] = None, **changes: Any
+    ) -> "Run":
+        """Resume a saved run, exactly as if it had not stopped.
+
+        Args:
+            folder: Where the run is.
+            out: Where to save from here on; by default, ``folder``.
+            changes: Settings given anew.  ``epoch``, ``gpu``, ``engine``, ``snapshots`` and
+                ``dataset`` (the same data in another folder) may differ from the saved ones; the
+                rest must agree.
+
+        Raises:
+            InputError: There is no sound run in the folder, a setting differs, or it cannot
+                be resumed here.
+        """
+        folder = Path(folder)
+        out = folder if out is None else Path(out)
+        saved = load_info(folder)
+        moving = os.path.realpath(out) != os.path.realpath(folder)
+        if moving:
+            require_free(out, saved.config.dimz)
+        for name, value in changes.items():
+            old = getattr(saved.config, name)
+            if name not in CHANGEABLE and value != old:
+                raise InputError(
+                    f"the run in {folder} has {name} {old!r}, not {value!r};"
+                    " leave that option out to go on with it, or start a new run"
+                )
+        config = Config(**{**asdict(saved.config), **changes})
+        devices.use_device(config.gpu)
+        state = state_file(folder, config.dimz)
+        arrays = checkpoints.load_npz(state)
+        run = cls(config, out, load_data(config))
+        if run.checksums != saved.checksums:
+            raise InputError(
+                f"the images of {config.dataset or 'MNIST'} are not those that the run in {folder}"
+                " was trained on; give the folder with those by --dataset"
+            )
+        run.environments = saved.environments
+        checkpoints.restore_training(run, arrays, state)
+        run.log = load_log(folder / LOG, run.epoch)
+        if run.epoch < config.epoch:
+            run._record_environment()
+        if run.epoch < config.epoch or moving:
+            run.save()
+        return run
+
+    def train(self, on_step: Callable[[], None] = lambda: None) -> Iterator[dict[str, float]]:
+        """Train to the configured number of epochs, saving after each; on a GPU, not more than once
+        a second, and at the end.
+
+        SIGINT (Ctrl-C) ends the training after the step in hand, saved, with ``interrupted``
+        set; a second one ends the program at once, with what was saved last.
+
+        Args:
+            on_step: Called after every step; on a GPU, after it is launched.
+
+        Yields:
+            dict: The log entry of each epoch as it ends, in nats per image.
+
+        Raises:
+            NonFiniteLossError: A loss is infinite or not a number.  The folder keeps what was
+                saved last, which is before it.
+            InputError: The folder cannot be written any more.
+        """
+        with SigintFlag() as sigint:
+            while self.epoch < self.config.epoch and not sigint.raised:
+                self._save_graph()
+                try:
+                    losses = self.train_epoch(lambda: not sigint.raised, on_step)
+                except NonFiniteLossError as error:
+                    raise NonFiniteLossError(
+                        f"{error}; {self.folder} keeps the state after step {self.saved_step}"
+                    ) from None
+                if losses is not None:
+                    self.log.append({**losses, "elapsed_time": self.elapsed})
+                    self._save_snapshot()
+                    # A GPU may need less time for an epoch than the disk for its files.
+                    pause = 0.0 if self.model.xp is np else SAVE_INTERVAL
+                    last = self.epoch == self.config.epoch
+                    if last or time.monotonic() >= self._saved_at + pause:
+                        self.save()
+                    try:
+                        yield self.log[-1]
+                    except GeneratorExit:  # nobody wants more
+                        self._save_if_needed()
+                        raise
+                if sigint.raised:
+                    self._save_if_needed()
+            self.interrupted = sigint.raised
+
+    def save(self) -> None:
+        """Write the whole run to its folder.
+
+        Raises:
+            InputError: It cannot be written; what was there before stays.
+        """
+        folder, dimz = self.folder, self.config.dimz
+        save_info(
+            folder, RunInfo(self.config, self.image_shape, self.checksums, self.environments)
+        )
+        checkpoints.save_npz(model_file(folder, dimz), checkpoints.to_arrays(self.model))
+        # Before the state: a log that is an epoch ahead of it is cut when the run is resumed.
+        save_json(folder / LOG, self.log)
+        checkpoints.save_npz(state_file(folder, dimz), checkpoints.training_to_arrays(self))
+        self.saved_step = self.steps_done
+        self._saved_epochs = self.epoch
+        self._saved_at = time.monotonic()
+
+    def _save_if_needed(self) -> None:
+        if (self.saved_step, self._saved_epochs) != (self.steps_done, self.epoch):
+            self.save()
+
+    def _save_snapshot(self) -> None:
+        if self.config.snapshots and is_snapshot_epoch(self.epoch):
+            file = snapshot_file(self.folder, self.epoch)
+            checkpoints.save_npz(file, checkpoints.to_arrays(self.model))
+
+    def _save_graph(self) -> None:
+        """Write the computational graph of a loss, once; its noise is not that of the run."""
+        if (self.folder / GRAPH).exists():
+            return
+        batch = self.model.xp.asarray(self.images[: self.config.batchsize])
+        # An overflow is reported by the step that it happens in.
+        quiet = np.errstate(over="ignore", invalid="ignore")
+        with chainer.using_device(self.model.device), numpy_random(self.random_state), quiet:
+            text = graph.dump(self.loss_func()(batch))
+        save_text(self.folder / GRAPH, text)
+
+    def _record_environment(self) -> None:
+        self.environments.append(
+            {
+                "from_epoch": self.epoch,
+                "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+                "versions": devices.versions(),
+                "device": devices.describe(self.config.gpu),
+                "engine": self.backend.name,
+            }
+        )

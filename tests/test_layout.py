@@ -1,0 +1,126 @@
+"""Imports run one way, from the command line down to the errors; see the map in CONTRIBUTING.md."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "chainer_vae"
+
+# From the bottom up: each may import what stands above it in this list, and nothing below.
+# A package stands for all of its modules.
+ORDER = [
+    "version",
+    "errors",
+    "config",
+    "initializers",
+    "model",
+    "datasets",
+    "compat",  # imports nothing of ours; what reports on it comes after it
+    "devices",
+    "graph",
+    "engine",
+    "evaluation",
+    "latent",
+    "training",
+    "runs",
+    "projector",
+    "figures",
+    "explorer",
+    "cli",
+    "__main__",
+]
+MODULES = sorted(
+    file.relative_to(PACKAGE).with_suffix("").parts
+    for file in PACKAGE.rglob("*.py")
+    if file != PACKAGE / "__init__.py"
+)
+
+
+def imported(parts):
+    """The modules of this package that a module imports, wherever in it, as tuples of names."""
+    tree = ast.parse(PACKAGE.joinpath(*parts).with_suffix(".py").read_text(encoding="utf-8"))
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    found = set()
+    for name in names:
+        first, *rest = name.split(".")
+        if first == "chainer_vae":
+            # Of the name of a thing in a module, the module.
+            while rest and not is_module(rest):
+                rest.pop()
+            found.add(tuple(rest))
+    return found
+
+
+def is_module(names):
+    place = PACKAGE.joinpath(*names)
+    return place.with_suffix(".py").is_file() or (place / "__init__.py").is_file()
+
+
+@pytest.mark.parametrize("parts", MODULES, ids=".".join)
+def test_imports_run_one_way(parts):
+    own = ORDER.index(parts[0])
+    for other in imported(parts):
+        assert other != (), "import the module, not the package"
+        if parts[0] == "compat":
+            assert other[0] == "compat", "compat imports nothing of ours"
+        assert ORDER.index(other[0]) <= own, f"{'.'.join(parts)} imports {'.'.join(other)}"
+
+
+def test_no_package_imports_in_a_circle():
+    """Within a package, too, each module imports only modules that do not import it."""
+    graph = {}
+    for parts in MODULES:
+        name = parts[:-1] if parts[-1] == "__init__" else parts
+        graph[name] = {other for other in imported(parts) if other != name}
+    done = set()
+
+    def visit(name, path):
+        assert name not in path, " -> ".join(".".join(n) for n in (*path, name))
+        if name not in done:
+            for other in graph[name]:
+                # "from chainer_vae.runs import files" in a module of runs names the module alone.
+                visit(other, (*path, name))
+            done.add(name)
+
+    for name in graph:
+        visit(name, ())
+
+
+def test_the_article_s_modules_are_short():
+    """What a reader of the article looks for is at the top, and read in minutes."""
+    for name in ("initializers", "model", "datasets", "training", "evaluation", "latent"):
+        lines = (PACKAGE / f"{name}.py").read_text(encoding="utf-8").count("\n")
+        assert lines <= 340, f"{name}.py has {lines} lines"
+
+
+def test_importing_does_no_work(tmp_path):
+    """It opens no window, draws no random number, reads no data, and starts no thread."""
+    program = """
+        import sys, threading
+        import numpy as np
+        np.random.seed(0)
+        before = np.random.get_state()[1].tolist(), np.random.get_state()[2]
+        opened = []
+        sys.addaudithook(lambda event, args: event == "open" and opened.append(str(args[0])))
+        import chainer_vae.cli
+        assert (np.random.get_state()[1].tolist(), np.random.get_state()[2]) == before
+        assert threading.active_count() == 1
+        assert [name for name in opened if "ubyte" in name or name.endswith(".model")] == []
+        for slow in ("matplotlib", "sklearn", "cupy", "torch"):
+            assert slow not in sys.modules, slow
+    """
+    lines = [line[8:] for line in program.splitlines()]
+    result = subprocess.run(
+        [sys.executable, "-c", "\n".join(lines)], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert (result.returncode, result.stderr) == (0, "")
