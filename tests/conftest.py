@@ -1,5 +1,7 @@
 import gzip
+import signal
 import struct
+import subprocess
 
 import numpy as np
 import pytest
@@ -14,6 +16,33 @@ def mnist():
     for part in data[:4]:
         part.flags.writeable = False
     return data
+
+
+@pytest.fixture
+def sigint():
+    """SIGINT as in a terminal, also where the tests run in the background (nohup, some CI), which
+    ignores it."""
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, previous)
+
+
+@pytest.fixture
+def start(sigint):
+    """A function as ``subprocess.Popen``; what it starts takes SIGINT, and ends with the test."""
+    processes = []
+
+    def popen(*args, **kwargs):
+        process = subprocess.Popen(*args, **kwargs)
+        processes.append(process)
+        return process
+
+    yield popen
+    for process in processes:
+        if process.poll() is None:
+            process.kill()
+        with process:  # closes its pipes, and waits
+            pass
 
 
 def idx(array, magic=None):

@@ -166,9 +166,9 @@ def wait_for(condition, seconds=60):
         time.sleep(0.02)
 
 
-def test_ctrl_c_and_resume(small_set, tmp_path):
+def test_ctrl_c_and_resume(small_set, tmp_path, start):
     command = [sys.executable, "-m", "chainer_vae", "train", "--dataset", str(small_set), *SMALL]
-    process = subprocess.Popen(
+    process = start(
         [*command, "--epoch", "100000", "--out", "run"],
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
@@ -193,10 +193,10 @@ def test_ctrl_c_and_resume(small_set, tmp_path):
         np.testing.assert_array_equal(a[name], b[name], err_msg=name)
 
 
-def test_progress_bar_on_a_terminal(small_set, tmp_path):
+def test_progress_bar_on_a_terminal(small_set, tmp_path, start):
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("4H", 24, 100, 0, 0))
-    process = subprocess.Popen(
+    process = start(
         [
             sys.executable, "-m", "chainer_vae", "train", "--dataset", str(small_set), *SMALL,
             "--epoch", "30", "--out", "run",

@@ -14,6 +14,7 @@ from conftest import idx, write_idx_folder
 
 from chainer_vae import Config, InputError, Run, encode, latent, load_autoencoder, load_model
 from chainer_vae.cli import main
+from chainer_vae.datasets import load_data
 from chainer_vae.explorer import compact, content, page, write_page
 from chainer_vae.explorer.blob import Blob
 
@@ -177,7 +178,7 @@ class TestFile:
         assert [entry["epoch"] for entry in entries["epochs"]["epochs"]] == [0, 1, 2, 3, 5]
         codes = read_blob(text)(entries["epochs"]["codes"]) * entries["epochs"]["codes"]["step"]
         model, config = load_model(run)
-        expected = encode(model, config.load_data().test_images)[0]
+        expected = encode(model, load_data(config).test_images)[0]
         np.testing.assert_allclose(codes[-1], expected, atol=1e-3)
 
     def test_one_that_would_be_too_large(self, tmp_path, monkeypatch):

@@ -22,6 +22,8 @@ from chainer_vae import VAE, Config, Run, devices, evaluate, load_model
 from chainer_vae.engine import Engine, thread_pool
 from chainer_vae.runs import checkpoints
 
+pytestmark = pytest.mark.usefixtures("sigint")
+
 FAULT = devices.gpu_fault(0)
 ON_GPU = [
     pytest.mark.gpu,

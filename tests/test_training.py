@@ -11,6 +11,8 @@ from chainer_vae.engine import CpuSteps
 from chainer_vae.model import build_model
 from chainer_vae.runs import checkpoints
 
+pytestmark = pytest.mark.usefixtures("sigint")
+
 SMALL = dict(dimz=3, dim_h=16, batchsize=100, seed=5)
 
 
