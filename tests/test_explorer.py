@@ -1,4 +1,4 @@
-"""The page of the latent space: its file, and, driven in a real Chromium, all that it does."""
+"""The explorer page: the file, and its behaviour in a real Chromium."""
 
 import base64
 import json
@@ -156,7 +156,7 @@ class TestFile:
         assert "Copyright 2010-2026 Mike Bostock" in text and "Robert Penner" in text
         assert "CC BY-SA 3.0" in text
 
-    def test_codes_and_units_are_the_models(self, shipped_page, mnist):
+    def test_latent_means_and_kl_are_the_models(self, shipped_page, mnist):
         entries, text = parts_of(shipped_page[0])
         read = read_blob(text)
         mu, ln_var = encode(load_model("z2")[0], mnist.test_images[:5000])
@@ -176,10 +176,10 @@ class TestFile:
         assert written.epochs == 5
         entries, text = parts_of(file)
         assert [entry["epoch"] for entry in entries["epochs"]["epochs"]] == [0, 1, 2, 3, 5]
-        codes = read_blob(text)(entries["epochs"]["codes"]) * entries["epochs"]["codes"]["step"]
+        means = read_blob(text)(entries["epochs"]["codes"]) * entries["epochs"]["codes"]["step"]
         model, config = load_model(run)
         expected = encode(model, load_data(config).test_images)[0]
-        np.testing.assert_allclose(codes[-1], expected, atol=1e-3)
+        np.testing.assert_allclose(means[-1], expected, atol=1e-3)
 
     def test_one_that_would_be_too_large(self, tmp_path, monkeypatch):
         """Less exact decoders, then fewer models."""
@@ -234,10 +234,10 @@ def test_more_classes_than_colours(tmp_path, mnist):
 def test_a_decoder_that_cannot_be_exact_enough():
     """Weights so large that their finest steps are too coarse: the page says how far it is off."""
     model, config = load_model("z2")
-    codes = np.random.RandomState(0).uniform(-3, 3, (50, 2))
+    z = np.random.RandomState(0).uniform(-3, 3, (50, 2))
     model.ld2.W.array[...] *= 100
     model.ld3.W.array[...] *= 3
-    fitted = content._fit_decoder(model, config.act, codes, 1e-7)
+    fitted = content._fit_decoder(model, config.act, z, 1e-7)
     assert fitted.error > 1e-7
     said = content._said(1e-7, fitted.error)
     assert fitted.error <= said < 10.1 * fitted.error
@@ -369,9 +369,9 @@ def decode(model, z):
 class TestPage:
     def test_decoders_agree_with_chainers(self, desktop, shipped_page, z2, z20, mnist):
         rng = np.random.RandomState(3)
-        limit = desktop.evaluate("explorer.plane.ends.high[0]")
+        limit = desktop.evaluate("explorer.plane.bounds.high[0]")
         fixed = [[0, 0], [2, -2], [-2, 2], [limit, limit], [-limit, 0.5]]
-        codes = {
+        latents = {
             "decode": (z2, np.concatenate([fixed, rng.uniform(-limit, limit, (300, 2))])),
             "decode20": (
                 z20,
@@ -380,17 +380,17 @@ class TestPage:
                 ),
             ),
         }
-        for name, (model, z) in codes.items():
+        for name, (model, z) in latents.items():
             z = z.astype("f4")
             found = desktop.evaluate(
-                "([name, codes]) => codes.map((z) => Array.from(explorer[name](z)))",
+                "([name, latents]) => latents.map((z) => Array.from(explorer[name](z)))",
                 [name, z.tolist()],
             )
             np.testing.assert_allclose(found, latent.decode(model, z), atol=1e-4, err_msg=name)
         model, _ = load_autoencoder("ae2")
         z = model.encode(mnist.test_images[3000:3200]).array
         found = desktop.evaluate(
-            "codes => codes.map((z) => Array.from(explorer.decodePlain(z)))", z.tolist()
+            "latents => latents.map((z) => Array.from(explorer.decodePlain(z)))", z.tolist()
         )
         tolerance = parts_of(shipped_page[0])[0]["ae2"]["tolerance"]
         assert tolerance <= 1e-3
@@ -402,7 +402,7 @@ class TestPage:
                 desktop.mouse.down()
             desktop.hover("#plane canvas.over", position=dict(x=x, y=y))
             z = point(desktop)
-            expected = desktop.evaluate("([x, y]) => explorer.plane.toCode([x, y])", [x, y])
+            expected = desktop.evaluate("([x, y]) => explorer.plane.toLatent([x, y])", [x, y])
             np.testing.assert_allclose(z, expected, atol=0.02)
             assert_shows(desktop, "#decoded", decode(z2, z))
             text = desktop.inner_text("#decoded-z").replace("−", "-")
@@ -532,26 +532,26 @@ class TestPage:
         centre = (mass.sum(axis=1) @ np.arange(28), mass.sum(axis=0) @ np.arange(28))
         np.testing.assert_allclose(centre, 14, atol=0.05)
 
-        code = desktop.evaluate("explorer.drawing.code")
+        posterior = desktop.evaluate("explorer.drawing.posterior")
         exact = np.float32(desktop.evaluate("Array.from(explorer.drawing.image)"))[None]
         mu, ln_var = (found[0] for found in encode(z2, exact))
-        np.testing.assert_allclose(code["mu"], mu, atol=0.1)
-        np.testing.assert_allclose(code["lnVar"], ln_var, atol=0.4)
-        assert_shows(desktop, "#reconstruction", decode(z2, code["mu"]))
-        kl = [(m * m + np.exp(v) - v - 1) / 2 for m, v in zip(code["mu"], code["lnVar"])]
+        np.testing.assert_allclose(posterior["mu"], mu, atol=0.1)
+        np.testing.assert_allclose(posterior["lnVar"], ln_var, atol=0.4)
+        assert_shows(desktop, "#reconstruction", decode(z2, posterior["mu"]))
+        kl = [(m * m + np.exp(v) - v - 1) / 2 for m, v in zip(posterior["mu"], posterior["lnVar"])]
         shown = re.findall(r"(\d+\.\d\d) nats", desktop.inner_text("#drawn-kl"))
         np.testing.assert_allclose([float(n) for n in shown], kl, atol=0.006)
-        y = decode(z2, code["mu"]).clip(1e-7, 1 - 1e-7)
+        y = decode(z2, posterior["mu"]).clip(1e-7, 1 - 1e-7)
         rec = -(exact[0] * np.log(y) + (1 - exact[0]) * np.log(1 - y)).sum()
         assert f"{rec:.1f}" in desktop.inner_text("#drawn-loss")
 
         # Five samples, about sigma from mu; others when asked.
-        drawn = np.array(desktop.evaluate("explorer.drawing.drawn"))
-        assert (np.abs((drawn - code["mu"]) / code["sigma"]) < 5).all()
-        assert_shows(desktop, "#samples canvas:nth-child(3)", decode(z2, drawn[2]))
+        samples = np.array(desktop.evaluate("explorer.drawing.samples"))
+        assert (np.abs((samples - posterior["mu"]) / posterior["sigma"]) < 5).all()
+        assert_shows(desktop, "#samples canvas:nth-child(3)", decode(z2, samples[2]))
         desktop.click("#resample")
-        assert (np.array(desktop.evaluate("explorer.drawing.drawn")) != drawn).all()
-        assert desktop.evaluate("explorer.drawing.code") == code
+        assert (np.array(desktop.evaluate("explorer.drawing.samples")) != samples).all()
+        assert desktop.evaluate("explorer.drawing.posterior") == posterior
         desktop.click("#clear")
         next_frame(desktop)
         assert pixels(desktop, "#drawn").max() == 0
@@ -624,7 +624,7 @@ class TestPage:
         z = point(desktop)
         desktop.hover(over, position=dict(x=300, y=300))
         assert point(desktop) != z
-        desktop.hover("#tab-walk")
+        desktop.hover("#tab-interpolate")
         assert point(desktop) == z
         desktop.click("#zoom-in")
         desktop.click("#zoom-in")
@@ -636,80 +636,83 @@ class TestPage:
         x, y = desktop.evaluate("explorer.plane.toPixels(explorer.plane.z)")
         assert x / side == pytest.approx(200 / 544, abs=0.01)
 
-    def test_walk(self, desktop, z2, z20, mnist):
-        desktop.click("#tab-walk")
+    def test_interpolation(self, desktop, z2, z20, mnist):
+        desktop.click("#tab-interpolate")
         firsts = [int(np.flatnonzero(mnist.test_labels == digit)[0]) for digit in (3, 8)]
-        desktop.click("#walk-start >> text=3")
-        desktop.click("#walk-end >> text=8")
+        desktop.click("#interpolation-start >> text=3")
+        desktop.click("#interpolation-end >> text=8")
         images = mnist.test_images[firsts]
-        for model, canvas, atol in ((z2, "#walk-z2", 2.0), (z20, "#walk-z20", 0.6)):
+        for model, canvas, atol in (
+            (z2, "#interpolation-z2", 2.0),
+            (z20, "#interpolation-z20", 0.6),
+        ):
             start, end = encode(model, images)[0]
             for t in (0, 0.35, 1):
-                desktop.fill("#walk-t", str(t))
+                desktop.fill("#interpolation-t", str(t))
                 expected = 255 * decode(model, (1 - t) * start + t * end)
-                # The page has the codes of z2 to 0.0005.
+                # The page has the latent means of z2 to 0.0005.
                 np.testing.assert_allclose(pixels(desktop, canvas), expected, atol=atol)
-        desktop.fill("#walk-t", "0")
-        desktop.click("#walk-play")
-        wait_until(desktop, "document.getElementById('walk-t').value > 0.1")
-        desktop.click("#walk-play")
-        t = desktop.input_value("#walk-t")
+        desktop.fill("#interpolation-t", "0")
+        desktop.click("#interpolation-play")
+        wait_until(desktop, "document.getElementById('interpolation-t').value > 0.1")
+        desktop.click("#interpolation-play")
+        t = desktop.input_value("#interpolation-t")
         next_frame(desktop)
-        assert desktop.input_value("#walk-t") == t
-        # From the point of the plane, too.
+        assert desktop.input_value("#interpolation-t") == t
+        # From the cross-hair, too.
         desktop.evaluate("explorer.plane.pin([1, -1])")
-        desktop.click("#walk-start >> text=十字の位置")
-        desktop.fill("#walk-t", "0")
-        assert_shows(desktop, "#walk-z2", decode(z2, [1, -1]))
-        assert desktop.is_hidden("#walk-z20-figure")
+        desktop.click("#interpolation-start >> text=十字の位置")
+        desktop.fill("#interpolation-t", "0")
+        assert_shows(desktop, "#interpolation-z2", decode(z2, [1, -1]))
+        assert desktop.is_hidden("#interpolation-z20-figure")
 
-    def test_units(self, desktop, z20, mnist):
+    def test_latent_dimensions(self, desktop, z20, mnist):
         mu, ln_var = encode(z20, mnist.test_images)
         kl = 0.5 * (mu**2 + np.exp(ln_var) - 1 - ln_var).mean(axis=0)
-        order = [f"z{unit + 1}" for unit in np.argsort(-kl)]
+        order = [f"z{dimension + 1}" for dimension in np.argsort(-kl)]
         names = desktop.locator(".unit > span:first-child").all_inner_texts()
         assert names[:11] == order[:11]
         values = "Array.from(document.querySelectorAll('.unit input'), (input) => +input.value)"
 
-        def code():
+        def latent_vector():
             z = np.zeros(20)
             z[[int(name[1:]) - 1 for name in names]] = desktop.evaluate(values)
             return z
 
-        desktop.click("#units-zero")
+        desktop.click("#dimensions-zero")
         next_frame(desktop)
-        assert (code() == 0).all()
-        assert_shows(desktop, "#units-image", decode(z20, np.zeros(20)))
-        before = pixels(desktop, "#units-image")
+        assert (latent_vector() == 0).all()
+        assert_shows(desktop, "#dimensions-image", decode(z20, np.zeros(20)))
+        before = pixels(desktop, "#dimensions-image")
         desktop.locator(".unit input").nth(0).fill("2.5")
         next_frame(desktop)
-        assert_shows(desktop, "#units-image", decode(z20, code()))
-        assert np.abs(pixels(desktop, "#units-image") - before).max() > 50
-        before = pixels(desktop, "#units-image")
+        assert_shows(desktop, "#dimensions-image", decode(z20, latent_vector()))
+        assert np.abs(pixels(desktop, "#dimensions-image") - before).max() > 50
+        before = pixels(desktop, "#dimensions-image")
         desktop.locator(".unit input").nth(19).fill("3")
         next_frame(desktop)
-        assert np.abs(pixels(desktop, "#units-image") - before).max() < 50
-        desktop.click("#units-start >> text=4")
+        assert np.abs(pixels(desktop, "#dimensions-image") - before).max() < 50
+        desktop.click("#dimensions-start >> text=4")
         next_frame(desktop)
         first = int(np.flatnonzero(mnist.test_labels == 4)[0])
-        assert_shows(desktop, "#units-image", decode(z20, mu[first]))
-        desktop.click("#units-random")
+        assert_shows(desktop, "#dimensions-image", decode(z20, mu[first]))
+        desktop.click("#dimensions-random")
         next_frame(desktop)
-        assert 0.3 < np.std(code()) < 2
+        assert 0.3 < np.std(latent_vector()) < 2
 
-    def test_beside(self, desktop, z2, mnist):
+    def test_comparison(self, desktop, z2, mnist):
         model, _ = load_autoencoder("ae2")
-        codes = model.encode(mnist.test_images[:5000]).array
+        z = model.encode(mnist.test_images[:5000]).array
         text = desktop.inner_text("#plain-spread").replace("−", "-")
         shown = [float(n) for n in re.findall(r"-?\d+\.\d+", text)]
-        expected = [*codes.mean(axis=0), *codes.std(axis=0)]
+        expected = [*z.mean(axis=0), *z.std(axis=0)]
         np.testing.assert_allclose(shown, expected, atol=0.02)
         desktop.hover("#plane-plain canvas.over", position=dict(x=250, y=250))
         assert pixels(desktop, "#plain-image").max() > 50
         before = pixels(desktop, "#plain-image")
         desktop.hover("#plane-plain canvas.over", position=dict(x=200, y=300))
         assert np.abs(pixels(desktop, "#plain-image") - before).max() > 50
-        desktop.click("#beside-random")
+        desktop.click("#comparison-random")
         assert pixels(desktop, "#variational-image").max() > 50
 
     def test_languages(self, desktop):
@@ -725,7 +728,7 @@ class TestPage:
         desktop.click("text=English")
         assert desktop.evaluate("document.documentElement.lang") == "en"
         assert not japanese.search(desktop.title())
-        for tab in ("decode", "draw", "walk"):
+        for tab in ("decode", "draw", "interpolate"):
             desktop.click(f"#tab-{tab}")
             for text in desktop.locator(texts).all_inner_texts():
                 assert not japanese.search(text.replace("Autoencoder徹底解説", "")), text
@@ -733,7 +736,7 @@ class TestPage:
         for label in desktop.evaluate(labels):
             assert label == "言語 / Language" or not japanese.search(label)
         desktop.click("text=日本語")
-        assert "潜在変数の平面" in desktop.inner_text("#stage-title")
+        assert "2次元の潜在空間" in desktop.inner_text("#stage-title")
         # No control is without a name.
         nameless = desktop.evaluate(
             """() => [...document.querySelectorAll("button, input, [tabindex='0'], [role=img]")]
@@ -778,7 +781,7 @@ class TestPage:
         touch("touchEnd")
         side = phone.evaluate("explorer.plane.side")
         expected = phone.evaluate(
-            "([x, y]) => explorer.plane.toCode([x, y])", [0.3 * side, 0.2 * side]
+            "([x, y]) => explorer.plane.toLatent([x, y])", [0.3 * side, 0.2 * side]
         )
         np.testing.assert_allclose(z, expected, atol=0.03)
         assert_shows(phone, "#decoded", decode(z2, z))
@@ -789,7 +792,7 @@ class TestPage:
         touch("touchEnd")
         assert phone.evaluate("explorer.plane.transform.k") > 1.5 * k
         assert point(phone) == z  # two fingers do not move it
-        for tab in ("draw", "walk"):
+        for tab in ("draw", "interpolate"):
             phone.tap(f"#tab-{tab}")
             assert phone.evaluate("document.documentElement.scrollWidth") <= 390
         phone.tap("#tab-draw")
@@ -808,16 +811,16 @@ class TestPage:
     def test_epochs(self, browser, small_page):
         file, run, _ = small_page
         opened = open_page(browser, file, viewport=dict(width=1280, height=900), locale="en-US")
-        assert opened.is_hidden("#units-section") and opened.is_hidden("#beside-section")
+        assert opened.is_hidden("#dimensions-section") and opened.is_hidden("#comparison-section")
         log = json.loads((run / "log").read_text())
         last = log[-1]["validation/main/loss"]
-        assert opened.inner_text("#epoch-value") == f"epoch 5 (test loss {last:.1f})"
-        picture = "document.getElementById('epoch-codes').toDataURL()"
+        assert opened.inner_text("#epoch-value") == f"Epoch 5 (test loss {last:.1f})"
+        picture = "document.getElementById('epoch-means').toDataURL()"
         seen = set()
         for place, words in (
-            (0, "epoch 0 (untrained)"),
-            (1, "epoch 1 (test loss"),
-            (3, "epoch 3 (test loss"),
+            (0, "Epoch 0 (untrained)"),
+            (1, "Epoch 1 (test loss"),
+            (3, "Epoch 3 (test loss"),
         ):
             opened.fill("#epoch", str(place))
             assert opened.inner_text("#epoch-value").startswith(words)

@@ -25,8 +25,8 @@ LIBRARIES = (
     "d3-transition", "d3-drag", "d3-zoom", "d3-quadtree", "d3-array",
 )  # fmt: skip
 SCRIPTS = (
-    "blob.js", "network.js", "digits.js", "text.js", "view.js", "plane.js", "drawing.js", "walk.js",
-    "units.js", "beside.js", "epochs.js", "main.js",
+    "blob.js", "network.js", "digits.js", "text.js", "view.js", "plane.js", "drawing.js",
+    "interpolation.js", "dimensions.js", "comparison.js", "epochs.js", "main.js",
 )  # fmt: skip
 LARGEST = 4_000_000  # bytes of the file
 # How exact the other models' decoders are: the first plan with which the file is not too large.  (A

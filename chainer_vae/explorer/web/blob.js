@@ -1,4 +1,4 @@
-// The page's numbers, as chainer_vae/explorer/blob.py wrote them.
+// Reads the arrays that chainer_vae/explorer/blob.py wrote into the page.
 
 const BASE85 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;,=>?@^_`{|}~";
 
@@ -9,7 +9,7 @@ function base85ToBytes(text) {
   const bytes = new Uint8Array(length + 4);
   for (let i = 0, j = 0; i < text.length; i += 5, j += 4) {
     let number = 0;
-    // A last group that is short is filled up with the highest digit.
+    // Pad a short last group with the highest digit.
     for (let k = 0; k < 5; k++) {
       number = number * 85 + (i + k < text.length ? values[text.charCodeAt(i + k)] : 84);
     }
@@ -21,7 +21,7 @@ function base85ToBytes(text) {
   return bytes.subarray(0, length);
 }
 
-// A function that gives the array which an entry of the page's content names.
+// Returns a function that reads the array an entry of the page's content refers to.
 async function openBlob(text) {
   const stream = new Blob([base85ToBytes(text)]).stream();
   const inflated = stream.pipeThrough(new DecompressionStream("deflate"));
@@ -36,7 +36,7 @@ async function openBlob(text) {
     if (kind === "float") return new Float32Array(whole.buffer);
     const numbers = step === undefined ? whole : new Float32Array(n);
     for (let i = 0; i < n; i++) {
-      const signed = (whole[i] >>> 1) ^ -(whole[i] & 1); // 0, 1, 2, 3 ... stand for 0, -1, 1, -2 ...
+      const signed = (whole[i] >>> 1) ^ -(whole[i] & 1); // zigzag encoding: 0, 1, 2, 3 ... are 0, -1, 1, -2 ...
       numbers[i] = signed * (step ?? 1);
     }
     return numbers;

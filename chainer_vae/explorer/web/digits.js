@@ -1,8 +1,8 @@
-// Images of 28 x 28 pixels: on canvases, and from drawings.
+// 28 x 28 pixel images: painting them on canvases, and making them from drawings.
 
 const SIDE = 28;
 
-// Paint an image (784 numbers in [0, 1]) on a canvas, its left edge at pixel x.
+// Paint an image (784 values in [0, 1]) on a canvas, with its left edge at pixel x.
 function paintDigit(canvas, image, x = 0) {
   const context = canvas.getContext("2d");
   const pixels = context.createImageData(SIDE, SIDE);
@@ -21,8 +21,8 @@ function digitCanvas(className) {
   return canvas;
 }
 
-// A drawing as MNIST has its digits: the longer side 20 pixels, placed by the centre of mass.
-// `grey` has width x height numbers in [0, 1]; null where nothing is drawn.
+// Normalize a drawing like an MNIST digit: scale its longer side to 20 pixels and centre its centre of
+// mass.  `grey`: width x height values in [0, 1].  Returns null if nothing is drawn.
 function normalizeDrawing(grey, width, height) {
   let left = width, right = -1, top = height, bottom = -1, mass = 0, sumX = 0, sumY = 0;
   for (let y = 0, i = 0; y < height; y++) {
@@ -39,8 +39,8 @@ function normalizeDrawing(grey, width, height) {
     }
   }
   if (mass === 0) return null;
-  const scale = Math.max(right - left + 1, bottom - top + 1) / 20; // drawn pixels for one of 28
-  // The centre of mass in the middle of pixel 14, counted from 0; all of the drawing within.
+  const scale = Math.max(right - left + 1, bottom - top + 1) / 20; // pixels of the drawing per pixel of the image
+  // Put the centre of mass at the centre of pixel 14 (from 0), but keep the whole drawing inside.
   const origin = (centre, first, last) => {
     const start = centre - (SIDE / 2 + 0.5) * scale;
     return Math.min(Math.max(start, last + 1 - SIDE * scale), first);
@@ -57,7 +57,7 @@ function normalizeDrawing(grey, width, height) {
   return image;
 }
 
-// The mean of `grey` over a square, its upper left corner at (x, y); outside there is nothing.
+// The mean of `grey` over a square with its upper left corner at (x, y). Outside, `grey` is 0.
 function meanOver(grey, width, height, x, y, side) {
   let sum = 0;
   for (let row = Math.max(0, Math.floor(y)); row < Math.min(height, y + side); row++) {
@@ -70,7 +70,7 @@ function meanOver(grey, width, height, x, y, side) {
   return sum / (side * side);
 }
 
-// -ln p(x|z) for the probabilities y of the pixels, in nats.
+// The reconstruction error -ln p(x|z), given the pixel probabilities y, in nats.
 function bernoulliLoss(x, y) {
   let sum = 0;
   for (let i = 0; i < x.length; i++) {

@@ -1,9 +1,9 @@
-// Draw a digit: its q(z|x), the reconstruction, and samples.
+// Draw a digit: its posterior q(z|x), its reconstruction, and samples.
 
 const N_SAMPLES = 5;
-const BRUSH = 24; // pixels wide, of the pad's 280
-// However large it was drawn, a digit is encoded with strokes as wide as MNIST's: 2.8 of 28 pixels.
-const ENCODED_SIDE = 200, ENCODED_BRUSH = 28; // of a canvas like the pad
+const BRUSH = 24; // width in pixels, on the pad's 280
+// Whatever its size, a digit is encoded with strokes as wide as MNIST's: 2.8 of 28 pixels.
+const ENCODED_SIDE = 200, ENCODED_BRUSH = 28; // on a canvas of the pad's size
 
 class Drawing {
   constructor(plane, encoder, decoder, examples) {
@@ -14,15 +14,15 @@ class Drawing {
     hidden.width = hidden.height = this.pad.width;
     this.hidden = hidden.getContext("2d", { willReadFrequently: true });
     this.grey = new Float32Array(hidden.width * hidden.height);
-    this.samples = Array.from({ length: N_SAMPLES }, () => digitCanvas("digit small"));
-    byId("samples").append(...this.samples);
+    this.sampleCanvases = Array.from({ length: N_SAMPLES }, () => digitCanvas("digit small"));
+    byId("samples").append(...this.sampleCanvases);
     this.setBars = klBars(byId("drawn-kl"), [1, 2]);
     this.update = onNextFrame(() => this.encode());
     const labels = [...new Set(examples.labels)];
     this.markExample = digitButtons(byId("examples"), labels, (label) => this.takeExample(label));
     this.pad.addEventListener("pointerdown", (event) => this.begin(event));
     this.pad.addEventListener("pointermove", (event) => {
-      if (this.pad.hasPointerCapture(event.pointerId)) this.goOn(event);
+      if (this.pad.hasPointerCapture(event.pointerId)) this.extendStroke(event);
     });
     byId("clear").addEventListener("click", () => this.clear());
     byId("resample").addEventListener("click", () => this.resample());
@@ -47,10 +47,10 @@ class Drawing {
     this.changed();
   }
 
-  goOn(event) {
-    const between = event.getCoalescedEvents?.() ?? [];
+  extendStroke(event) {
+    const coalesced = event.getCoalescedEvents?.() ?? [];
     const stroke = this.strokes[this.strokes.length - 1];
-    for (const part of between.length ? between : [event]) stroke.push(this.toPad(part));
+    for (const part of coalesced.length ? coalesced : [event]) stroke.push(this.toPad(part));
     this.changed();
   }
 
@@ -66,11 +66,11 @@ class Drawing {
     this.changed();
   }
 
-  // One of the test images of a digit.
+  // Take a random test image of a digit as the input.
   takeExample(label) {
     const { images, labels } = this.examples;
-    const places = [...labels.keys()].filter((i) => labels[i] === label);
-    const i = places[Math.floor(Math.random() * places.length)];
+    const indices = [...labels.keys()].filter((i) => labels[i] === label);
+    const i = indices[Math.floor(Math.random() * indices.length)];
     this.strokes = [];
     this.example = Float32Array.from(images.subarray(784 * i, 784 * (i + 1)), (grey) => grey / 255);
     this.markExample(label);
@@ -80,7 +80,7 @@ class Drawing {
     this.update();
   }
 
-  // The strokes as an image of 28 x 28; null where there are none.
+  // The strokes as a 28 x 28 pixel image, or null if there are none.
   normalized() {
     if (this.strokes.length === 0) return null;
     const points = this.strokes.flat();
@@ -103,21 +103,21 @@ class Drawing {
 
   encode() {
     this.image = this.example ?? this.normalized();
-    this.code = this.image && this.encoder.encode(this.image);
-    if (this.code) {
-      this.y = this.decoder.decode(this.code.mu);
-      this.plane.pin(this.code.mu); // so that one zooms in to it
+    this.posterior = this.image && this.encoder.encode(this.image);
+    if (this.posterior) {
+      this.y = this.decoder.decode(this.posterior.mu);
+      this.plane.pin(this.posterior.mu); // zooming in is centred on the cross-hair
     }
     this.resample();
     this.show();
   }
 
   resample() {
-    const { mu, sigma } = this.code ?? {};
-    this.drawn = mu ? this.samples.map(() => mu.map((m, j) => m + sigma[j] * standardNormal())) : [];
+    const { mu, sigma } = this.posterior ?? {};
+    this.samples = mu ? this.sampleCanvases.map(() => mu.map((m, j) => m + sigma[j] * standardNormal())) : [];
     const blank = new Float32Array(784);
-    this.samples.forEach((canvas, i) => {
-      paintDigit(canvas, mu ? this.decoder.decode(this.drawn[i]) : blank);
+    this.sampleCanvases.forEach((canvas, i) => {
+      paintDigit(canvas, mu ? this.decoder.decode(this.samples[i]) : blank);
     });
     this.plane.paintOver();
   }
@@ -127,29 +127,29 @@ class Drawing {
     paintDigit(byId("drawn"), this.image ?? blank);
     paintDigit(byId("reconstruction"), this.image ? this.y : blank);
     if (!this.image) {
-      byId("drawn-code").textContent = view.text("nothingDrawn");
+      byId("drawn-posterior").textContent = view.text("noInput");
       byId("drawn-loss").textContent = "";
       this.setBars([0, 0]);
       return;
     }
-    const { mu, sigma, lnVar } = this.code;
-    const kl = klOfUnits(mu, lnVar);
+    const { mu, sigma, lnVar } = this.posterior;
+    const kl = klPerDimension(mu, lnVar);
     const total = kl[0] + kl[1];
     const rec = bernoulliLoss(this.image, this.y);
-    byId("drawn-code").textContent = view.text("code", pair(mu), pair(sigma, 3));
+    byId("drawn-posterior").textContent = view.text("posterior", pair(mu), pair(sigma, 3));
     byId("drawn-loss").textContent = view.text("loss", fixed(rec, 1), fixed(total, 1), fixed(rec + total, 1));
     this.setBars(kl);
   }
 
   mark(context) {
-    if (byId("panel-draw").hidden || !this.code) return;
-    this.plane.drawEllipses(context, this.code.mu, this.code.sigma);
-    for (const z of this.drawn) this.plane.drawDot(context, z, "#7c3aed", 2.5);
-    this.plane.drawDot(context, this.code.mu, "#111", 2.5);
+    if (byId("panel-draw").hidden || !this.posterior) return;
+    this.plane.drawEllipses(context, this.posterior.mu, this.posterior.sigma);
+    for (const z of this.samples) this.plane.drawDot(context, z, "#7c3aed", 2.5);
+    this.plane.drawDot(context, this.posterior.mu, "#111", 2.5);
   }
 }
 
-// Lines in white on black; a stroke of one point is a dot.
+// Paint white strokes on black. A stroke of one point becomes a dot.
 function paintStrokes(context, strokes, brush) {
   const { width, height } = context.canvas;
   context.fillStyle = "#000";
@@ -158,7 +158,7 @@ function paintStrokes(context, strokes, brush) {
   for (const stroke of strokes) {
     context.beginPath();
     context.moveTo(...stroke[0]);
-    for (const [x, y] of stroke) context.lineTo(x + 0.01, y); // a line without length is not drawn
+    for (const [x, y] of stroke) context.lineTo(x + 0.01, y); // a zero-length line would not be drawn
     context.stroke();
   }
 }

@@ -1,14 +1,14 @@
-// The plane after each of the epochs that were kept.
+// The latent space after each saved epoch.
 
-const EPOCH_LIMIT = 5; // the plane is shown within this
-const PAUSE = 900; // milliseconds for an epoch, played
+const EPOCH_LIMIT = 5; // the visible range is -5 to 5
+const EPOCH_DURATION = 900; // milliseconds per epoch when played
 
 class Epochs {
-  // `entry`: {epochs: [{epoch, map}], log: [[train, test], ...], limit}; `codes`: of all epochs, one
-  // after the other.
-  constructor(entry, codes, labels) {
-    Object.assign(this, { entry, codes, labels });
-    this.n = codes.length / entry.epochs.length / 2;
+  // `entry`: {epochs: [{epoch, map}], log: [[train, test], ...], limit}.  `means`: the latent means of
+  // the test images, epoch after epoch.
+  constructor(entry, means, labels) {
+    Object.assign(this, { entry, means, labels });
+    this.n = means.length / entry.epochs.length / 2;
     this.slider = byId("epoch");
     this.slider.max = entry.epochs.length - 1;
     this.slider.value = this.slider.max;
@@ -24,8 +24,8 @@ class Epochs {
       this.show();
     });
     const sized = new ResizeObserver(onNextFrame(() => this.show()));
-    sized.observe(byId("epoch-codes"));
-    sized.observe(byId("epoch-losses"));
+    sized.observe(byId("epoch-means"));
+    sized.observe(byId("learning-curve"));
   }
 
   play(playing) {
@@ -41,24 +41,24 @@ class Epochs {
       this.slider.value = Number(this.slider.value) + 1;
       this.show();
       if (Number(this.slider.value) === last) this.play(false);
-    }, PAUSE);
+    }, EPOCH_DURATION);
   }
 
   show() {
-    const place = Number(this.slider.value);
-    const { epoch, map } = this.entry.epochs[place];
+    const index = Number(this.slider.value);
+    const { epoch, map } = this.entry.epochs[index];
     const losses = epoch > 0 ? this.entry.log[epoch - 1] : null;
-    const words = view.text("epoch", epoch, losses && losses[1].toFixed(1));
-    byId("epoch-value").textContent = words;
-    this.slider.setAttribute("aria-valuetext", words);
+    const text = view.text("epoch", epoch, losses && losses[1].toFixed(1));
+    byId("epoch-value").textContent = text;
+    this.slider.setAttribute("aria-valuetext", text);
     byId("epoch-map").src = map;
     byId("epoch-map").alt = view.text("epochMap");
-    this.drawCodes(place);
-    this.drawLosses(epoch);
+    this.drawMeans(index);
+    this.drawLearningCurve(epoch);
   }
 
-  drawCodes(place) {
-    const { context, width: side } = clean(byId("epoch-codes"));
+  drawMeans(index) {
+    const { context, width: side } = clearCanvas(byId("epoch-means"));
     const x = (z) => ((z + EPOCH_LIMIT) / (2 * EPOCH_LIMIT)) * side;
     const y = (z) => side - x(z);
     Object.assign(context, { font: "12px system-ui, sans-serif", fillStyle: "#5b6472", strokeStyle: "#e5e7eb" });
@@ -73,21 +73,21 @@ class Epochs {
     context.globalAlpha = 0.7;
     const radius = side < 250 ? 1.8 : 3;
     for (let i = 0; i < this.n; i++) {
-      const at = 2 * (place * this.n + i);
+      const at = 2 * (index * this.n + i);
       context.fillStyle = COLORS[this.labels[i]];
       context.beginPath();
-      context.arc(x(this.codes[at]), y(this.codes[at + 1]), radius, 0, 2 * Math.PI);
+      context.arc(x(this.means[at]), y(this.means[at + 1]), radius, 0, 2 * Math.PI);
       context.fill();
     }
     context.globalAlpha = 1;
-    // What the map beside it shows.
+    // The range of the map on the right.
     const { limit } = this.entry;
     Object.assign(context, { strokeStyle: "#5b6472", lineWidth: 2 });
     context.strokeRect(x(-limit), y(limit), x(limit) - x(-limit), y(-limit) - y(limit));
   }
 
-  drawLosses(epoch) {
-    const { context, width, height } = clean(byId("epoch-losses"));
+  drawLearningCurve(epoch) {
+    const { context, width, height } = clearCanvas(byId("learning-curve"));
     const { log } = this.entry;
     const [least, most] = d3.extent(log.flat());
     const margin = { left: 44, right: 14, top: 30, bottom: 26 };
@@ -129,8 +129,8 @@ class Epochs {
   }
 }
 
-// A canvas's context, white, as many pixels as the screen shows; its size in the page's pixels.
-function clean(canvas) {
+// Clear a canvas to white at the screen's resolution. Returns its context and its size in CSS pixels.
+function clearCanvas(canvas) {
   const { clientWidth: width, clientHeight: height } = canvas;
   const ratio = Math.min(window.devicePixelRatio || 1, 2);
   canvas.width = Math.round(width * ratio);

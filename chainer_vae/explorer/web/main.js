@@ -1,4 +1,4 @@
-// Put the page together.
+// Sets up the page.
 
 function chooseTab(name) {
   for (const tab of document.querySelectorAll("[role=tab]")) {
@@ -14,7 +14,7 @@ function setUpTabs(plane, leave) {
   const choose = (tab) => {
     leave();
     chooseTab(tab.id.slice("tab-".length));
-    plane.showCross = byId("panel-draw").hidden; // there, it would cover what was drawn
+    plane.showCross = byId("panel-draw").hidden; // there, it would cover the ellipses
     plane.paintOver();
   };
   tabs.forEach((tab, i) => {
@@ -42,10 +42,10 @@ function setUpDecoding(plane, decoder) {
   plane.moved = show;
   plane.marks.push((context) => {
     if (byId("panel-decode").hidden || !plane.near) return;
-    const { codes, lnVar } = plane.points;
+    const { latents, lnVar } = plane.points;
     const at = 2 * plane.near.index;
     const sigma = [0, 1].map((j) => Math.exp(lnVar[at + j] / 2));
-    plane.drawEllipses(context, codes.subarray(at, at + 2), sigma);
+    plane.drawEllipses(context, latents.subarray(at, at + 2), sigma);
   });
   byId("random-z").addEventListener("click", () => plane.pin([standardNormal(), standardNormal()]));
   view.onLanguage(show);
@@ -69,39 +69,39 @@ async function main() {
   const { z2, z20, ae2, epochs } = content;
   const decoder = new Decoder(z2.decoder, read);
   const encoder = new Encoder(z2.encoder, read);
-  const points = { codes: read(z2.mu), lnVar: read(z2.lnVar), labels: read(z2.labels) };
-  const ends = { low: z2.low, high: z2.high };
+  const points = { latents: read(z2.mu), lnVar: read(z2.lnVar), labels: read(z2.labels) };
+  const bounds = { low: z2.low, high: z2.high };
   document.querySelector("main").hidden = false;
 
-  const plane = new Plane(byId("plane"), ends, points, decoder, () => {});
+  const plane = new Plane(byId("plane"), bounds, points, decoder, () => {});
   setUpTools(plane);
   setUpDecoding(plane, decoder);
   const examples = { images: read(z2.examples), labels: read(z2.exampleLabels) };
   const drawing = new Drawing(plane, encoder, decoder, examples);
 
-  const codes2 = {};
-  points.labels.forEach((label, i) => (codes2[label] ??= Array.from(points.codes.subarray(2 * i, 2 * i + 2))));
-  let decoder20 = null, codes20 = null;
+  const means2 = {};
+  points.labels.forEach((label, i) => (means2[label] ??= Array.from(points.latents.subarray(2 * i, 2 * i + 2))));
+  let decoder20 = null, means20 = null;
   if (z20) {
     decoder20 = new Decoder(z20.decoder, read);
     const all = read(z20.mu);
     const n = z20.kl.length;
-    codes20 = Object.fromEntries(z20.labels.map((label, i) => [label, Array.from(all.subarray(n * i, n * (i + 1)))]));
-    new Units(decoder20, z20.kl, codes20);
+    means20 = Object.fromEntries(z20.labels.map((label, i) => [label, Array.from(all.subarray(n * i, n * (i + 1)))]));
+    new Dimensions(decoder20, z20.kl, means20);
   }
-  byId("units-section").hidden = !z20;
-  const walk = new Walk(plane, decoder, codes2, decoder20, codes20);
-  setUpTabs(plane, () => walk.play(false));
+  byId("dimensions-section").hidden = !z20;
+  const interpolation = new Interpolation(plane, decoder, means2, decoder20, means20);
+  setUpTabs(plane, () => interpolation.play(false));
 
-  byId("beside-section").hidden = !ae2;
+  byId("comparison-section").hidden = !ae2;
   let plain = null;
   if (ae2) {
     plain = {
-      ends: { low: ae2.low, high: ae2.high },
-      points: { codes: read(ae2.codes), labels: points.labels },
+      bounds: { low: ae2.low, high: ae2.high },
+      points: { latents: read(ae2.codes), labels: points.labels },
       decoder: new Decoder(ae2.decoder, read),
     };
-    layBeside(plain, { ends, points, decoder });
+    setUpComparison(plain, { bounds, points, decoder });
   }
   byId("epochs-section").hidden = !epochs;
   if (epochs) new Epochs(epochs, read(epochs.codes), points.labels);
@@ -109,13 +109,13 @@ async function main() {
   view.onLanguage(() => {
     const runs = Object.entries({ z2, z20, ae2 }).filter(([, model]) => model);
     byId("made-from").textContent = view.text(
-      "madeFrom", content.version, runs.map(([, { run, tolerance }]) => view.text("run", run, tolerance)).join(view.text("and")));
+      "madeFrom", content.version, runs.map(([, { run, tolerance }]) => view.text("run", run, tolerance)).join(view.text("separator")));
     plane.paintOver();
   });
   for (const button of document.querySelectorAll("[data-lang]")) {
     button.addEventListener("click", () => view.setLanguage(button.dataset.lang));
   }
-  // For the console: what the page computes, by name.
+  // For the browser's console and the tests.
   window.explorer = {
     decode: (z) => decoder.decode(z),
     decode20: decoder20 && ((z) => decoder20.decode(z)),
@@ -129,7 +129,7 @@ async function main() {
 
 view.setLanguage(navigator.language.startsWith("ja") ? "ja" : "en");
 main().catch((error) => {
-  byId("fault").hidden = false;
-  byId("fault").textContent = view.text("fault", error.message);
+  byId("error").hidden = false;
+  byId("error").textContent = view.text("error", error.message);
   throw error;
 });

@@ -1,4 +1,4 @@
-// Perceptrons: the same computation as the model's encode and decode in chainer_vae/model.py.
+// Multilayer perceptrons: the same computation as encode and decode of chainer_vae/model.py.
 
 const ACTIVATIONS = {
   softplus: (a) => Math.max(a, 0) + Math.log1p(Math.exp(-Math.abs(a))),
@@ -8,9 +8,9 @@ const ACTIVATIONS = {
 };
 
 class Network {
-  // `entry` is what content.py describes a network by; `read` gives its arrays.
+  // `entry`: a network as content.py describes it. `read`: reads its arrays.
   constructor(entry, read) {
-    this.pixels = read(entry.pixels); // which of 784 it takes or gives
+    this.pixels = read(entry.pixels); // indices of the input (or output) pixels, of 784
     const last = entry.layers.length - 1;
     this.layers = entry.layers.map(({ W, b, exponents }, i) => {
       const [rows, columns] = W.shape;
@@ -26,13 +26,13 @@ class Network {
     });
   }
 
-  // The outputs for one input; they are overwritten by the next call.
+  // The output for one input. The next call overwrites it.
   run(input) {
     let h = input;
     for (const { weights, biases, act, out } of this.layers) {
       const n = h.length;
       for (let row = 0, j = 0; row < out.length; row++) {
-        let sum0 = 0, sum1 = 0, sum2 = 0, sum3 = 0; // four sums go on side by side
+        let sum0 = 0, sum1 = 0, sum2 = 0, sum3 = 0; // four independent sums run in parallel
         let i = 0;
         for (; i + 3 < n; i += 4, j += 4) {
           sum0 += weights[j] * h[i];
@@ -50,12 +50,12 @@ class Network {
   }
 }
 
-// From a code to 784 probabilities.
+// From a latent vector z to 784 pixel probabilities.
 class Decoder extends Network {
   decode(z) {
     const image = new Float32Array(784);
-    const lit = this.run(Float64Array.from(z));
-    for (let i = 0; i < lit.length; i++) image[this.pixels[i]] = lit[i];
+    const out = this.run(Float64Array.from(z));
+    for (let i = 0; i < out.length; i++) image[this.pixels[i]] = out[i];
     return image;
   }
 }
@@ -70,12 +70,12 @@ class Encoder extends Network {
   }
 }
 
-// D_KL[N(mu, sigma^2) || N(0, 1)] of each unit, in nats.
-function klOfUnits(mu, lnVar) {
+// D_KL[N(mu, sigma^2) || N(0, 1)] of each latent dimension, in nats.
+function klPerDimension(mu, lnVar) {
   return mu.map((m, j) => (m * m + Math.exp(lnVar[j]) - lnVar[j] - 1) / 2);
 }
 
-// A number from N(0, 1), by the method of Box and Muller.
+// A sample from N(0, 1), by the Box-Muller transform.
 function standardNormal() {
   return Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
 }

@@ -1,14 +1,14 @@
-// A plane of codes: points, map, and a point that is moved over it.
+// A 2-dimensional latent space: the latent vectors of test images, a map of decoded images, and a cross-hair.
 
-const TILE = 64; // pixels of a digit of the map, at most; at least half of it
-const TILES_KEPT = 1500;
-const BUDGET = 6; // milliseconds of each frame for decoding the map
+const TILE = 64; // maximum size in pixels of a digit on the map; the minimum is half of it
+const MAX_TILES = 1500; // in the cache
+const BUDGET = 6; // milliseconds per frame for decoding the map
 
 class Plane {
-  // `ends`: {low, high} of the part that can be seen.  `points`: {codes, labels, lnVar?}.
-  // `moved` is called with the code whenever the point is moved by hand.
-  constructor(parent, ends, points, decoder, moved) {
-    Object.assign(this, { parent, ends, points, decoder, moved });
+  // `bounds`: {low, high} of the visible range.  `points`: {latents, labels, lnVar?} of test images.
+  // `moved` is called with z whenever the cross-hair moves.
+  constructor(parent, bounds, points, decoder, moved) {
+    Object.assign(this, { parent, bounds, points, decoder, moved });
     this.base = document.createElement("canvas");
     this.over = document.createElement("canvas");
     this.over.className = "over";
@@ -17,17 +17,17 @@ class Plane {
     parent.append(this.base, this.over);
     this.showPoints = true;
     this.showMap = false;
-    this.z = [0, 0];
-    this.pinned = this.z; // where the point goes back to when the mouse leaves
-    this.fingers = new Set(); // that touch the plane
+    this.z = [0, 0]; // the cross-hair's position
+    this.pinned = this.z; // where the cross-hair returns to when the mouse leaves
+    this.fingers = new Set(); // touching the plane
     this.pinching = false;
     this.showCross = true;
-    this.marks = []; // functions that draw on top, given the context and the plane
-    this.tiles = new Map(); // decoded digits of the map, by their place
+    this.marks = []; // functions that draw on top, given the context
+    this.tiles = new Map(); // decoded digits of the map, by zoom level and position
     this.tree = d3.quadtree(
       Array.from(points.labels, (label, i) => i),
-      (i) => points.codes[2 * i],
-      (i) => points.codes[2 * i + 1],
+      (i) => points.latents[2 * i],
+      (i) => points.latents[2 * i + 1],
     );
     this.means = meansOfClasses(points);
     this.paintBase = onNextFrame(() => this.drawBase());
@@ -38,7 +38,7 @@ class Plane {
       .filter((event) => this.zooms(event))
       .on("zoom", ({ transform }) => {
         this.transform = transform;
-        this.moved(this.z); // what is near depends on the scale
+        this.moved(this.z); // the nearest point depends on the scale
         this.paintBase();
         this.paintOver();
       });
@@ -50,7 +50,7 @@ class Plane {
         this.fingers.add(event.pointerId);
         if (this.fingers.size > 1 && !this.pinching) {
           this.pinching = true;
-          this.pin(this.untouched); // the first of two fingers was not to move it
+          this.pin(this.untouched); // undo the move by the first of the two fingers
         }
       }
       if (this.point(event)) this.pinned = this.z;
@@ -69,7 +69,7 @@ class Plane {
     new ResizeObserver(() => this.resize()).observe(parent);
   }
 
-  // Whether an event zooms or moves the plane rather than the point.
+  // Whether an event zooms or pans the plane instead of moving the cross-hair.
   zooms(event) {
     if (event.type === "wheel") return event.ctrlKey || document.activeElement === this.over;
     if (event.type.startsWith("touch")) return event.touches.length > 1;
@@ -91,15 +91,15 @@ class Plane {
     if (before === undefined) this.reset();
     else {
       const { x, y, k } = this.transform;
-      const kept = d3.zoomIdentity.translate((x * side) / before, (y * side) / before).scale(k);
-      d3.select(this.over).call(this.zoom.transform, kept);
+      const same = d3.zoomIdentity.translate((x * side) / before, (y * side) / before).scale(k);
+      d3.select(this.over).call(this.zoom.transform, same);
     }
   }
 
-  // Show the part where nearly all points are.
+  // Zoom to the range of nearly all points.
   reset() {
-    const sorted = Float32Array.from(this.points.codes, Math.abs).sort();
-    const { low, high } = this.ends;
+    const sorted = Float32Array.from(this.points.latents, Math.abs).sort();
+    const { low, high } = this.bounds;
     const centred = Math.abs(low[0] + high[0]) < 1e-6;
     const reach = sorted[Math.floor(0.999 * (sorted.length - 1))] * 1.08;
     const k = centred ? Math.max(1, high[0] / reach) : 1;
@@ -112,20 +112,20 @@ class Plane {
     d3.select(this.over).call(this.zoom.scaleBy, factor, this.toPixels(this.z));
   }
 
-  // Pixels for one unit of the codes.
+  // Pixels per unit of z.
   get scale() {
-    return (this.side * this.transform.k) / (this.ends.high[0] - this.ends.low[0]);
+    return (this.side * this.transform.k) / (this.bounds.high[0] - this.bounds.low[0]);
   }
 
   toPixels([z1, z2]) {
-    const { low, high } = this.ends;
+    const { low, high } = this.bounds;
     const x = ((z1 - low[0]) / (high[0] - low[0])) * this.side;
     const y = ((high[1] - z2) / (high[1] - low[1])) * this.side;
     return this.transform.apply([x, y]);
   }
 
-  toCode(pixels) {
-    const { low, high } = this.ends;
+  toLatent(pixels) {
+    const { low, high } = this.bounds;
     const [x, y] = this.transform.invert(pixels);
     return [
       low[0] + (x / this.side) * (high[0] - low[0]),
@@ -133,17 +133,17 @@ class Plane {
     ];
   }
 
-  // Move the point to where the pointer is; false where that moves the plane instead.
+  // Move the cross-hair to the pointer. Returns false if the event pans the plane instead.
   point(event) {
     if ((event.shiftKey && event.buttons) || this.pinching || !event.isPrimary) return false;
     const box = this.over.getBoundingClientRect();
-    this.moveTo(this.toCode([event.clientX - box.left, event.clientY - box.top]));
+    this.moveTo(this.toLatent([event.clientX - box.left, event.clientY - box.top]));
     if (event.pointerType === "touch") this.pinned = this.z;
     return true;
   }
 
   key(event) {
-    if (event.ctrlKey || event.altKey || event.metaKey) return; // the browser's
+    if (event.ctrlKey || event.altKey || event.metaKey) return; // a shortcut of the browser
     const step = (event.shiftKey ? 25 : 5) / this.scale;
     const [z1, z2] = this.z;
     const moves = {
@@ -171,26 +171,26 @@ class Plane {
     }
   }
 
-  // Move the point to a code within the plane, as by hand.
+  // Move the cross-hair to z, clamped to the bounds.
   moveTo(z) {
-    const { low, high } = this.ends;
+    const { low, high } = this.bounds;
     this.z = z.map((value, j) => Math.min(Math.max(value, low[j]), high[j]));
     this.moved(this.z);
     this.paintOver();
   }
 
-  // Move the point there to stay.
+  // Move the cross-hair to z and keep it there.
   pin(z) {
     this.moveTo(z);
     this.pinned = this.z;
   }
 
-  // The nearest point within some pixels, or null: {index, label, distance}.
+  // The nearest test image within some pixels, {index, label, distance}, or null.
   nearest(z, pixels = 14) {
     const index = this.tree.find(z[0], z[1], pixels / this.scale);
     if (index === undefined) return null;
-    const { codes, labels } = this.points;
-    const distance = Math.hypot(codes[2 * index] - z[0], codes[2 * index + 1] - z[1]);
+    const { latents, labels } = this.points;
+    const distance = Math.hypot(latents[2 * index] - z[0], latents[2 * index + 1] - z[1]);
     return { index, label: labels[index], distance };
   }
 
@@ -206,10 +206,10 @@ class Plane {
   drawMap(context) {
     const started = performance.now();
     const level = Math.floor(Math.log2(TILE / this.scale));
-    const step = 2 ** level; // of the codes, from digit to digit
+    const step = 2 ** level; // between neighbouring digits, in z
     const size = step * this.scale;
-    const [left, top] = this.toCode([0, 0]);
-    const [right, bottom] = this.toCode([this.side, this.side]);
+    const [left, top] = this.toLatent([0, 0]);
+    const [right, bottom] = this.toLatent([this.side, this.side]);
     let missing = false;
     for (let j = Math.floor(bottom / step); j * step < top; j++) {
       for (let i = Math.floor(left / step); i * step < right; i++) {
@@ -223,7 +223,7 @@ class Plane {
           tile = digitCanvas("");
           paintDigit(tile, this.decoder.decode([(i + 0.5) * step, (j + 0.5) * step]));
           this.tiles.set(key, tile);
-          if (this.tiles.size > TILES_KEPT) this.tiles.delete(this.tiles.keys().next().value);
+          if (this.tiles.size > MAX_TILES) this.tiles.delete(this.tiles.keys().next().value);
         }
         const [x, y] = this.toPixels([i * step, (j + 1) * step]);
         context.drawImage(tile, x, y, size, size);
@@ -233,9 +233,9 @@ class Plane {
   }
 
   drawAxes(context) {
-    const { low, high } = this.ends;
-    const [left, top] = this.toCode([0, 0]);
-    const [right, bottom] = this.toCode([this.side, this.side]);
+    const { low, high } = this.bounds;
+    const [left, top] = this.toLatent([0, 0]);
+    const [right, bottom] = this.toLatent([this.side, this.side]);
     context.strokeStyle = this.showMap ? "rgba(255, 255, 255, 0.25)" : "#e5e7eb";
     context.lineWidth = 1;
     context.beginPath();
@@ -270,7 +270,7 @@ class Plane {
 
   write(context, text, x, y) {
     const outside = (p) => p < 10 || p > this.side - 10;
-    if (context.textAlign === "center" ? outside(x) : outside(y)) return; // it would be cut off
+    if (context.textAlign === "center" ? outside(x) : outside(y)) return; // would be cut off
     context.lineWidth = 3;
     context.lineJoin = "round";
     context.strokeStyle = "#fff";
@@ -280,7 +280,7 @@ class Plane {
   }
 
   drawPoints(context) {
-    const { codes, labels } = this.points;
+    const { latents, labels } = this.points;
     const radius = Math.min(6, (this.side < 250 ? 1.4 : 2.2) * this.transform.k ** 0.4);
     context.globalAlpha = this.showMap ? 0.75 : 0.6;
     for (let digit = 0; digit < COLORS.length; digit++) {
@@ -288,7 +288,7 @@ class Plane {
       context.beginPath();
       for (let i = 0; i < labels.length; i++) {
         if (labels[i] !== digit) continue;
-        const [x, y] = this.toPixels([codes[2 * i], codes[2 * i + 1]]);
+        const [x, y] = this.toPixels([latents[2 * i], latents[2 * i + 1]]);
         if (x < -9 || y < -9 || x > this.side + 9 || y > this.side + 9) continue;
         context.moveTo(x + radius, y);
         context.arc(x, y, radius, 0, 2 * Math.PI);
@@ -325,7 +325,7 @@ class Plane {
     }
   }
 
-  // The ellipses of one and of two standard deviations.
+  // Ellipses at one and two standard deviations.
   drawEllipses(context, mu, sigma) {
     const [x, y] = this.toPixels(mu);
     for (const [width, style] of [[4, "#fff"], [2, "#111"]]) {
@@ -352,11 +352,12 @@ class Plane {
   }
 }
 
-function meansOfClasses({ codes, labels }) {
+// The mean latent vector of each class.
+function meansOfClasses({ latents, labels }) {
   const sums = Array.from({ length: 10 }, () => [0, 0, 0]);
   labels.forEach((label, i) => {
-    sums[label][0] += codes[2 * i];
-    sums[label][1] += codes[2 * i + 1];
+    sums[label][0] += latents[2 * i];
+    sums[label][1] += latents[2 * i + 1];
     sums[label][2] += 1;
   });
   return sums

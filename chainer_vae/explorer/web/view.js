@@ -1,8 +1,8 @@
-// What all parts of the page share: language, colours, redrawing, small helpers.
+// Shared by all parts of the page: language, colours, redrawing, small helpers.
 
 const COLORS = [
   "#8000ff", "#4757fb", "#0ea4f0", "#17b8b8", "#2fc48a", "#62c065", "#b3bb2c", "#f08c2e", "#ff572c", "#e00000",
-]; // of the digits: the rainbow of the article's figures, its light part darkened
+]; // of the digits: the rainbow colours of the article's figures, with the light ones darkened
 
 const view = {
   lang: "en",
@@ -36,7 +36,7 @@ const view = {
 
 const byId = (id) => document.getElementById(id);
 
-// A function that has `paint` called once before the next frame, however often it is called.
+// Returns a function that schedules `paint` for the next frame, once however often it is called.
 function onNextFrame(paint) {
   let waiting = false;
   return () => {
@@ -52,7 +52,8 @@ function onNextFrame(paint) {
 const fixed = (number, digits = 2) => number.toFixed(digits).replace(/^-(?=0\.0*$)/, "").replace("-", "−");
 const pair = (numbers, digits = 2) => `(${Array.from(numbers, (n) => fixed(n, digits)).join(", ")})`;
 
-// A row of buttons, of which one is chosen; `choose` is called with its label.
+// Add a row of buttons. `choose` is called with the label of the clicked one. Returns a function that
+// marks a label as chosen.
 function digitButtons(parent, labels, choose) {
   const buttons = new Map();
   for (const label of labels) {
@@ -68,7 +69,7 @@ function digitButtons(parent, labels, choose) {
   };
 }
 
-// Bars of the KL of each unit: a function that sets them.
+// Add a bar for the KL of each latent dimension. Returns a function that sets the bars.
 function klBars(parent, names) {
   const rows = names.map(() => {
     const [name, bar, value] = ["span", "div", "span"].map((tag) => document.createElement(tag));
@@ -81,7 +82,7 @@ function klBars(parent, names) {
   return (kl) => {
     const most = Math.max(4, ...kl);
     rows.forEach((row, j) => {
-      row.name.textContent = view.text("klOfUnit", names[j]);
+      row.name.textContent = view.text("klOfDimension", names[j]);
       row.bar.style.width = `${(100 * kl[j]) / most}%`;
       row.value.textContent = view.text("nats", fixed(kl[j]));
     });

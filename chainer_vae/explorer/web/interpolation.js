@@ -1,21 +1,22 @@
-// From digit to digit, in a straight line between their codes.
+// Linear interpolation between the latent vectors of two digits.
 
-const THERE = 4000; // milliseconds from t = 0 to 1
-const N_STRIP = 11;
+const DURATION = 4000; // milliseconds from t = 0 to 1
+const N_STRIP = 11; // images in a strip
 
-class Walk {
-  // `codes2` and `codes20`: the code of each digit, by its label; the latter may be null.
-  constructor(plane, decoder, codes2, decoder20, codes20) {
-    Object.assign(this, { plane, decoder, codes2, decoder20, codes20 });
-    const labels = Object.keys(codes2);
+class Interpolation {
+  // `means2` and `means20`: the latent mean of each digit's first test image, by label. `decoder20` and
+  // `means20` are null if the page has no larger model.
+  constructor(plane, decoder, means2, decoder20, means20) {
+    Object.assign(this, { plane, decoder, means2, decoder20, means20 });
+    const labels = Object.keys(means2);
     this.ends = [labels[0], labels[Math.min(7, labels.length - 1)]]; // the article's 0 and 7
-    this.here = [[0, 0], [0, 0]]; // the points of the plane that were taken, where they were
-    this.choosers = ["walk-start", "walk-end"].map((id, end) => {
+    this.here = [[0, 0], [0, 0]]; // positions of the cross-hair chosen as ends
+    this.choosers = ["interpolation-start", "interpolation-end"].map((id, end) => {
       const choose = digitButtons(byId(id), labels, (label) => this.choose(end, label));
       const here = document.createElement("button");
       here.type = "button";
       here.className = "wide";
-      view.onLanguage(() => (here.textContent = view.text("walkHere")));
+      view.onLanguage(() => (here.textContent = view.text("crossHair")));
       here.addEventListener("click", () => {
         this.here[end] = plane.pinned;
         this.choose(end, "here");
@@ -26,12 +27,12 @@ class Walk {
         here.setAttribute("aria-pressed", chosen === "here");
       };
     });
-    this.slider = byId("walk-t");
+    this.slider = byId("interpolation-t");
     this.slider.addEventListener("input", () => {
       this.play(false);
       this.show();
     });
-    this.button = byId("walk-play");
+    this.button = byId("interpolation-play");
     this.button.addEventListener("click", () => this.play(!this.playing));
     plane.marks.push((context) => this.mark(context));
     this.playing = false;
@@ -47,23 +48,23 @@ class Walk {
   }
 
   changed() {
-    const both = this.codes20 && this.ends.every((label) => label !== "here");
-    byId("walk-z20-figure").hidden = byId("walk-strip20").hidden = !both;
-    this.ends20 = both ? this.ends.map((label) => this.codes20[label]) : null;
+    const both = this.means20 && this.ends.every((label) => label !== "here");
+    byId("interpolation-z20-figure").hidden = byId("interpolation-strip20").hidden = !both;
+    this.ends20 = both ? this.ends.map((label) => this.means20[label]) : null;
     for (let i = 0; i < N_STRIP; i++) {
       const t = i / (N_STRIP - 1);
-      paintDigit(byId("walk-strip"), this.decoder.decode(this.codeAt(t)), SIDE * i);
-      if (both) paintDigit(byId("walk-strip20"), this.decoder20.decode(between(this.ends20, t)), SIDE * i);
+      paintDigit(byId("interpolation-strip"), this.decoder.decode(this.latentAt(t)), SIDE * i);
+      if (both) paintDigit(byId("interpolation-strip20"), this.decoder20.decode(interpolate(this.ends20, t)), SIDE * i);
     }
     this.show();
   }
 
-  endCodes() {
-    return this.ends.map((label, end) => (label === "here" ? this.here[end] : this.codes2[label]));
+  endLatents() {
+    return this.ends.map((label, end) => (label === "here" ? this.here[end] : this.means2[label]));
   }
 
-  codeAt(t) {
-    return between(this.endCodes(), t);
+  latentAt(t) {
+    return interpolate(this.endLatents(), t);
   }
 
   play(playing) {
@@ -72,10 +73,10 @@ class Walk {
     this.button.textContent = view.text(playing ? "pause" : "play");
     if (!playing) cancelAnimationFrame(this.frame);
     if (!begins) return;
-    let phase = Number(this.slider.value); // 0 to 1 there, 1 to 2 back
+    let phase = Number(this.slider.value); // 0 to 1: forward; 1 to 2: back
     let last = performance.now();
     const frame = (now) => {
-      phase = (phase + Math.max(0, now - last) / THERE) % 2;
+      phase = (phase + Math.max(0, now - last) / DURATION) % 2;
       last = now;
       this.slider.value = phase < 1 ? phase : 2 - phase;
       this.show();
@@ -86,16 +87,16 @@ class Walk {
 
   show() {
     const t = Number(this.slider.value);
-    byId("walk-t-value").textContent = `t = ${t.toFixed(2)}`;
-    paintDigit(byId("walk-z2"), this.decoder.decode(this.codeAt(t)));
+    byId("interpolation-t-value").textContent = `t = ${t.toFixed(2)}`;
+    paintDigit(byId("interpolation-z2"), this.decoder.decode(this.latentAt(t)));
     this.slider.setAttribute("aria-valuetext", `t = ${t.toFixed(2)}`);
-    if (this.ends20) paintDigit(byId("walk-z20"), this.decoder20.decode(between(this.ends20, t)));
+    if (this.ends20) paintDigit(byId("interpolation-z20"), this.decoder20.decode(interpolate(this.ends20, t)));
     this.plane.paintOver();
   }
 
   mark(context) {
-    if (byId("panel-walk").hidden) return;
-    const [start, end] = this.endCodes();
+    if (byId("panel-interpolate").hidden) return;
+    const [start, end] = this.endLatents();
     context.strokeStyle = "#dc2626";
     context.lineWidth = 3;
     context.beginPath();
@@ -104,11 +105,11 @@ class Walk {
     context.stroke();
     this.plane.drawDot(context, start, "#dc2626");
     this.plane.drawDot(context, end, "#dc2626");
-    this.plane.drawDot(context, this.codeAt(Number(this.slider.value)), "#111", 6);
+    this.plane.drawDot(context, this.latentAt(Number(this.slider.value)), "#111", 6);
   }
 }
 
 // (1 - t) z_A + t z_B
-function between([start, end], t) {
+function interpolate([start, end], t) {
   return start.map((value, j) => (1 - t) * value + t * end[j]);
 }
