@@ -1,12 +1,14 @@
-# make reproduce   train the article's two VAEs on MNIST, draw all its figures from them, and write
-#                  the page to see and touch their latent space
-# make figures     draw the article's figures from what is trained (or comes with the package)
-# make explore     write a page to see and touch the latent space, explorer.html
+# make reproduce   train the article's two VAEs on MNIST, draw all its figures, write the explorer
+# make figures     draw the article's figures from your trained models, or else the package's
+# make explore     write the explorer, an interactive page of the latent space: explorer.html
 # make lessons     open the notebooks in JupyterLab
-# make test        run the tests
+# make test        run the quick tests (a few minutes)
+# make test-all    run all tests
+# make coverage    run all tests, and list the lines that none of them runs
+# make lint        run the linter, the formatter and the type checker
 # make bench       time a training step and an evaluation beside Chainer's and PyTorch's
 # make gpu-check   test, train and time on the GPU
-# Each sets up .venv first. Python 3.9 to 3.13; another than `python3`: make PYTHON=python3.12 ...
+# Each sets up .venv first. Python 3.9 to 3.13; to use another than python3: make PYTHON=python3.12 ...
 # make reproduce EPOCHS=10 SEED=1 GPU=0 LABELS=ja   (GPU: installs CuPy for the driver's CUDA, too)
 
 PYTHON ?= python3
@@ -22,7 +24,8 @@ CHAINER := chainer==7.8.1
 # The CUDA that the driver knows, as nvidia-smi says it.
 CUDA ?= $(if $(shell nvidia-smi 2>/dev/null | grep 'CUDA Version: 12'),cuda12,cuda13)
 
-.PHONY: install reproduce figures explore lessons notebooks always test bench gpu-check wheels lint matrix clean
+.PHONY: install reproduce figures explore lessons notebooks always test test-all coverage bench \
+  gpu-check wheels lint matrix clean
 .DELETE_ON_ERROR:
 
 install: $(VENV)/installed
@@ -47,7 +50,7 @@ reproduce: runs/z20-seed$(SEED) runs/z2-seed$(SEED)
 	$(BIN)/chainer-vae figures --lang $(LABELS) --gpu $(GPU) --run-z20 $< --run-z2 $(word 2,$^)
 	$(BIN)/chainer-vae explore --run-z20 $< --run-z2 $(word 2,$^)
 
-# A run that is already there goes on to EPOCHS.
+# An existing run resumes up to EPOCHS.
 runs/z%-seed$(SEED): $(INSTALLED) always
 	@[ -e "$@/config.json" ] && folder=--resume || folder=--out; \
 	$(BIN)/chainer-vae train $$folder "$@" --epoch $(EPOCHS) --dimz $* --gpu $(GPU) \
@@ -68,15 +71,26 @@ notebooks: install
 	$(BIN)/python scripts/build_notebooks.py
 
 test: install
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: install
 	$(BIN)/python -m pytest
+
+# What is left uncovered on purpose is marked "no cover" in the code, with the reason.
+coverage: install
+	$(BIN)/python -m pip install --quiet --no-build-isolation --editable ".[dev,test]"
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
 
 # PyTorch is installed for the comparison.
 bench: install
 	$(BIN)/python -m pip install --quiet --no-build-isolation --editable ".[test,bench]"
 	$(BIN)/python benchmarks/bench.py --out runs/bench.json
 
-# WHEELS is a folder of wheels for a machine without a network; what else is needed, such as CuPy,
-# must be there: see README.md.
+# WHEELS is a folder of wheels, for a machine without a network; everything else, such as CuPy, must
+# be installed there: see README.md.
 ifdef WHEELS
 gpu-check:
 	$(PYTHON) -m pip install --quiet --no-index --no-deps --upgrade --target $(VENV)-wheels $(WHEELS)/*.whl
@@ -96,9 +110,9 @@ lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# The quick tests on every Python that is here, each with its oldest and newest NumPy.
+# The quick tests on every Python found here, each with its oldest and newest NumPy.
 matrix:
 	$(PYTHON) tests/matrix.py
 
 clean:
-	rm -rf $(VENV) $(VENV)-wheels wheels build *.egg-info .pytest_cache .ruff_cache .mypy_cache
+	rm -rf $(VENV) $(VENV)-wheels wheels build *.egg-info .pytest_cache .ruff_cache .mypy_cache .coverage*

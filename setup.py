@@ -68,6 +68,6 @@ setup(
         "lessons": ["jupyterlab"],
         "bench": ["torch"],
         # Below the next versions, which may find fault with what is here.
-        "dev": ["mypy<2.5", "pytest", "ruff<0.18"],
+        "dev": ["coverage>=7.10", "mypy<2.5", "pytest", "ruff<0.18"],
     },
 )
