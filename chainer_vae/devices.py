@@ -1,4 +1,4 @@
-"""What this machine has, and which of it ``--gpu`` uses."""
+"""What this machine has, and what ``--gpu`` can use of it."""
 
 import importlib
 import os
@@ -17,10 +17,10 @@ from chainer_vae.errors import InputError
 from chainer_vae.version import __version__
 
 # CuPy 13, the last for Python 3.9, has no release for CUDA 13.
-EXTRAS = "cuda12" if sys.version_info < (3, 10) else "cuda13 (or cuda12)"
+EXTRAS = ("cuda12",) if sys.version_info < (3, 10) else ("cuda13", "cuda12")
 INSTALL_CUPY = (
-    f"in the folder of chainer-vae, {sys.executable} -m pip install --no-build-isolation"
-    f' ".[EXTRA]", EXTRA being {EXTRAS}'
+    f"in the folder of chainer-vae, run: {sys.executable} -m pip install --no-build-isolation "
+    + " or ".join(f'".[{extra}]"' for extra in EXTRAS)
 )
 
 
@@ -47,7 +47,7 @@ def gpu_fault(gpu: int) -> Optional[str]:
         cupy = importlib.import_module("cupy")
     except Exception as error:  # whatever a broken installation raises
         if isinstance(error, ModuleNotFoundError) and error.name == "cupy":
-            return f"CuPy is not installed: {INSTALL_CUPY}"
+            return f"CuPy is not installed; {INSTALL_CUPY}"
         reason = _first_line(error.__cause__ or error)
         if "libcuda.so" in reason:
             return f"no NVIDIA driver is installed ({reason})"
@@ -74,7 +74,7 @@ def gpu_fault(gpu: int) -> Optional[str]:
         return f"there is no such GPU; this machine has {there or 'none'}"
     if not cuda.available:
         reason = _first_line(cuda._resolution_error)
-        return f"CuPy cannot load a CUDA library ({reason}); to install them: {INSTALL_CUPY}"
+        return f"CuPy cannot load a CUDA library ({reason}); to install it, {INSTALL_CUPY}"
     try:
         _compute_something(cupy, gpu)
     except Exception as error:  # whatever CuPy and CUDA raise
@@ -82,8 +82,8 @@ def gpu_fault(gpu: int) -> Optional[str]:
         if is_out_of_memory(error):
             return f"too little of its memory is free ({reason})"
         return (
-            f"CuPy cannot compute on it ({reason}); where a library or a header of CUDA is missing,"
-            f" to install them: {INSTALL_CUPY}"
+            f"CuPy cannot compute on it ({reason}); if a library or a header of CUDA is missing,"
+            f" {INSTALL_CUPY}"
         )
     return None
 

@@ -2,7 +2,7 @@
 
 
 class InputError(ValueError):
-    """Something given to this package cannot be used; the message says what, and what to do."""
+    """Something given to this package cannot be used; the message says why, and what to do."""
 
 
 class NonFiniteLossError(ArithmeticError):

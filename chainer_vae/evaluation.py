@@ -28,8 +28,8 @@ def evaluate(
 ) -> Evaluation:
     """The negative ELBO of ``images``, estimated with ``k`` samples of z for each.
 
-    The divergence counts in full, whatever C the model was trained with.  The samples come
-    from ``numpy.random``; those of Chainer's own functions, on a GPU, from ``cupy.random``.
+    The KL divergence counts in full, whatever C the model was trained with.  The samples come
+    from ``numpy.random``; on a GPU, those of Chainer's own functions from ``cupy.random``.
 
     Args:
         model: The model.
@@ -88,7 +88,7 @@ def squared_error(model: Autoencoder, images: np.ndarray, batchsize: int = 100) 
 def _evaluate_chainer(
     model: VAE, images: np.ndarray, k: int, batchsize: int
 ) -> tuple[float, float]:
-    """Reconstruction error and divergence, summed over the images."""
+    """Reconstruction error and KL divergence, summed over the images."""
     loss_func = model.get_loss_func(k=k)
     rec_loss = kl = 0.0
     with chainer.no_backprop_mode(), chainer.using_config("train", False):

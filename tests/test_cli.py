@@ -52,7 +52,7 @@ def test_train_evaluate_and_go_on(small_set, tmp_path):
     installed = (Path(sys.executable).parent / "chainer-vae",)
     result = chainer_vae("train", "-r", "b", "-e", 2, cwd=tmp_path, command=installed)
     assert result.returncode == 0, result.stderr
-    assert "going on after epoch 1, step 5" in result.stdout
+    assert "resuming after epoch 1, step 5" in result.stdout
     a, b = (checkpoints.load_npz(tmp_path / name / "mlp_3.state") for name in "ab")
     del a["training/elapsed"], b["training/elapsed"]
     assert a.keys() == b.keys()
@@ -293,7 +293,7 @@ def test_bad_model_files(run_folder, tmp_path, capsys):
     model = run_folder / "mlp_3.model"
     capsys.readouterr()
     code = main(["train", "--initmodel", str(model), "--dim-h", "16", "--dimz", "2", *out])
-    assert_one_line(capsys, code, "is of other sizes", "shape (16, 3), but (16, 2)")
+    assert_one_line(capsys, code, "has other sizes", "shape (16, 3), but (16, 2)")
     content = model.read_bytes()
     model.write_bytes(content[: len(content) // 2])
     assert_one_line(capsys, main(["evaluate", str(run_folder)]), "mlp_3.model", "truncated")

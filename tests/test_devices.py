@@ -85,7 +85,7 @@ def test_cpu():
 def test_no_cupy(monkeypatch):
     monkeypatch.setitem(sys.modules, "cupy", None)
     with pytest.raises(
-        InputError, match=r"--gpu 0: CuPy is not installed: in the folder of .* pip install"
+        InputError, match=r"--gpu 0: CuPy is not installed; in the folder of .* pip install"
     ):
         devices.use_device(0)
 
@@ -144,7 +144,7 @@ def of_cupy(text, kind=RuntimeError):
         (
             RuntimeError("CuPy failed to load libnvrtc.so.12: OSError: not\nthere"),
             "CuPy cannot compute on it (CuPy failed to load libnvrtc.so.12: OSError: not);"
-            " where a library or a header of CUDA is missing, to install them: in the folder",
+            " if a library or a header of CUDA is missing, in the folder",
         ),
         (
             of_cupy("cudaErrorMemoryAllocation: out of memory"),

@@ -254,7 +254,7 @@ def test_what_the_engine_cannot_do_is_chainers_or_refused(small_set, tmp_path):
             assert run.backend.reason == "the optimizer has hooks"
             assert len(list(run.train())) == 1
         else:
-            with pytest.raises(InputError, match="fused cannot be: the optimizer has hooks"):
+            with pytest.raises(InputError, match="fused is not possible: the optimizer has hooks"):
                 list(run.train())
 
 

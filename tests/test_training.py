@@ -226,7 +226,7 @@ def test_resume_refuses_other_settings(small_set, tmp_path):
     with pytest.raises(InputError, match=r"has dimz 3, not 2; leave that option out"):
         Run.resume(tmp_path / "run", dimz=2)
     Run.resume(tmp_path / "run", dimz=3)
-    with pytest.raises(InputError, match=r"already holds a run: go on with it by --resume,"):
+    with pytest.raises(InputError, match=r"already holds a run: resume it with --resume,"):
         Run.start(config(small_set), tmp_path / "run")
 
 
@@ -251,13 +251,13 @@ def test_resume_refuses_what_is_no_run(small_set, tmp_path):
         state.write_bytes(content)
         arrays = checkpoints.load_npz(state)
         checkpoints.save_npz(state, {**arrays, f"training/{name}": value})
-        with pytest.raises(InputError, match=r"mlp_3.state does not say where its run stands"):
+        with pytest.raises(InputError, match=r"mlp_3.state holds no valid state of a training"):
             Run.resume(tmp_path / "run")
     state.write_bytes(content)
     finish(Run.start(config(small_set, epoch=1), tmp_path / "one"))
     for text in ("{}", "[]", '[{"epoch": 1}]', '[{"epoch": 2}]', "5"):
         (tmp_path / "one" / "log").write_text(text)
-        with pytest.raises(InputError, match=r"log is not the log of a run of 1 epochs"):
+        with pytest.raises(InputError, match=r"log is not a log of 1 epochs"):
             Run.resume(tmp_path / "one")
     saved = json.loads((tmp_path / "run" / "config.json").read_text())
     wrong = [{}, [], "text", 5, {**saved, "n_in": "x"}, {**saved, "n_in": -1}]
@@ -271,7 +271,7 @@ def test_resume_refuses_what_is_no_run(small_set, tmp_path):
     ]  # fmt: skip
     for content in wrong:
         (tmp_path / "run" / "config.json").write_text(json.dumps(content))
-        with pytest.raises(InputError, match=r"config.json is not the settings of a run"):
+        with pytest.raises(InputError, match=r"config.json does not hold the settings of a run"):
             Run.resume(tmp_path / "run")
 
 
@@ -322,7 +322,7 @@ def test_start_from_saved_files(small_set, tmp_path):
     found, expected = weights(run), weights(first)
     for name in expected:
         np.testing.assert_array_equal(found[name], expected[name], err_msg=name)
-    with pytest.raises(InputError, match=r"m is of other sizes: .* \(16, 3\), but \(16, 2\)"):
+    with pytest.raises(InputError, match=r"m has other sizes: .* \(16, 3\), but \(16, 2\)"):
         Run.start(config(small_set, dimz=2), tmp_path / "b", tmp_path / "m")
     assert not (tmp_path / "b").exists()
 

@@ -9,12 +9,11 @@ from typing import Optional
 
 from chainer_vae import devices
 from chainer_vae.cli import doctor, evaluate, explore, figures, projector, train
-from chainer_vae.cli.parser import Parser, did_you_mean
+from chainer_vae.cli.parser import Command, Parser, did_you_mean
 from chainer_vae.errors import InputError, NonFiniteLossError
 from chainer_vae.version import __version__
 
-# By their names.  Each module has SUMMARY, DESCRIPTION, add_arguments and run.
-COMMANDS = {
+COMMANDS: dict[str, Command] = {
     "train": train,
     "evaluate": evaluate,
     "figures": figures,

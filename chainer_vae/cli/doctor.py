@@ -9,7 +9,7 @@ DESCRIPTION = "Show what is installed, whether the CPU is ready, and what --gpu 
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    pass  # it has none
+    """It has none."""
 
 
 def run(args: argparse.Namespace) -> int:

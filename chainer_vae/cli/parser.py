@@ -5,7 +5,20 @@ import difflib
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
+
+
+class Command(Protocol):
+    """What the module of a command has."""
+
+    SUMMARY: str  # for the list of commands
+    DESCRIPTION: str  # for its own help
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Add its arguments to its parser."""
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Run it; returns the exit code."""
 
 
 class _HelpFormatter(argparse.HelpFormatter):

@@ -106,7 +106,7 @@ def run(args: argparse.Namespace) -> int:
         words = "Chainer's training loop" if backend.name == "chainer" else backend.name
         print(f"engine: {words}" + (f" ({backend.reason})" if backend.reason else ""))
         if run.steps_done:
-            print(f"going on after epoch {run.epoch}, step {run.steps_done}")
+            print(f"resuming after epoch {run.epoch}, step {run.steps_done}")
     bar = tqdm(
         total=config.epoch * run.steps_per_epoch,
         initial=run.steps_done,
@@ -128,7 +128,7 @@ def run(args: argparse.Namespace) -> int:
         where = f"in epoch {run.epoch + 1}" if run.position else f"at the end of epoch {run.epoch}"
         print(
             f"stopped after step {run.steps_done}, {where}, and saved;"
-            f" go on with: {_program()} train --resume {shlex.quote(str(run.folder))}"
+            f" resume with: {_program()} train --resume {shlex.quote(str(run.folder))}"
         )
         return 130
     print(_beside_the_article(run))

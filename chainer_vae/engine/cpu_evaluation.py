@@ -6,6 +6,7 @@ from typing import Any, Callable
 
 import numpy as np
 
+from chainer_vae.engine import cpu_kernels
 from chainer_vae.engine.network import Network, layers_of
 from chainer_vae.engine.threads import thread_pool
 from chainer_vae.model import VAE
@@ -23,7 +24,7 @@ def evaluate(model: VAE, images: np.ndarray, k: int, batchsize: int) -> tuple[fl
 
     def draw(network: Network) -> np.ndarray:
         # In the order of the loop of get_loss_func.
-        return network.kernels.draw((k, network.n, len(network.mu)))
+        return cpu_kernels.draw((k, network.n, len(network.mu)))
 
     def batch_losses(network: Network, eps: np.ndarray) -> tuple[float, float]:
         network.encode()

@@ -1,14 +1,13 @@
 """What a training step does besides the matrix products, in NumPy, without a new large array.
 
-The functions work in place or into arrays that the caller gives: ``t`` and ``e`` are such arrays
-to work in, of the first argument's shape.  A few simple passes over arrays that stay in the
-processor's cache are faster here than one general one (``np.logaddexp`` takes eight times as long).
+The functions work in place, or write into arrays that the caller provides: ``t`` and ``e`` are
+scratch arrays of the first argument's shape.  A few simple passes over arrays that stay in the
+processor's cache are faster than one general function (``np.logaddexp`` takes eight times as long).
 
-The exponential is taken of ``a`` clipped to [-69, 80].  Above, e^80 is finite in float32, and from
-a = 80 on, ln(1 + e^a) is a and e^a / (1 + e^a) is 1, in float32 and in float64.  Below, both are
-e^a, and where that is less than e^-69 = 1e-30, 1e-30 stands for it: units and pixels that are off
-beyond doubt would otherwise give subnormal numbers, and one in a hundred of these makes a matrix
-product take ten times as long.
+The exponential is that of ``a`` clipped to [-69, 80].  Above 80, e^80 is finite in float32, and
+ln(1 + e^a) is a and e^a / (1 + e^a) is 1, in float32 and in float64.  Below -69, both are e^a, and
+e^-69 = 1e-30 stands for it: hidden units and pixels that are practically 0 would otherwise give
+subnormal numbers, and one in a hundred of these makes a matrix product ten times as slow.
 """
 
 from typing import Any, Callable, NamedTuple, Optional
@@ -145,7 +144,7 @@ def sample_chain(
 ) -> None:
     """g(mu) = sum_k g(z) + c mu;  g(ln_var) = sum_k g(z) noise / 2 + c (sigma^2 - 1) / 2.
 
-    ``c`` is C / n, the weight of the divergence in the mean over n images.  Destroys ``g_z`` and
+    ``c`` is C / n, the weight of the KL divergence in the mean over n images.  Destroys ``g_z`` and
     ``noise``.
     """
     g_z.sum(axis=1, out=g_mu)

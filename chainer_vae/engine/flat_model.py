@@ -23,7 +23,7 @@ class FlatModel:
     :meth:`finish`.
 
     Nothing needs g(W), and the new W, before the next step's product with W: the pool computes them
-    while the step goes on.
+    while the rest of the step runs.
 
     Args:
         model: The model.

@@ -25,7 +25,7 @@ empty = cp.empty
 
 
 class _Handle:
-    """cuBLAS, to be used on one stream."""
+    """cuBLAS, for use on one stream."""
 
     def __init__(self, stream: int) -> None:
         self._blas = _cublas()

@@ -1,4 +1,4 @@
-"""The numbers of ``numpy.random``, drawn on a GPU: the same ones, but for rounding.
+"""The random numbers of ``numpy.random``, generated on a GPU: the same ones, but for rounding.
 
 ``numpy.random`` is the Mersenne Twister MT19937.  It holds a block of 624 words of 32 bits; word i
 of the next block is made from
@@ -11,8 +11,8 @@ x = 2 u - 1 for each of the two, a pair counts if r^2 = x1^2 + x2^2 is less than
 
     x2 f, x1 f      with f = sqrt(-2 ln(r^2) / r^2)
 
-About 21 of 100 pairs do not count, and so an array of n numbers takes as many words as it happens
-to take.
+About 21 of 100 pairs do not count, so how many words an array of n numbers takes depends on the
+words.
 
 Source: Matsumoto and Nishimura, "Mersenne Twister", 1998; Marsaglia and Bray, "A Convenient Method
 for Generating Normal Variables", 1964.

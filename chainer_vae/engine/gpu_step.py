@@ -216,7 +216,8 @@ class GpuEngine(FlatModel):
     def finished(self, first: int, count: int) -> np.ndarray:
         """Wait for launched steps: their loss and rec_loss, shape (count, 2), per image."""
         self._stream.synchronize()
-        return cp.asnumpy(self.losses[first : first + count]).astype(np.float64)
+        losses: np.ndarray = cp.asnumpy(self.losses[first : first + count]).astype(np.float64)
+        return losses
 
     def _size(self, step: int) -> int:
         """Number of images in a step."""

@@ -189,7 +189,7 @@ class Network:
         Overwrites what the forward pass left.
 
         Args:
-            C: Weight of the divergence.
+            C: Weight of the KL divergence.
             then: Called for each layer, with its name, g(a), shape (n_out, columns), and its input
                 h^T, shape (columns, n_in), as soon as the backward pass no longer needs its
                 weights.
@@ -254,7 +254,8 @@ class Network:
             self.pool.run([partial(task, i, slice(*cuts[i : i + 2])) for i in range(blocks)])
 
     def _scratch(self, a: np.ndarray) -> np.ndarray:
-        return self._t[: a.size].reshape(a.shape)
+        scratch: np.ndarray = self._t[: a.size].reshape(a.shape)
+        return scratch
 
     def _by_sample(self, array: np.ndarray) -> np.ndarray:
         """(rows, k n) as (rows, k, n)."""

@@ -45,7 +45,9 @@ MAX_THREADS = 4  # more find nothing to do in a step on 100 images
 def default_threads() -> int:
     """How many threads to use: as many as the BLAS library has, within this process's processors
     and :data:`MAX_THREADS`."""
-    blas = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+    blas: list[int] = [
+        pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"
+    ]
     return max(1, min([*blas, _processors(), MAX_THREADS]))
 
 

@@ -24,7 +24,8 @@ def to_arrays(target: Union[chainer.Link, chainer.Optimizer]) -> dict[str, np.nd
     """The content of a model or an optimizer under the names that Chainer's npz files use."""
     serializer = DictionarySerializer()
     serializer.save(target)
-    return serializer.target
+    arrays: dict[str, np.ndarray] = serializer.target
+    return arrays
 
 
 def save_npz(path: Path, arrays: Arrays) -> None:
@@ -164,14 +165,14 @@ def restore_training(training: Training, arrays: Arrays, source: Union[str, Path
         )
         np.random.RandomState().set_state(training.random_state)
     except (LookupError, TypeError, ValueError):
-        raise InputError(f"{source} does not say where its run stands") from None
+        raise InputError(f"{source} holds no valid state of a training") from None
     n = len(training.permutation)
     if not (
         n in (0, len(training.images))
         and 0 <= training.position <= n
         and np.array_equal(np.sort(training.permutation), np.arange(n))
     ):
-        raise InputError(f"{source} does not say where its run stands")
+        raise InputError(f"{source} holds no valid state of a training")
 
 
 def _below(prefix: str, arrays: Arrays) -> dict[str, np.ndarray]:
@@ -183,11 +184,11 @@ def _below(prefix: str, arrays: Arrays) -> dict[str, np.ndarray]:
 
 def _check(arrays: Arrays, name: str, shape: tuple[int, ...], source: Union[str, Path]) -> None:
     if name not in arrays:
-        raise InputError(f"{source} has no {name}: it does not hold what is expected here")
+        raise InputError(f"{source} has no {name}: it is not the file that is expected here")
     found = arrays[name]
     if found.shape != shape:
         raise InputError(
-            f"{source} is of other sizes: its {name} has shape {found.shape}, but {shape} is needed"
+            f"{source} has other sizes: its {name} has shape {found.shape}, but {shape} is needed"
         )
     if found.dtype.kind not in "fiu":
         raise InputError(f"{source} holds no numbers in {name}, but {found.dtype}")

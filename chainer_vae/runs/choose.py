@@ -1,4 +1,4 @@
-"""Which run to show where the user names none, and what there is to say of it."""
+"""Which run to show where the user names none, and a run described in words."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -34,7 +34,7 @@ def choose_run(name: str, folder: Path = Path("runs")) -> Union[str, Path]:
 
 
 class About(NamedTuple):
-    """What there is to say of a run."""
+    """A run, in short."""
 
     shipped: bool  # whether it comes with the package
     folder: Path
@@ -43,7 +43,7 @@ class About(NamedTuple):
 
 
 def about_run(run: Union[str, Path]) -> About:
-    """What there is to say of a run.
+    """A run, in short.
 
     Raises:
         InputError: There is no run.
@@ -51,7 +51,7 @@ def about_run(run: Union[str, Path]) -> About:
     folder = find_run(run)
     config = load_info(folder).config
     done = config.epoch
-    with suppress(InputError):  # the log is only for this number
+    with suppress(InputError):  # without a log, the setting stands for it
         done = len(load_log(folder / LOG))
     return About(folder.parent == MODELS_DIR, folder, config.seed, done)
 

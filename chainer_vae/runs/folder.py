@@ -61,20 +61,20 @@ def snapshot_epochs(folder: Path, last: int) -> Iterator[int]:
 
 
 def require_free(folder: Path, dimz: int) -> None:
-    """Refuse a folder in which a new run would overwrite something.
+    """Refuse a folder where a new run would overwrite something.
 
     Raises:
         InputError: It holds a run, or a file of a run's name.
     """
     if (folder / CONFIG).exists():
         raise InputError(
-            f"{folder} already holds a run: go on with it by --resume,"
-            " choose another folder by --out, or remove it"
+            f"{folder} already holds a run: resume it with --resume,"
+            " choose another folder with --out, or delete it"
         )
     for file in (model_file(folder, dimz), state_file(folder, dimz), folder / LOG):
         if file.exists():
             raise InputError(
-                f"{folder} already holds a file {file.name}: choose another folder by --out"
+                f"{folder} already holds a file {file.name}: choose another folder with --out"
             )
 
 
@@ -139,7 +139,7 @@ def load_info(folder: Path) -> RunInfo:
     except (LookupError, TypeError, AttributeError, InputError):
         sound = False
     if not sound:
-        raise InputError(f"{folder / CONFIG} is not the settings of a run")
+        raise InputError(f"{folder / CONFIG} does not hold the settings of a run")
     return info
 
 
@@ -167,7 +167,7 @@ def load_log(file: Path, epochs: Optional[int] = None) -> list[dict[str, float]]
     Raises:
         InputError: The file is missing or is not such a log.
     """
-    log = load_json(file)
+    log: list[dict[str, float]] = load_json(file)
     try:
         epochs = len(log) if epochs is None else epochs
         log = log[:epochs]
@@ -177,5 +177,5 @@ def load_log(file: Path, epochs: Optional[int] = None) -> list[dict[str, float]]
     except (LookupError, TypeError):
         sound = False
     if not sound:
-        raise InputError(f"{file} is not the log of a run of {epochs} epochs")
+        raise InputError(f"{file} is not a log of {epochs} epochs")
     return log

@@ -35,7 +35,7 @@ from chainer_vae.runs.folder import (
 from chainer_vae.runs.interrupt import SigintFlag
 from chainer_vae.training import Training, numpy_random
 
-SAVE_INTERVAL = 1.0  # seconds between two savings of a run on a GPU, at least
+SAVE_INTERVAL = 1.0  # seconds between two checkpoints of a run on a GPU, at least
 
 
 class Run(Training):
@@ -80,10 +80,9 @@ class Run(Training):
 
         Args:
             config: Its settings.
-            folder: Where it is saved; must not hold a run or a model of this name already.
+            folder: Where to save it; must not hold a run or a model of this name already.
             initmodel: A saved model to take the weights from.
-            initstate: A saved optimizer to take the state from; one written by other
-                programs will do.
+            initstate: A saved optimizer to take the state from, also of another program.
 
         Raises:
             InputError: The folder holds a run or cannot be written, a file cannot be used, or
@@ -130,7 +129,7 @@ class Run(Training):
             if name not in CHANGEABLE and value != old:
                 raise InputError(
                     f"the run in {folder} has {name} {old!r}, not {value!r};"
-                    " leave that option out to go on with it, or start a new run"
+                    " leave that option out to resume it, or start a new run"
                 )
         config = Config(**{**asdict(saved.config), **changes})
         devices.use_device(config.gpu)
@@ -140,7 +139,7 @@ class Run(Training):
         if run.checksums != saved.checksums:
             raise InputError(
                 f"the images of {config.dataset or 'MNIST'} are not those that the run in {folder}"
-                " was trained on; give the folder with those by --dataset"
+                " was trained on; name their folder with --dataset"
             )
         run.environments = saved.environments
         checkpoints.restore_training(run, arrays, state)
@@ -152,8 +151,8 @@ class Run(Training):
         return run
 
     def train(self, on_step: Callable[[], None] = lambda: None) -> Iterator[dict[str, float]]:
-        """Train to the configured number of epochs, saving after each; on a GPU, not more than once
-        a second, and at the end.
+        """Train to the configured number of epochs, saving after each; on a GPU, at most once a
+        second, and at the end.
 
         SIGINT (Ctrl-C) ends the training after the step in hand, saved, with ``interrupted``
         set; a second one ends the program at once, with what was saved last.
@@ -181,14 +180,14 @@ class Run(Training):
                 if losses is not None:
                     self.log.append({**losses, "elapsed_time": self.elapsed})
                     self._save_snapshot()
-                    # A GPU may need less time for an epoch than the disk for its files.
+                    # On a GPU, an epoch may take less time than writing its files.
                     pause = 0.0 if self.model.xp is np else SAVE_INTERVAL
                     last = self.epoch == self.config.epoch
                     if last or time.monotonic() >= self._saved_at + pause:
                         self.save()
                     try:
                         yield self.log[-1]
-                    except GeneratorExit:  # nobody wants more
+                    except GeneratorExit:  # the caller stops here
                         self._save_if_needed()
                         raise
                 if sigint.raised:
@@ -227,7 +226,7 @@ class Run(Training):
         if (self.folder / GRAPH).exists():
             return
         batch = self.model.xp.asarray(self.images[: self.config.batchsize])
-        # An overflow is reported by the step that it happens in.
+        # The step in which an overflow happens reports it.
         quiet = np.errstate(over="ignore", invalid="ignore")
         with chainer.using_device(self.model.device), numpy_random(self.random_state), quiet:
             text = graph.dump(self.loss_func()(batch))
