@@ -1,4 +1,4 @@
-"""The computational graph of the loss: Chainer's own dump of it, laid out by Graphviz."""
+"""The computational graph of the loss, dumped by Chainer and laid out by Graphviz."""
 
 import re
 import shutil
@@ -19,38 +19,41 @@ _EDGE = re.compile(r"(\w+) -> (\w+);")
 
 
 class Node(NamedTuple):
-    """A variable or a function of a graph."""
+    """A variable or a function in a graph."""
 
-    label: str  # as Chainer writes it, such as "z_mu: (100, 20), float32" or "Softplus"
-    function: bool
+    label: str  # as Chainer writes it, for example "z_mu: (100, 20), float32" or "Softplus"
+    function: bool  # False for a variable
 
 
 class Graph(NamedTuple):
-    """A computational graph; an edge goes from an input to its function, from it to its output."""
+    """A computational graph. Edges run from a variable to a function, and from it to its output."""
 
-    nodes: dict[str, Node]
-    edges: list[tuple[str, str]]
+    nodes: dict[str, Node]  # by name
+    edges: list[tuple[str, str]]  # (tail, head), the names of two nodes
 
 
 class Layout(NamedTuple):
-    """Where the parts of a drawn graph are, in inches, y upwards from the lower edge."""
+    """The positions of nodes and edges in inches, with y upwards from the lower edge."""
 
     width: float
     height: float
-    nodes: dict[str, tuple[float, float]]  # their centres
-    # For each edge, the control points of a chain of Bézier curves, shape (3 m + 1, 2); it ends
-    # where the arrowhead begins.
+    nodes: dict[str, tuple[float, float]]  # the centre of each node, by name
+    # Tail, head and control points of each edge. The points, shape (3 m + 1, 2), define m cubic
+    # Bézier curves end to end, from the tail to the base of the arrowhead.
     edges: list[tuple[str, str, np.ndarray]]
 
 
 def dump(loss: chainer.Variable) -> str:
-    """The graph that a loss was computed by, in Graphviz's language.
+    """The computational graph of a loss in Graphviz's DOT language.
 
-    It is Chainer's dump, but for the names and the order of the nodes: Chainer takes their
-    addresses in memory, here they are numbered so that the text is the same each time.
+    This is Chainer's dump with other names and another order of the nodes. Chainer names nodes
+    after their memory addresses; here they are numbered, and the text is the same every time.
 
     Args:
-        loss: What a model's loss function returned for a batch.
+        loss: The loss of a batch, as a model's loss function returns it.
+
+    Returns:
+        str: The text of a DOT file.
     """
     text = computational_graph.build_computational_graph([loss]).dump()
     graph = parse(text)
@@ -60,13 +63,13 @@ def dump(loss: chainer.Variable) -> str:
 
     @cache
     def signature(name: str) -> str:
-        """What the node computes, in words that do not depend on names."""
+        """The expression that the node computes, which does not depend on node names."""
         return f"{graph.nodes[name].label}({','.join(sorted(map(signature, inputs[name])))})"
 
     names: dict[str, str] = {}
 
     def number(name: str) -> None:
-        # Inputs first; of a layer, x or h, which took most to compute, then W and b.
+        # Inputs come first. Of a layer, that is x or h (the longest expression), then W and b.
         for tail in sorted(inputs[name], key=lambda tail: (-len(signature(tail)), signature(tail))):
             if tail not in names:
                 number(tail)
@@ -75,10 +78,10 @@ def dump(loss: chainer.Variable) -> str:
     outputs = set(graph.nodes) - {tail for tail, _ in graph.edges}
     number(*outputs)
     nodes = {names[name]: rest for name, *rest in _NODE.findall(text)}
-    place = {name: int(name[1:]) for name in names.values()}
+    index = {name: int(name[1:]) for name in names.values()}
     edges = sorted(
         ((names[tail], names[head]) for tail, head in graph.edges),
-        key=lambda edge: (place[edge[1]], place[edge[0]]),
+        key=lambda edge: (index[edge[1]], index[edge[0]]),
     )
     lines = [
         f'{name} [label="{nodes[name][0]}",shape="{nodes[name][1]}"{nodes[name][2]}];'
@@ -88,13 +91,13 @@ def dump(loss: chainer.Variable) -> str:
 
 
 def parse(text: str) -> Graph:
-    """The nodes and edges of a dump."""
+    """Read the nodes and edges from a dump."""
     nodes = {name: Node(label, shape == "record") for name, label, shape, _ in _NODE.findall(text)}
     return Graph(nodes, [(tail, head) for tail, head in _EDGE.findall(text)])
 
 
 def graphviz() -> Optional[str]:
-    """The program that lays graphs out: the system's Graphviz, or the one that pip installed."""
+    """The program for the layout: the system's Graphviz or pip's graphviz-pure; None if neither."""
     return (
         shutil.which("dot")
         or shutil.which("graphviz-pure", path=sysconfig.get_path("scripts"))
@@ -103,18 +106,21 @@ def graphviz() -> Optional[str]:
 
 
 def lay_out(graph: Graph, sizes: Mapping[str, tuple[float, float]]) -> Layout:
-    """Let Graphviz place the nodes, the loss lowest.
+    """Position the nodes and edges with Graphviz, from the inputs at the top down to the loss.
 
     Args:
         graph: The graph.
-        sizes: The width and height of each node in inches.
+        sizes: The width and height of each node in inches, by name.
+
+    Returns:
+        Layout: The positions, in inches.
 
     Raises:
-        InputError: There is no Graphviz, or it fails.
+        InputError: Graphviz is not installed, or it fails.
     """
     program = graphviz()
     if program is None:
-        raise InputError("there is no Graphviz to lay the graph out: pip install graphviz-pure")
+        raise InputError("Graphviz is needed to lay out the graph: pip install graphviz-pure")
     nodes = "".join(
         f'{name} [label="",shape=box,fixedsize=true,width={width:.3f},height={height:.3f}];'
         for name, (width, height) in sizes.items()
@@ -127,15 +133,19 @@ def lay_out(graph: Graph, sizes: Mapping[str, tuple[float, float]]) -> Layout:
         )
         layout = _read_plain(result.stdout)
         if layout.nodes.keys() != sizes.keys():
-            raise ValueError("it left nodes out")
+            raise ValueError("nodes are missing in its output")
         return layout
     except (OSError, subprocess.SubprocessError, ValueError, LookupError) as error:
         reason = " ".join((getattr(error, "stderr", None) or str(error)).split())
-        raise InputError(f"{program} could not lay the graph out: {reason}") from None
+        raise InputError(f"{program} could not lay out the graph: {reason}") from None
 
 
 def _read_plain(text: str) -> Layout:
-    """The layout in Graphviz's format "plain"."""
+    """Read a layout in Graphviz's "plain" format.
+
+    Raises:
+        ValueError, LookupError: The text is not in this format.
+    """
     width = height = 0.0
     nodes = {}
     edges = []

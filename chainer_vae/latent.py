@@ -1,7 +1,7 @@
-"""The latent space in numbers: what the figures show, computed without drawing anything.
+"""Numerical work on the latent space: what the figures show, computed without drawing.
 
-Codes are rows of shape (number, n_latent), images rows of shape (number, n_in) in [0, 1]; both
-are NumPy arrays in the host's memory, wherever the model is.
+Latent vectors z are rows of shape (number, n_latent) and images are rows of shape (number, n_in)
+with values in [0, 1]. Both are NumPy arrays in host memory, even if the model is on a GPU.
 """
 
 import chainer
@@ -15,15 +15,16 @@ N_CLASSES = 10
 
 
 def decode(model: VAE, z: np.ndarray, batchsize: int = 500) -> np.ndarray:
-    """The images that codes stand for: the probability of each pixel, sigmoid(decoder(z)).
+    """Decode latent vectors into images: the probability of each pixel, sigmoid(decoder(z)).
 
     Args:
-        model: The model.
-        z: Codes, shape (number, n_latent).
-        batchsize: Number of codes in one pass.
+        model: The model, on the CPU or a GPU.
+        z: Latent vectors, shape (number, n_latent).
+        batchsize: Number of latent vectors decoded at once.
 
     Returns:
-        numpy.ndarray: Shape (number, n_in).
+        numpy.ndarray: Images in [0, 1], shape (number, n_in), with the dtype of the model's
+        parameters.
 
     Raises:
         ValueError, TypeError: As :meth:`VAE.decode`.
@@ -37,81 +38,102 @@ def decode(model: VAE, z: np.ndarray, batchsize: int = 500) -> np.ndarray:
 
 
 def first_of_class(labels: np.ndarray, digit: int) -> int:
-    """The place of the first image of a class: the article's choice of its examples.
+    """The index of the first image of a class. The article picks its examples this way.
+
+    Args:
+        labels: The class of each test image, shape (number,).
+        digit: The class to look for.
 
     Raises:
-        InputError: There is none.
+        InputError: No image is of this class.
     """
-    places = np.flatnonzero(labels == digit)
-    if len(places) == 0:
-        raise InputError(f"the test images hold none of class {digit}")
-    return int(places[0])
+    indices = np.flatnonzero(labels == digit)
+    if len(indices) == 0:
+        raise InputError(f"there is no test image of class {digit}")
+    return int(indices[0])
 
 
-def class_means(codes: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """The mean code of each class, shape (10, n_latent); NaN for a class without images."""
-    means = np.full((N_CLASSES, codes.shape[1]), np.nan)
+def class_means(latents: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The mean latent vector of each class.
+
+    Args:
+        latents: Latent vectors, shape (number, n_latent).
+        labels: The class of each, 0 to 9, shape (number,).
+
+    Returns:
+        numpy.ndarray: Shape (10, n_latent), float64; NaN for a class without images.
+
+    Raises:
+        IndexError: A label is 10 or more.
+    """
+    means = np.full((N_CLASSES, latents.shape[1]), np.nan)
     for digit in np.unique(labels):
-        means[digit] = codes[labels == digit].mean(axis=0)
+        means[digit] = latents[labels == digit].mean(axis=0)
     return means
 
 
 def spread(points: np.ndarray, distance: float) -> np.ndarray:
-    """Points moved apart until no two are closer than ``distance``, each by as little as it takes.
+    """Move points apart until every pair is at least ``distance`` apart, each as little as needed.
+
+    It stops after 100 rounds, even if some pairs are still closer. Coinciding points stay together.
 
     Args:
-        points: Shape (number, 2); rows with NaN stay as they are and push nobody.
-        distance: In the units of the points.
+        points: Shape (number, 2); rows with NaN are ignored and returned unchanged.
+        distance: The minimum distance, in the units of the points.
 
     Returns:
-        numpy.ndarray: Shape (number, 2).
+        numpy.ndarray: The new positions, shape (number, 2), float64.
     """
-    places = np.array(points, dtype=float)
+    positions = np.array(points, dtype=float)
     for _ in range(100):
-        apart = places[:, None] - places[None]  # (number, number, 2)
-        gap = np.hypot(apart[..., 0], apart[..., 1])
+        offset = positions[:, None] - positions[None]  # (number, number, 2)
+        gap = np.hypot(offset[..., 0], offset[..., 1])
         close = (gap < distance) & (gap > 0)
         if not close.any():
             break
-        # Both of a pair go half of what is missing, and a little more, to come to an end.
+        # Each point of a pair moves by half of the missing distance, plus 1 % to converge.
         scale = np.where(close, 0.51 * (distance - gap) / np.where(close, gap, 1), 0)
-        places += np.nansum(scale[..., None] * apart, axis=1)
-    return places
+        positions += np.nansum(scale[..., None] * offset, axis=1)
+    return positions
 
 
 def interpolate(start: np.ndarray, end: np.ndarray, t: np.ndarray) -> np.ndarray:
-    """Points of a straight line: z = (1 - t) z_start + t z_end.
+    """Points on the straight line between two vectors: z = (1 - t) z_start + t z_end.
 
     Args:
-        start: Of shape (n_latent,).
-        end: Of the same shape.
-        t: Of shape (number,); 0 is the start and 1 the end, exactly.
+        start: Shape (n_latent,).
+        end: Shape (n_latent,).
+        t: Positions on the line, shape (number,). 0 gives exactly the start, 1 exactly the end.
 
     Returns:
-        numpy.ndarray: Shape (number, n_latent), of the dtype of ``start``.
+        numpy.ndarray: Shape (number, n_latent), with the dtype of ``start``.
     """
     t = np.asarray(t)[:, None]
     return ((1 - t) * start + t * end).astype(start.dtype)
 
 
 def there_and_back(n: int) -> np.ndarray:
-    """t from 0 to 1 in ``n`` equal steps, and back in as many, to be repeated; shape (2 n,).
+    """Values of t for a looping animation: from 0 to 1 in ``n`` equal steps, and back in ``n``.
 
-    Neither end comes twice: the last is a step from 0.
+    Neither end is repeated: the last value is one step away from 0.
+
+    Returns:
+        numpy.ndarray: Shape (2 n,).
     """
     t = np.arange(n) / n
     return np.concatenate([t, 1 - t])
 
 
 def grid(n: int, limit: float) -> np.ndarray:
-    """Codes of a square of the plane, as a picture of it has them: z1 rightwards, z2 upwards.
+    """A square grid of points in the latent plane, as an image shows it: z1 right, z2 up.
 
     Args:
-        n: Number of codes along a side.
-        limit: The square is [-limit, limit] x [-limit, limit].
+        n: Number of points along each side.
+        limit: The grid covers [-limit, limit] x [-limit, limit].
 
     Returns:
-        numpy.ndarray: Shape (n, n, 2), float32; [0, 0] is the upper left, (-limit, limit).
+        numpy.ndarray: Latent vectors, shape (n, n, 2), float32; [0, 0] is the upper left corner,
+        (-limit, limit).
     """
     side = np.linspace(-limit, limit, n, dtype=np.float32)
     z1, z2 = np.meshgrid(side, side[::-1])
@@ -119,7 +141,7 @@ def grid(n: int, limit: float) -> np.ndarray:
 
 
 def montage(tiles: np.ndarray) -> np.ndarray:
-    """One picture of many: tile (i, j) is at row i, column j.
+    """Join tiles into one image: tile (i, j) goes to row i, column j.
 
     Args:
         tiles: Shape (rows, columns, height, width).

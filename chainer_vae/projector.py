@@ -1,11 +1,11 @@
-"""Latent vectors for TensorBoard's Embedding Projector, with which the article ends.
+"""Latent vectors for TensorBoard's Embedding Projector, the last section of the article.
 
-``tensorboard --logdir FOLDER`` opens what is written here, under Projector.  TensorBoard is not
-needed for writing.
+``tensorboard --logdir FOLDER`` opens the files under Projector. Writing them does not need
+TensorBoard.
 
-Its t-SNE and UMAP need "Spherize data" checked, which it is not by default for vectors of less
-than 50 numbers: they take a product of two vectors for the cosine, and drop neighbours for which it
-is above 1 (TensorBoard 2.21).
+Check "Spherize data" before running the projector's t-SNE or UMAP; for vectors with fewer than 50
+dimensions it is off by default. Without it, they take the dot product of two vectors for their
+cosine and drop neighbours with a product above 1 (TensorBoard 2.21).
 """
 
 import io
@@ -19,10 +19,10 @@ from chainer_vae.errors import InputError
 from chainer_vae.latent import montage
 from chainer_vae.runs.files import save_bytes, save_text
 
-LARGEST_SPRITE = 8192  # pixels of a side; the projector refuses a larger one
-LEAST_DIMENSIONS = 3  # the projector's first view, in three dimensions, fails with fewer
+LARGEST_SPRITE = 8192  # pixels along each side; the projector rejects larger sprites
+LEAST_DIMENSIONS = 3  # the projector opens with a 3-D view, which fails with fewer
 
-# The names in it are relative to its folder, which may be moved.
+# File names are relative to the folder, which can therefore be moved.
 CONFIG = """\
 embeddings {{
   tensor_name: "codes"
@@ -44,28 +44,28 @@ def write_projector(
     labels: np.ndarray,
     image_shape: tuple[int, int],
 ) -> None:
-    """Write what the Embedding Projector shows: latent vectors, and the image and class of each.
+    """Write latent vectors, with the image and class of each, for the Embedding Projector.
 
-    The files are ``codes.tsv``, one vector a line; ``metadata.tsv``, with the columns class and
+    The files are ``codes.tsv``, one vector per line; ``metadata.tsv``, with the columns class and
     index; ``sprite.png``, all images in one; and ``projector_config.pbtxt``, which names them.
 
     Args:
-        folder: Where to write; it is made if it is not there.
-        latents: Shape (number, n_latent); the file has them as float32, exactly, and zeros after
-            them where n_latent is less than 3.
-        images: In [0, 1], shape (number, height * width).
-        labels: Whole numbers, shape (number,).
-        image_shape: Height and width, which must be equal.
+        folder: The output folder, created if missing.
+        latents: Latent vectors, shape (number, n_latent). They are written as float32 without
+            loss of digits, and padded with zeros to 3 dimensions if n_latent is smaller.
+        images: Pixels in [0, 1], shape (number, height * width).
+        labels: The class of each image, integers, shape (number,).
+        image_shape: Height and width in pixels, which must be equal.
 
     Raises:
-        InputError: These do not fit each other or the projector, or a file cannot be written.
+        InputError: The arrays do not fit each other or the projector, or a file cannot be written.
     """
     with np.errstate(over="ignore"):
         latents = np.asarray(latents, np.float32)
     number = len(latents)
     if latents.ndim != 2 or images.ndim != 2 or labels.ndim != 1:
         raise InputError(
-            "latent vectors and images must be of two axes and labels of one,"
+            "latent vectors and images must have two axes and labels one,"
             f" not {latents.ndim}, {images.ndim} and {labels.ndim}"
         )
     if not number == len(images) == len(labels):
@@ -75,13 +75,13 @@ def write_projector(
         )
     if number < 2 or latents.shape[1] < 1:
         raise InputError(
-            "the Embedding Projector shows two latent vectors or more,"
-            f" not {number} of {latents.shape[1]} numbers"
+            "the Embedding Projector needs at least two latent vectors of at least one dimension,"
+            f" not {number} of {latents.shape[1]}"
         )
     if not np.isfinite(latents).all():
         raise InputError("the latent vectors are not all finite: the model cannot be used")
     if labels.dtype.kind not in "iu":
-        raise InputError(f"labels must be whole numbers, not {labels.dtype}")
+        raise InputError(f"labels must be integers, not {labels.dtype}")
     sprite, side = _sprite(images, image_shape)
     latents = np.pad(latents, ((0, 0), (0, max(0, LEAST_DIMENSIONS - latents.shape[1]))))
     lines = ("\t".join(f"{value:.9g}" for value in latent) + "\n" for latent in latents.tolist())
@@ -93,7 +93,10 @@ def write_projector(
 
 
 def _sprite(images: np.ndarray, image_shape: tuple[int, int]) -> tuple[bytes, int]:
-    """All images in one, row by row, as a PNG file; and the pixels of each one's side.
+    """Join all images into one, row by row.
+
+    Returns:
+        tuple: The PNG file, and the number of pixels along each side of one image.
 
     Raises:
         InputError: The images are not square, not in [0, 1], or too many.
@@ -102,29 +105,30 @@ def _sprite(images: np.ndarray, image_shape: tuple[int, int]) -> tuple[bytes, in
     side, width = image_shape
     if n_pixels != side * width or side == 0:
         raise InputError(
-            f"images of {size_in_words(image_shape)} pixels cannot have {n_pixels} of them"
+            f"{n_pixels} pixels cannot form an image of {size_in_words(image_shape)} pixels"
         )
     if side != width:
         raise InputError(
-            f"the Embedding Projector shows square images, not {size_in_words(image_shape)} pixels"
+            "the Embedding Projector shows only square images,"
+            f" not {size_in_words(image_shape)} pixels"
         )
-    # The projector takes the image numbered i from row i / columns, column i mod columns, but its
-    # shader divides by the number of rows: there must be as many.  A power of two makes
+    # The projector finds image i at row i / columns, column i mod columns. Its shader, however,
+    # divides by the number of rows: rows and columns must be equal. A power of two makes
     # that division exact on any GPU.
     columns = 2
     while columns * columns < number:
         columns *= 2
     if columns * side > LARGEST_SPRITE:
         raise InputError(
-            f"{number:,} images of {side} x {side} pixels make a picture of {columns * side} x"
-            f" {columns * side}, but the Embedding Projector takes {LARGEST_SPRITE} x"
-            f" {LARGEST_SPRITE} at most; give fewer"
+            f"{number:,} images of {side} x {side} pixels need a sprite of {columns * side} x"
+            f" {columns * side} pixels, but the Embedding Projector takes at most"
+            f" {LARGEST_SPRITE} x {LARGEST_SPRITE}; use fewer images"
         )
     if not (images.min() >= 0 and images.max() <= 1):  # nor NaN
         raise InputError("the images must be in [0, 1]")
     tiles = np.zeros((columns * columns, side, side), np.uint8)
     tiles[:number] = np.rint(images * 255).reshape(-1, side, side)
-    picture = montage(tiles.reshape(columns, columns, side, side))
+    sprite = montage(tiles.reshape(columns, columns, side, side))
     file = io.BytesIO()
-    Image.fromarray(picture).save(file, format="PNG")
+    Image.fromarray(sprite).save(file, format="PNG")
     return file.getvalue(), side

@@ -1,4 +1,4 @@
-"""Every figure of the article is there, is drawn whole, and shows what it says."""
+"""Every figure of the article exists, is drawn completely, and shows what its caption says."""
 
 import os
 import re
@@ -20,8 +20,8 @@ from chainer_vae.figures.runner import draw
 from chainer_vae.runs import choose_run, describe_run
 from chainer_vae.runs.models import MODELS_DIR
 
-# The article's images, in order: numbers, ID, file, the model needed. Then what its notebook has
-# besides, and a learning curve.
+# The article's images in order: numbers, ID, file, and the model needed. Then further figures from
+# its notebook, and a learning curve.
 INVENTORY = [
     ((1, 11), "interp-all-anim", "vae_all_9to9.gif", "z20"),
     ((2,), "autoencoder", "autoencoder.png", None),
@@ -57,7 +57,8 @@ INVENTORY = [
     ((), "interp-0-9-anim", "vae_0to9.gif", "z20"),
     ((), "learning-curve", "learning_curve.png", "z20"),
 ]
-# Width, height, frames, milliseconds of each, and the bytes of the original where it is known.
+# Width, height, number of frames, milliseconds per frame, and the size of the original in bytes, if
+# known.
 ANIMATIONS = {
     "interp-all-anim": (600, 628, 80, 100, 2_882_638),
     "interp-0-7-anim": (256, 256, 81, 80, 444_190),
@@ -72,7 +73,7 @@ STILLS = [id for id, spec in SPECS.items() if not spec.animated]
 
 @pytest.fixture(scope="module")
 def few_points():
-    """t-SNE of fewer points, which takes most of the time of all figures."""
+    """Fewer points for t-SNE, the slowest step of all figures."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tsne, "N_POINTS", 300)
         yield
@@ -80,7 +81,7 @@ def few_points():
 
 @pytest.fixture(scope="module", params=("en", "ja"))
 def drawn(request, few_points, tmp_path_factory):
-    """All figures, drawn into a folder: language, folder, what became of each."""
+    """All figures, drawn into a folder: the language, the folder, and the results by ID."""
     lang = request.param
     folder = tmp_path_factory.mktemp(lang)
     context = figures.Context(lang, RUNS)
@@ -116,7 +117,7 @@ def test_everything_is_written(drawn):
             image.load()
             assert image.format == ("GIF" if file.endswith(".gif") else "PNG")
             if image.format == "PNG":
-                # At most the article's column, at two pixels for each of it; the graph is wider.
+                # At most twice the width of the article's column; the graph is wider.
                 assert image.width <= (1900 if id == "network" else 1500)
     assert (folder / "network.dot").read_text().startswith("digraph")
     assert (folder / "embedding" / "projector_config.pbtxt").is_file()
@@ -131,7 +132,7 @@ def test_animations(drawn, id):
     width, height, n_frames, duration, original = ANIMATIONS[id]
     with Image.open(file) as image:
         assert image.size == (width, height)
-        assert image.info["loop"] == 0  # without end
+        assert image.info["loop"] == 0  # endless
         durations = []
         for i in range(image.n_frames):
             image.seek(i)
@@ -142,7 +143,7 @@ def test_animations(drawn, id):
 
 @pytest.mark.slow
 def test_the_same_pixels_twice(drawn, tmp_path):
-    """From the same models, every file is the same, byte for byte."""
+    """The same models give the same files, byte for byte."""
     lang, folder, results = drawn
     again = list(figures.draw_figures(SPECS.values(), context(lang), tmp_path))
     assert len(again) == len(results)
@@ -182,7 +183,7 @@ def test_other_formats(suffix, tmp_path):
 
 
 def test_japanese_letters_have_their_font():
-    """The labels' letters are in the font that draws them, not boxes."""
+    """The font contains all Japanese letters of the labels; otherwise boxes would be drawn."""
     from matplotlib.ft2font import FT2Font
 
     letters = set(FT2Font(str(style.japanese_font())).get_charmap())
@@ -200,23 +201,23 @@ def test_japanese_letters_have_their_font():
     assert n_japanese > 200
 
 
-# What the pictures show
+# What the figures show
 
 
 def drawn_figure(id):
-    picture = draw(SPECS[id], context())
-    assert isinstance(picture, Figure)
-    return picture
+    fig = draw(SPECS[id], context())
+    assert isinstance(fig, Figure)
+    return fig
 
 
 @pytest.fixture(scope="module")
 def trained(mnist):
-    """Of each model: the model, and the codes of the first test image of each digit."""
+    """For each model: the model, and the latent mean of the first test image of each digit."""
     result = {}
     for name in RUNS:
         model, _ = load_model(name)
-        places = [int(np.argmax(mnist.test_labels == digit)) for digit in range(10)]
-        result[name] = model, encode(model, mnist.test_images[places])[0]
+        indices = [int(np.argmax(mnist.test_labels == digit)) for digit in range(10)]
+        result[name] = model, encode(model, mnist.test_images[indices])[0]
     return result
 
 
@@ -239,28 +240,28 @@ def test_frames_go_from_digit_to_digit(trained, id, name, end):
     assert len(axes) == 81
     titles = [each.get_title() for each in axes]
     assert titles[0] == "t=0.000" and titles[40] == "t=0.500" and titles[80] == "t=1.000"
-    model, codes = trained[name]
-    middle = (codes[0] + codes[end]) / 2
-    for place, z in ((0, codes[0]), (40, middle), (80, codes[end])):
-        shown = axes[place].images[0].get_array().ravel()
+    model, means = trained[name]
+    middle = (means[0] + means[end]) / 2
+    for index, z in ((0, means[0]), (40, middle), (80, means[end])):
+        shown = axes[index].images[0].get_array().ravel()
         np.testing.assert_allclose(shown, model.decode(z[None]).array[0], rtol=1e-4, atol=1e-5)
 
 
 def test_all_to_all_has_each_pair_in_its_cell(trained):
-    picture = draw(SPECS["interp-all-anim"], context())
-    assert len(picture.frames) == 80
-    model, codes = trained["z20"]
+    frames = draw(SPECS["interp-all-anim"], context()).frames
+    assert len(frames) == 80
+    model, means = trained["z20"]
 
     def cell(frame, start, end):
-        place = picture.frames[frame][60 + 56 * start : 116 + 56 * start, 32 + 56 * end :][:, :56]
-        assert (place == place[::2, ::2].repeat(2, 0).repeat(2, 1)).all()  # sharp
-        return place[::2, ::2] / 255
+        found = frames[frame][60 + 56 * start : 116 + 56 * start, 32 + 56 * end :][:, :56]
+        assert (found == found[::2, ::2].repeat(2, 0).repeat(2, 1)).all()  # sharp
+        return found[::2, ::2] / 255
 
     for start, end in ((0, 9), (9, 0), (3, 3), (7, 2)):
-        for frame, z in ((0, codes[start]), (40, codes[end])):
+        for frame, z in ((0, means[start]), (40, means[end])):
             expected = model.decode(z[None]).array.reshape(28, 28)
             np.testing.assert_allclose(cell(frame, start, end), expected, atol=0.008)
-    z = codes[7] + (codes[2] - codes[7]) / 4
+    z = means[7] + (means[2] - means[7]) / 4
     expected = model.decode(z[None]).array.reshape(28, 28)
     for frame in (10, 70):
         np.testing.assert_allclose(cell(frame, 7, 2), expected, atol=0.008)
@@ -270,11 +271,11 @@ def test_all_to_all_has_each_pair_in_its_cell(trained):
     ("id", "name", "end"), (("interp-0-7-anim", "z2", 7), ("interp-0-9-anim", "z20", 9))
 )
 def test_animations_go_from_digit_to_digit(trained, id, name, end):
-    """Each frame has its code's picture, 8 pixels for one, and another title."""
+    """Each frame shows its decoded image, enlarged 8 times, and has a title of its own."""
     frames = draw(SPECS[id], context()).frames
-    model, codes = trained[name]
-    for place, z in ((0, codes[0]), (80, codes[end])):
-        shown = frames[place][28:252:8, 16:240:8] / 255
+    model, means = trained[name]
+    for index, z in ((0, means[0]), (80, means[end])):
+        shown = frames[index][28:252:8, 16:240:8] / 255
         expected = model.decode(z[None]).array.reshape(28, 28)
         np.testing.assert_allclose(shown, expected, atol=0.008)
     titles = {frame[:26].tobytes() for frame in frames}
@@ -282,11 +283,11 @@ def test_animations_go_from_digit_to_digit(trained, id, name, end):
 
 
 def test_digits_shows_reconstructions_in_order(trained):
-    model, codes = trained["z20"]
+    model, means = trained["z20"]
     axes = drawn_figure("digits").axes[:10]
     for digit, each in enumerate(axes):
         assert each.get_title() == str(digit)
-        expected = model.decode(codes[digit : digit + 1]).array.reshape(28, 28)
+        expected = model.decode(means[digit : digit + 1]).array.reshape(28, 28)
         np.testing.assert_allclose(each.images[0].get_array(), expected, rtol=1e-4, atol=1e-5)
 
 
@@ -296,7 +297,7 @@ def test_arrow_points_from_the_0_to_the_7():
     assert arrow.arrow_patch.get_arrowstyle().arrow == "-|>"
 
 
-def test_embedding_turns_and_has_each_digit_in_its_place():
+def test_embedding_draws_a_digit_at_its_position_in_its_colour():
     blank = np.full((tsne.PANEL, tsne.PANEL, 3), 255, np.uint8)
     image, label = np.ones((1, 28, 28)), np.array([3])
     tsne.draw_sprites(blank, np.array([[0.5, 0.9, 1.0]]), image, label)
@@ -309,7 +310,7 @@ def test_embedding_turns_and_has_each_digit_in_its_place():
 
 
 def test_embedding_shows_the_farthest_points_whole():
-    """Wherever t-SNE puts them: it differs between processors."""
+    """In any direction: t-SNE's result differs between processors."""
     angle = np.deg2rad(np.arange(0, 360, 3))
     circle = np.stack([np.cos(angle), np.sin(angle), np.zeros(120)], axis=1)
     image, label = np.ones((1, 28, 28), np.float32), np.array([3])
@@ -342,42 +343,42 @@ def test_network_draws_every_node_and_edge_of_the_graph(mnist):
     assert words == sorted(w for node in parsed.nodes.values() for w in node.label.split(": "))
     edges = [patch for patch in axes.patches if type(patch).__name__ == "PathPatch"]
     assert len(edges) == len(parsed.edges)
-    # Each node's patch, each edge's line, and each edge's head.
+    # One patch per node, and a line and a head per edge.
     assert len(axes.patches) == len(parsed.nodes) + 2 * len(parsed.edges)
 
 
 def test_map_has_its_corners_and_the_arrow_its_ends(trained):
     axes = drawn_figure("manifold").axes[0]
     image = axes.images[0]
-    model, codes = trained["z2"]
-    picture = image.get_array()
-    assert picture.shape == (700, 700)
+    model, means = trained["z2"]
+    pixels = image.get_array()
+    assert pixels.shape == (700, 700)
     left, right, bottom, top = image.get_extent()
     for z in ((-2, 2), (2, 2), (-2, -2), (2, -2), (0, 0)):
-        # The pixels of the tile whose centre stands at z.
+        # The pixels of the tile centred at z.
         column = (z[0] - left) / (right - left) * 700 - 14
         row = (top - z[1]) / (top - bottom) * 700 - 14
         assert column == pytest.approx(round(column)) and row == pytest.approx(round(row))
-        tile = picture[round(row) : round(row) + 28, round(column) : round(column) + 28]
+        tile = pixels[round(row) : round(row) + 28, round(column) : round(column) + 28]
         expected = model.decode(np.array([z], np.float32)).array.reshape(28, 28)
         np.testing.assert_allclose(tile, expected, rtol=1e-4, atol=1e-5)
     for id in ("manifold", "latent-arrow"):
         axes = drawn_figure(id).axes[0]
         arrow = next(text for text in axes.texts if not text.get_text())
-        np.testing.assert_allclose(arrow.xyann, codes[0], rtol=1e-5)
-        np.testing.assert_allclose(arrow.xy, codes[7], rtol=1e-5)
+        np.testing.assert_allclose(arrow.xyann, means[0], rtol=1e-5)
+        np.testing.assert_allclose(arrow.xy, means[7], rtol=1e-5)
 
 
-def test_scatter_has_5000_codes_in_the_digits_colours(mnist, trained):
+def test_scatter_has_5000_latent_means_in_the_digits_colours(mnist, trained):
     model, _ = trained["z2"]
-    codes = encode(model, mnist.test_images[:5000])[0]
+    latents = encode(model, mnist.test_images[:5000])[0]
     for id in ("latent-scatter", "latent-scatter-window"):
         axes = drawn_figure(id).axes[0]
         points = axes.collections[0]
-        np.testing.assert_allclose(points.get_offsets(), codes, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(points.get_offsets(), latents, rtol=1e-5, atol=1e-6)
         np.testing.assert_array_equal(points.get_array(), mnist.test_labels[:5000])
         names = {text.get_text(): text.xy for text in axes.texts if text.get_text()}
-        for digit, mean in enumerate(latent.class_means(codes, mnist.test_labels[:5000])):
+        for digit, mean in enumerate(latent.class_means(latents, mnist.test_labels[:5000])):
             np.testing.assert_allclose(names[str(digit)], mean, rtol=1e-5)
     window, map_axes = axes, drawn_figure("manifold").axes[0]
     assert window.get_xlim() == map_axes.get_xlim() and window.get_ylim() == map_axes.get_ylim()
@@ -399,7 +400,7 @@ def test_learning_curve_has_the_recorded_losses():
 
 @pytest.mark.parametrize("n", (1, 2, 30, 130))
 def test_learning_curve_of_another_length(monkeypatch, n):
-    """Shows all epochs of the run, and of a short one all losses, the article's beside them."""
+    """It shows all epochs of the run, and all losses of a short one, with the article's."""
     log = [{"epoch": 1 + i, "main/loss": 170.0 / (1 + i), "validation/main/loss": 140.0 / (1 + i)}
            for i in range(n)]  # fmt: skip
     shared = context()
@@ -412,7 +413,7 @@ def test_learning_curve_of_another_length(monkeypatch, n):
         assert len(losses) > 0 and bottom < min(losses) and max(losses) < top
 
 
-# The result that each equation comes to, written down a second time.
+# The result of each equation, written independently of the code.
 RESULTS = {
     "eq-elbo": [r"\log p(X)", "=", r"\geq", r"\mathcal{L}(X,z)"],
     "eq-gap": ["=", r"D_{\mathrm{KL}}\left[q(z|X)\,\|\,p(z|X)\right]", r"\geq", "0"],
@@ -435,7 +436,7 @@ RESULTS = {
         r"\left(1 + \log \sigma_j^2 - \mu_j^2 - \sigma_j^2\right)"
     ],
 }  # fmt: skip
-RELATIONS = {  # the relation sign of each line, from the top
+RELATIONS = {  # the relation signs of the lines, from the top
     "eq-elbo": ["=", "=", r"\geq", "="],
     "eq-gap": ["=", "=", "=", "=", "=", r"\geq"],
     "eq-elbo-kl": ["="],
@@ -453,12 +454,12 @@ def test_equations_come_to_their_results(id):
     formulas = [text.get_text().strip("$") for text in texts if text.get_text()[0] == "$"]
     relations = [formula for formula in formulas if formula in ("=", r"\geq", r"\leq")]
     assert relations == RELATIONS[id]
-    place = 0
-    for expected in reversed(RESULTS[id]):  # from the end, each before the one that follows
+    index = 0
+    for expected in reversed(RESULTS[id]):  # from the end: each comes before the next one
         found = [i for i, formula in enumerate(formulas) if expected in formula]
-        found = [i for i in found if place == 0 or i < place]
+        found = [i for i in found if index == 0 or i < index]
         assert found, expected
-        place = found[-1]
+        index = found[-1]
 
 
 # What can go wrong
@@ -483,7 +484,7 @@ def test_wrong_models(tmp_path):
         context(z20=tmp_path / "big").trained("z20")
 
 
-def test_a_figure_that_fails_leaves_the_others(tmp_path):
+def test_a_figure_that_fails_does_not_stop_the_others(tmp_path):
     chosen = [SPECS[id] for id in ("digits", "latent-arrow", "manifold", "eq-elbo-kl")]
     results = list(figures.draw_figures(chosen, context(z2="z20"), tmp_path))
     assert [result.error is None for result in results] == [True, False, False, True]
@@ -493,7 +494,7 @@ def test_a_figure_that_fails_leaves_the_others(tmp_path):
 
 
 def test_no_font(monkeypatch, tmp_path):
-    """Figures with Japanese words fail, in one line; those without, and English ones, do not."""
+    """Figures with Japanese labels fail with one line; the others, and English ones, do not."""
     monkeypatch.setattr(style, "FONT_PACKAGE", "no_such_package")
     chosen = [SPECS[id] for id in ("digits", "latent-scatter", "eq-elbo")]
     results = list(figures.draw_figures(chosen, context("ja"), tmp_path))
@@ -504,7 +505,7 @@ def test_no_font(monkeypatch, tmp_path):
 
 
 def test_no_renderer(monkeypatch, tmp_path):
-    """The .dot file is there nevertheless."""
+    """The .dot file is written all the same."""
     monkeypatch.setattr("chainer_vae.graph.graphviz", lambda: None)
     (result,) = figures.draw_figures([SPECS["network"]], context(), tmp_path)
     assert "pip install graphviz-pure" in str(result.error)
@@ -517,7 +518,7 @@ def test_settings_of_the_caller_do_not_matter(tmp_path):
     changed = tmp_path / "changed"
     chosen = [SPECS["eq-elbo"], SPECS["learning-curve"]]
     assert all(r.error is None for r in figures.draw_figures(chosen, context(), plain))
-    matplotlib.get_backend()  # which settles it
+    matplotlib.get_backend()  # this fixes the backend
     before = matplotlib.rcParams.copy()
     with matplotlib.rc_context({"font.size": 30, "savefig.dpi": 20, "axes.facecolor": "red"}):
         assert all(r.error is None for r in figures.draw_figures(chosen, context(), changed))
@@ -527,7 +528,7 @@ def test_settings_of_the_caller_do_not_matter(tmp_path):
 
 
 def test_choose_run(tmp_path):
-    """The last trained run of the user, of the sizes needed; else the shipped model."""
+    """The user's last trained run of the required sizes; otherwise the shipped model."""
     runs = tmp_path / "runs"
     assert choose_run("z20", runs) == "z20"
     for name, model, age in (("a", "z20", 30), ("b", "z20", 20), ("c", "z2", 10)):
@@ -537,7 +538,7 @@ def test_choose_run(tmp_path):
         for each in (runs / name).iterdir():
             each.chmod(0o644)
         os.utime(file, (stamp, stamp))
-    # Newer, but of 100 images only; and of other images.
+    # Newer, but trained on only 100 images, or on other images.
     for name, old, new in (("quick", '"test": false', '"test": true'), ("big", "784", "1024")):
         shutil.copytree(runs / "b", runs / name)
         config = (runs / name / "config.json").read_text()
@@ -599,7 +600,7 @@ ROOT = Path(__file__).parent.parent
     [("README.md", "en", "results/figures"), ("README.ja.md", "ja", "results/figures/ja")],
 )
 def test_readme_gallery_is_up_to_date(name, lang, stills):
-    """scripts/update_gallery.py has nothing to do."""
+    """scripts/update_gallery.py would change nothing."""
     readme = (ROOT / name).read_text(encoding="utf-8")
     part = re.search("<!-- gallery -->\n(.*)<!-- end of gallery -->", readme, re.DOTALL)
     folders = {True: "results/figures", False: stills}

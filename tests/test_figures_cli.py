@@ -30,7 +30,7 @@ def test_draws_and_says_from_what(tmp_path):
     assert lines[-1] == f"2 figures drawn; to see them, open {Path('f/index.html')}"
     written = {path.name: path.read_bytes() for path in (tmp_path / "f").iterdir()}
     assert written.keys() == {"eq_elbo.png", "index.html", "reconstruct_0to9.png"}
-    # By the script: the same files.
+    # The script writes the same files.
     script = (sys.executable, ROOT / "scripts" / "make_figures.py")
     assert run(*args[:-1], "g", cwd=tmp_path, command=script).returncode == 0
     assert written == {path.name: path.read_bytes() for path in (tmp_path / "g").iterdir()}
@@ -58,7 +58,7 @@ def test_format_and_language_of_the_page(tmp_path):
 
 
 def test_from_the_user_s_run(tmp_path, mnist):
-    """A run of another data set shows that; the last one trained is taken."""
+    """The figures show the user's last trained run, and the data set of that run."""
     data = write_idx_folder(tmp_path / "data", mnist, 100, 60)
     for name, seed in (("old", 1), ("new", 2)):
         config = Config(epoch=1, dimz=2, dim_h=16, seed=seed, dataset=str(data))
@@ -92,7 +92,7 @@ def test_from_the_user_s_run(tmp_path, mnist):
             ("--only", "latent-arrow", "eq-elbo-kl", "manifold", "--run-z2", "z20"),
             [
                 "latent-arrow, manifold: this figure needs a model with 2 latent dimensions"
-                r" \(z2\), but z20 has 20; give another by --run-z2"
+                r" \(z2\), but z20 has 20; choose another with --run-z2"
             ],
             ["eq_elbo_kl.png"],
         ),
@@ -120,7 +120,7 @@ def test_what_is_wrong_is_one_line_and_the_rest_is_drawn(tmp_path, args, message
 
 
 def test_no_font_and_no_renderer(tmp_path):
-    """As where the packages were installed without what they need."""
+    """Optional packages are missing: the font and Graphviz."""
     program = (
         "import sys; from chainer_vae import graph; from chainer_vae.figures import style;"
         "style.FONT_PACKAGE = 'no_such_package'; graph.graphviz = lambda: None;"
@@ -131,8 +131,8 @@ def test_no_font_and_no_renderer(tmp_path):
     result = run("figures", "--lang", "ja", "--only", *ids, cwd=tmp_path, command=command)
     assert result.returncode == 2
     font, renderer = sorted(result.stderr.splitlines(), key=lambda line: "Graphviz" in line)
-    assert font.startswith("chainer-vae: error: latent-scatter, eq-elbo: there is no font with")
-    assert renderer.startswith("chainer-vae: error: network: there is no Graphviz")
+    assert font.startswith("chainer-vae: error: latent-scatter, eq-elbo: Japanese labels need")
+    assert renderer.startswith("chainer-vae: error: network: Graphviz is needed to lay out")
     written = sorted(path.name for path in (tmp_path / "figures").iterdir())
     assert written == ["index.html", "network.dot", "reconstruct_0to9.png"]
 

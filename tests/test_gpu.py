@@ -358,14 +358,14 @@ def test_gpu_check_compares_with_the_cpu(gpu):
 @on_gpu_only
 @pytest.mark.parametrize("name", ("z20", "z2"))
 def test_what_figures_show_is_the_same(name):
-    """Codes, decoded images and the graph, of a model on the GPU and on the CPU."""
+    """Latent means, decoded images and the graph, of a model on the GPU and on the CPU."""
     from chainer_vae import graph
     from chainer_vae.figures.registry import Trained
 
     ours, theirs = Trained(name, name, gpu=0), Trained(name, name)
-    np.testing.assert_allclose(ours.codes, theirs.codes, atol=1e-4)
-    codes = theirs.codes[:700]
-    np.testing.assert_allclose(ours.decode(codes), theirs.decode(codes), atol=1e-4)
+    np.testing.assert_allclose(ours.latent_means, theirs.latent_means, atol=1e-4)
+    z = theirs.latent_means[:700]
+    np.testing.assert_allclose(ours.decode(z), theirs.decode(z), atol=1e-4)
     batch = theirs.data.test_images[:100]
     text = graph.dump(theirs.model.get_loss_func()(batch))
     loss = ours.model.get_loss_func()(ours.model.xp.asarray(batch))

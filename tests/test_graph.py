@@ -1,4 +1,4 @@
-"""The computational graph is the article's, node by node."""
+"""The computational graph matches the article's, node by node."""
 
 from collections import Counter
 
@@ -7,8 +7,8 @@ import pytest
 
 from chainer_vae import InputError, graph, load_model
 
-# The graph in the article (its image 14), read off the picture. A number after # tells apart nodes
-# of one label. Chainer 7.8.1 names and computes all of it as Chainer 2 did: nothing differs.
+# The graph in the article (its image 14), transcribed from the image. Numbers after # distinguish
+# nodes with the same label. Chainer 7.8.1 names and computes everything as Chainer 2 did.
 ARTICLE = """
 x: (100, 784), float32 > LinearFunction#1 > (100, 500), float32#1 > Softplus#1
 Softplus#1 > enc_h1: (100, 500), float32 > LinearFunction#2 > (100, 500), float32#2 > Softplus#2
@@ -55,7 +55,7 @@ def article_edges():
 
 
 def signatures(labels, edges):
-    """What each node computes, written out down to the inputs; how often each occurs."""
+    """Count the expressions that the nodes compute, written out down to the inputs."""
     inputs = {name: [] for name in labels}
     for tail, head in edges:
         inputs[head].append(tail)
@@ -104,8 +104,8 @@ def test_layout_has_every_node_and_edge(text):
     layout = graph.lay_out(parsed, dict.fromkeys(parsed.nodes, (1.0, 0.3)))
     assert layout.nodes.keys() == parsed.nodes.keys()
     assert sorted(edge[:2] for edge in layout.edges) == sorted(parsed.edges)
-    places = np.array(list(layout.nodes.values()))
-    assert (places > 0).all() and (places < [layout.width, layout.height]).all()
+    centres = np.array(list(layout.nodes.values()))
+    assert (centres > 0).all() and (centres < [layout.width, layout.height]).all()
     for tail, head, points in layout.edges:
         assert len(points) % 3 == 1
         assert layout.nodes[tail][1] > layout.nodes[head][1]  # downwards
@@ -130,6 +130,6 @@ def test_graphviz_fails(text, monkeypatch, tmp_path, script):
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
     parsed = graph.parse(text)
-    with pytest.raises(InputError, match=r"/dot could not lay the graph out: \S") as error:
+    with pytest.raises(InputError, match=r"/dot could not lay out the graph: \S") as error:
         graph.lay_out(parsed, dict.fromkeys(parsed.nodes, (1.0, 0.3)))
     assert "\n" not in str(error.value)

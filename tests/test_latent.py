@@ -1,4 +1,4 @@
-"""What the figures show, computed another way."""
+"""The functions behind the figures, checked against independent computations."""
 
 import numpy as np
 import pytest
@@ -25,13 +25,13 @@ def test_decode_is_the_model(z2):
 def test_first_of_class():
     labels = np.array([3, 1, 3, 1])
     assert [latent.first_of_class(labels, digit) for digit in (3, 1)] == [0, 1]
-    with pytest.raises(InputError, match="hold none of class 7"):
+    with pytest.raises(InputError, match="there is no test image of class 7"):
         latent.first_of_class(labels, 7)
 
 
 def test_class_means():
-    codes = np.array([[1.0, 2], [3, 4], [5, 6]])
-    means = latent.class_means(codes, np.array([4, 0, 4]))
+    latents = np.array([[1.0, 2], [3, 4], [5, 6]])
+    means = latent.class_means(latents, np.array([4, 0, 4]))
     assert means.shape == (10, 2)
     np.testing.assert_array_equal(means[[4, 0]], [[3, 4], [3, 4]])
     assert np.isnan(np.delete(means, [4, 0], axis=0)).all()
@@ -39,11 +39,11 @@ def test_class_means():
 
 def test_spread_moves_only_what_is_close():
     points = np.array([[0.0, 0], [0.1, 0], [5, 5], [np.nan, np.nan]])
-    places = latent.spread(points, 0.3)
-    assert np.hypot(*(places[1] - places[0])) >= 0.3
-    np.testing.assert_allclose(places[:2].mean(axis=0), [0.05, 0], atol=1e-12)
-    np.testing.assert_array_equal(places[2], points[2])
-    assert np.isnan(places[3]).all()
+    positions = latent.spread(points, 0.3)
+    assert np.hypot(*(positions[1] - positions[0])) >= 0.3
+    np.testing.assert_allclose(positions[:2].mean(axis=0), [0.05, 0], atol=1e-12)
+    np.testing.assert_array_equal(positions[2], points[2])
+    assert np.isnan(positions[3]).all()
 
 
 def test_interpolation_ends_at_its_ends():
@@ -59,23 +59,23 @@ def test_there_and_back():
     assert len(latent.there_and_back(40)) == 80
 
 
-def test_grid_has_z1_rightwards_and_z2_upwards():
-    codes = latent.grid(25, 2)
-    assert codes.shape == (25, 25, 2)
+def test_grid_has_z1_to_the_right_and_z2_upwards():
+    z = latent.grid(25, 2)
+    assert z.shape == (25, 25, 2)
     corners = {
         (0, 0): (-2, 2), (0, 24): (2, 2), (24, 0): (-2, -2), (24, 24): (2, -2), (12, 12): (0, 0),
     }  # fmt: skip
-    for place, code in corners.items():
-        np.testing.assert_allclose(codes[place], code, atol=1e-7)
+    for index, expected in corners.items():
+        np.testing.assert_allclose(z[index], expected, atol=1e-7)
 
 
-def test_montage_puts_each_tile_in_its_place():
+def test_montage_puts_each_tile_at_its_position():
     tiles = np.arange(2 * 3 * 4 * 5).reshape(2, 3, 4, 5)
-    picture = latent.montage(tiles)
-    assert picture.shape == (8, 15)
+    image = latent.montage(tiles)
+    assert image.shape == (8, 15)
     for i in range(2):
         for j in range(3):
-            cell = picture[4 * i : 4 * i + 4, 5 * j : 5 * j + 5]
+            cell = image[4 * i : 4 * i + 4, 5 * j : 5 * j + 5]
             np.testing.assert_array_equal(cell, tiles[i, j])
 
 
@@ -83,19 +83,19 @@ def test_swiss_roll_is_unrolled_without_stretching():
     roll = swiss_roll(400)
     x, y, z = roll.points.T
     np.testing.assert_array_equal(roll.flat[:, 1], y)
-    # The length of the spiral r = t, by integration.
+    # The length of the spiral r = t by numerical integration.
     for i in range(0, 400, 40):
         t = np.hypot(x[i], z[i])
         length, _ = quad(lambda t: np.sqrt(1 + t * t), 1.5 * np.pi, t)
         assert roll.flat[i, 0] == pytest.approx(length, rel=1e-9)
-    # From each point to its nearest, the way along the sheet is hardly longer than through space.
+    # To its nearest neighbour, the path along the sheet is hardly longer than in space.
     space = np.linalg.norm(roll.points[:, None] - roll.points, axis=-1)
     sheet = np.linalg.norm(roll.flat[:, None] - roll.flat, axis=-1)
     assert (sheet >= space - 1e-9).all()
     nearest = np.argmin(sheet + np.diag(np.full(400, np.inf)), axis=1)
     ratio = sheet[range(400), nearest] / space[range(400), nearest]
     assert ratio.max() < 1.05
-    # Six segments of one length, one after another.
+    # Six consecutive segments of equal length.
     edges = [roll.flat[roll.segment == k, 0] for k in range(6)]
     starts = np.array([edge.min() for edge in edges])
     np.testing.assert_allclose(np.diff(starts), np.diff(starts).mean(), rtol=0.1)
@@ -105,17 +105,17 @@ def test_swiss_roll_is_unrolled_without_stretching():
 
 
 def test_embedding_keeps_neighbours(mnist):
-    codes = encode(load_model("z20")[0], mnist.test_images[:300])[0]
+    latents = encode(load_model("z20")[0], mnist.test_images[:300])[0]
     labels = mnist.test_labels[:300]
-    points = embed(codes, 2)
-    np.testing.assert_array_equal(points, embed(codes, 2))
+    points = embed(latents, 2)
+    np.testing.assert_array_equal(points, embed(latents, 2))
     assert np.linalg.norm(points, axis=1).max() == pytest.approx(1)
     distances = np.linalg.norm(points[:, None] - points, axis=-1) + np.diag(np.full(300, np.inf))
     same = labels[distances.argmin(axis=1)] == labels
     assert same.mean() > 0.75  # 0.1 by chance
 
 
-def test_projection_goes_around():
+def test_projection_orbits_the_third_axis():
     points = np.array([[0.5, 0, 0.2], [-0.5, 0, 0.2]])
     front = project(points, 0.0)
     np.testing.assert_allclose(front[:, 0], 0, atol=1e-12)

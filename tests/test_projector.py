@@ -1,4 +1,4 @@
-"""The files for TensorBoard's Embedding Projector, read back, and by TensorBoard itself."""
+"""The files for TensorBoard's Embedding Projector, read by the tests and by TensorBoard itself."""
 
 import io
 import json
@@ -23,9 +23,9 @@ FILES = {"codes.tsv", "metadata.tsv", "projector_config.pbtxt", "sprite.png"}
 
 
 def images_of(sprite, n):
-    """The first images in a sprite, each found as the projector finds it; shape (n, 784)."""
+    """The first n images of a sprite, located as the projector does it; shape (n, 784)."""
     rows, columns = (length // 28 for length in sprite.shape)
-    # Its shader takes the row from the number of rows, its list of neighbours from the columns.
+    # Its shader computes the row from the number of rows, its list of neighbours from the columns.
     assert rows == columns and sprite.shape == (28 * rows, 28 * columns)
     tops, lefts = 28 * (np.arange(n) // columns), 28 * (np.arange(n) % columns)
     return np.array([sprite[y : y + 28, x : x + 28].ravel() for y, x in zip(tops, lefts)]).reshape(
@@ -39,7 +39,7 @@ def as_bytes(images):
 
 @pytest.mark.parametrize(("n", "columns"), [(2, 2), (5, 4), (16, 4), (17, 8), (300, 32)])
 def test_files(tmp_path, mnist, n, columns):
-    # Every float32 with its last bits: large, small, subnormal, negative zero.
+    # All bits of float32 survive: large, small and subnormal numbers, and negative zero.
     latents = np.random.RandomState(n).randint(0, 2**32, (n, 7), np.uint32).view(np.float32)
     latents[~np.isfinite(latents)] = -0.0
     latents[0, :2] = 1e-45, np.finfo(np.float32).max
@@ -56,9 +56,9 @@ def test_files(tmp_path, mnist, n, columns):
     assert header == "class\tindex"
     assert lines == [f"{label}\t{index}" for index, label in enumerate(labels)]
 
-    with Image.open(folder / "sprite.png") as picture:
-        assert (picture.mode, picture.size) == ("L", (28 * columns, 28 * columns))
-        sprite = np.asarray(picture)
+    with Image.open(folder / "sprite.png") as file:
+        assert (file.mode, file.size) == ("L", (28 * columns, 28 * columns))
+        sprite = np.asarray(file)
     np.testing.assert_array_equal(images_of(sprite, n), as_bytes(images))
     assert not images_of(sprite, columns * columns)[n:].any()
 
@@ -69,21 +69,21 @@ def test_files(tmp_path, mnist, n, columns):
 
 
 def test_double_precision_and_other_sizes(tmp_path):
-    """What TensorBoard reads is float32: latents of 64 bits are rounded to that once."""
+    """TensorBoard reads float32: 64-bit latent vectors are rounded to it once."""
     latents = np.random.RandomState(0).standard_normal((6, 4))
     images = np.linspace(0, 1, 6 * 25).reshape(6, 25)
     write_projector(tmp_path, latents, images, np.zeros(6, np.uint8), (5, 5))
     found = np.loadtxt(tmp_path / "codes.tsv", np.float32, delimiter="\t")
     np.testing.assert_array_equal(found, latents.astype(np.float32))
-    with Image.open(tmp_path / "sprite.png") as picture:
-        sprite = np.asarray(picture)
+    with Image.open(tmp_path / "sprite.png") as file:
+        sprite = np.asarray(file)
     np.testing.assert_array_equal(sprite[5:10, 5:10].ravel(), as_bytes(images[5]))
     assert (tmp_path / "projector_config.pbtxt").read_text().count("single_image_dim: 5\n") == 2
 
 
 @pytest.mark.parametrize("n_latent", [1, 2, 3])
-def test_few_numbers(tmp_path, n_latent):
-    """The projector starts in three dimensions, and shows nothing of vectors with fewer."""
+def test_few_dimensions(tmp_path, n_latent):
+    """The projector opens with a 3-D view, which shows no vectors of fewer dimensions."""
     latents = np.random.RandomState(0).standard_normal((4, n_latent)).astype(np.float32)
     write_projector(tmp_path, latents, np.zeros((4, 9)), np.arange(4), (3, 3))
     found = np.loadtxt(tmp_path / "codes.tsv", np.float32, delimiter="\t")
@@ -101,22 +101,28 @@ def test_few_numbers(tmp_path, n_latent):
         ),
         (dict(images=np.zeros((8, 784))), "not 9, 8 and 9"),
         (dict(labels=np.zeros(8, int)), "not 9, 9 and 8"),
-        (dict(latents=np.zeros(9)), "of two axes and labels of one, not 1, 2 and 1"),
+        (dict(latents=np.zeros(9)), "must have two axes and labels one, not 1, 2 and 1"),
         (dict(images=np.zeros((9, 28, 28))), "not 2, 3 and 1"),
         (dict(labels=np.zeros((9, 1), int)), "not 2, 2 and 2"),
-        (dict(latents=np.zeros((9, 0))), "two latent vectors or more, not 9 of 0 numbers"),
+        (
+            dict(latents=np.zeros((9, 0))),
+            "two latent vectors of at least one dimension, not 9 of 0",
+        ),
         (dict(latents=np.full((9, 3), np.nan)), "the latent vectors are not all finite"),
         (dict(latents=np.full((9, 3), 1e39)), "the latent vectors are not all finite"),
-        (dict(labels=np.zeros(9)), "labels must be whole numbers, not float64"),
-        (dict(images=np.zeros((9, 785))), "images of 28 x 28 pixels cannot have 785 of them"),
-        (dict(images=np.zeros((9, 0)), image_shape=(0, 0)), "0 x 0 pixels cannot have 0 of them"),
-        (dict(image_shape=(56, 14)), "shows square images, not 56 x 14 pixels"),
+        (dict(labels=np.zeros(9)), "labels must be integers, not float64"),
+        (dict(images=np.zeros((9, 785))), "785 pixels cannot form an image of 28 x 28 pixels"),
+        (
+            dict(images=np.zeros((9, 0)), image_shape=(0, 0)),
+            "0 pixels cannot form an image of 0 x 0 pixels",
+        ),
+        (dict(image_shape=(56, 14)), "shows only square images, not 56 x 14 pixels"),
         (dict(images=np.full((9, 784), 255.0)), "the images must be in [0, 1]"),
         (dict(images=np.full((9, 784), -0.1)), "the images must be in [0, 1]"),
         (dict(images=np.full((9, 784), np.nan)), "the images must be in [0, 1]"),
         (
             dict(images=np.zeros((9, 2049 * 2049), bool), image_shape=(2049, 2049)),
-            "takes 8192 x 8192 at most",
+            "takes at most 8192 x 8192",
         ),
     ],
 )
@@ -134,18 +140,20 @@ def test_what_does_not_fit(tmp_path, change, message):
 
 
 def test_how_many_images(tmp_path):
-    """65,536 of 28 x 28 pixels have room in one picture, and not one more."""
+    """65,536 images of 28 x 28 pixels fit into one sprite; one more does not."""
     images = np.broadcast_to(np.float32(0), (65537, 784))
     latents, labels = np.zeros((65537, 2), np.float32), np.zeros(65537, int)
     with pytest.raises(InputError, match=r"65,537 images of 28 x 28 pixels .* 14336 x 14336"):
         write_projector(tmp_path, latents, images, labels, (28, 28))
     write_projector(tmp_path, latents[1:], images[1:], labels[1:], (28, 28))
-    with Image.open(tmp_path / "sprite.png") as picture:
-        assert picture.size == (7168, 7168)
+    with Image.open(tmp_path / "sprite.png") as file:
+        assert file.size == (7168, 7168)
 
 
 def test_one_latent_vector(tmp_path):
-    with pytest.raises(InputError, match="shows two latent vectors or more"):
+    with pytest.raises(
+        InputError, match="needs at least two latent vectors of at least one dimension, not 1 of 3"
+    ):
         write_projector(tmp_path, np.zeros((1, 3)), np.zeros((1, 784)), np.zeros(1, int), (28, 28))
 
 
@@ -161,12 +169,12 @@ def test_unwritable_folder(tmp_path):
 
 @pytest.fixture
 def tensorboard(tmp_path):
-    """Starts TensorBoard on a folder; gives a function that asks its projector."""
+    """A function that starts TensorBoard on a folder and returns one to query its projector."""
     log = tmp_path / "tensorboard.log"
     servers = []
 
     def start(folder):
-        (tmp_path / "tmp").mkdir()  # where it notes that it runs
+        (tmp_path / "tmp").mkdir()  # for the file that says TensorBoard is running
         options = ["--logdir", str(folder), "--port", "0", "--load_fast", "false"]
         with open(log, "w") as file:
             server = subprocess.Popen(
@@ -222,7 +230,7 @@ def test_tensorboard_shows_them(tmp_path, mnist, tensorboard):
     expected = np.stack([labels, np.arange(n)], axis=1)
     np.testing.assert_array_equal([[int(v) for v in row.split("\t")] for row in rows], expected)
 
-    with Image.open(io.BytesIO(ask("sprite_image", **names))) as picture:
-        assert (picture.format, picture.size) == ("PNG", (32 * 28, 32 * 28))
-        sprite = np.asarray(picture)
+    with Image.open(io.BytesIO(ask("sprite_image", **names))) as file:
+        assert (file.format, file.size) == ("PNG", (32 * 28, 32 * 28))
+        sprite = np.asarray(file)
     np.testing.assert_array_equal(images_of(sprite, n), as_bytes(images))

@@ -24,14 +24,14 @@ def context(request):
     return Context(request.param, {"z20": "z20", "z2": "z2"})
 
 
-def test_the_article_has_them():
+def test_numbers_and_captions():
     numbers = [number for spec in SPECS.values() for number in spec.numbers]
     assert sorted(numbers) == [2, 3, 15, 16, 17, 18, 20, 22, 29]
     assert all(spec.needs is None and set(spec.caption) == {"en", "ja"} for spec in SPECS.values())
 
 
 @pytest.mark.parametrize("id", SPECS)
-def test_every_text_is_within_the_picture_and_apart_from_the_others(context, id):
+def test_every_text_is_inside_the_figure_and_overlaps_no_other(context, id):
     fig = draw(SPECS[id], context)
     renderer = FigureCanvasAgg(fig).get_renderer()
     texts = [text for text in fig.axes[0].texts if text.get_text()]
@@ -52,7 +52,7 @@ def test_every_text_is_within_the_picture_and_apart_from_the_others(context, id)
     assert min(text.get_size() for text in texts) >= 11
 
 
-def test_they_are_the_same_files_each_time(context, tmp_path):
+def test_files_are_the_same_every_time(context, tmp_path):
     first, second = [
         [
             drawn.files[0].read_bytes()
@@ -97,7 +97,7 @@ def test_the_bound_and_the_gap_add_up_to_the_evidence(id):
     assert gap.get_y() == bound.get_y() + bound.get_height()
 
 
-def test_both_gap_pictures_are_the_same_but_for_the_name():
+def test_both_gap_figures_differ_only_in_the_name_of_the_gap():
     texts = []
     for id in ("elbo-gap-unknown", "elbo-gap-kl"):
         axes = draw(SPECS[id], Context("en", {})).axes[0]

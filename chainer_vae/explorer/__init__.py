@@ -1,4 +1,4 @@
-"""The latent space in a browser, as one offline HTML file: ``chainer-vae explore``."""
+"""The explorer, one HTML file that shows the latent space offline: ``chainer-vae explore``."""
 
 from chainer_vae.explorer.page import Written, write_page
 

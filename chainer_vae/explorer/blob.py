@@ -1,6 +1,6 @@
-"""Arrays as text in a page: whole numbers and float32, deflated, in base 85.
+"""Arrays as text inside an HTML page: integers and float32, deflated and encoded in base 85.
 
-The page reads them back in ``web/blob.js``.
+The page reads them back with ``web/blob.js``.
 """
 
 import base64
@@ -9,25 +9,30 @@ from typing import Any
 
 import numpy as np
 
-# Of Python's base 85, all but "<" may stand in a page's <script>; a comma stands for that.
+# Of Python's base-85 characters, only "<" is not allowed inside <script>; a comma replaces it.
 _TO_PAGE = bytes.maketrans(b"<", b",")
 
 
 class Blob:
-    """Arrays one after another, to be named by what :meth:`add` returns."""
+    """A sequence of arrays. :meth:`add` returns the reference by which the page finds an array."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
         self._length = 0
 
     def add(self, array: np.ndarray) -> dict[str, Any]:
-        """Append an array: floating-point numbers, as float32, or whole numbers within 32 bits.
+        """Append an array.
 
-        The lowest bytes of all numbers come first, then the next, as many as the numbers need: so
-        they deflate better.
+        The lowest bytes of all numbers are stored first, then the next lowest, up to the highest
+        byte that any number needs. Data in this order compresses better.
+
+        Args:
+            array: Floating-point numbers, stored as float32, or integers of at most 32 bits; any
+                shape.
 
         Returns:
-            dict: Where it is, for the page: start, shape, bytes of a number, and its kind.
+            dict: The reference for the page: start (in bytes), shape, width (bytes per number)
+            and kind ("float" or "int").
         """
         if array.dtype.kind == "f":
             kind, width = "float", 4
@@ -35,19 +40,20 @@ class Blob:
         else:
             kind = "int"
             signed = np.ascontiguousarray(array, "<i4").ravel()
-            # 0, -1, 1, -2, 2 ... as 0, 1, 2, 3, 4 ...: small ones have zeros in their upper bytes.
+            # Map 0, -1, 1, -2, 2 ... to 0, 1, 2, 3, 4 ...: the upper bytes of small numbers are 0.
             numbers = (signed << 1) ^ (signed >> 31)
             largest = int(numbers.view("<u4").max(initial=0))
             width = max(1, (largest.bit_length() + 7) // 8)
         planes = numbers.view(np.uint8).reshape(-1, 4)[:, :width].T
-        place = {"start": self._length, "shape": list(array.shape), "width": width, "kind": kind}
+        shape = list(array.shape)
+        reference = {"start": self._length, "shape": shape, "width": width, "kind": kind}
         self._parts.append(planes.tobytes())
         self._length += planes.size
-        return place
+        return reference
 
     def text(self) -> str:
-        """All of it, as it stands in the page."""
-        # Filtered: these numbers hardly ever come twice in the same order.
+        """All arrays, as the text to put into the page."""
+        # Z_FILTERED: sequences of these numbers hardly ever repeat.
         packer = zlib.compressobj(9, strategy=zlib.Z_FILTERED)
         packed = packer.compress(b"".join(self._parts)) + packer.flush()
         return base64.b85encode(packed).translate(_TO_PAGE).decode("ascii")

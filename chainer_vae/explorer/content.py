@@ -1,4 +1,4 @@
-"""What the page shows, computed from trained models: numbers for its blob, and words about them."""
+"""The page's content, computed from trained models: arrays for its blob, and a JSON description."""
 
 import base64
 import io
@@ -29,16 +29,16 @@ from chainer_vae.runs import (
 from chainer_vae.runs.choose import about_run
 from chainer_vae.runs.folder import LOG
 
-N_POINTS = 5000  # test images in the plane
-N_EXAMPLES = 10  # test images of each class that the page has whole
-N_EPOCH_POINTS = 1000  # test images in the planes of earlier epochs
-N_TRIED = 2000  # codes and images that a network for the page is tried on
-SHARE = 0.6  # of the tolerance that they may take: codes that were not tried may do worse
-TOLERANCE = 1e-4  # of a pixel in [0, 1]: how far the page's decoders may be from Chainer's
-LIMIT = 5.0  # the plane shows codes in [-5, 5] x [-5, 5], or more where there are some outside
-N_MAP, MAP_LIMIT = 11, 2.0  # the maps of earlier epochs: digits along a side, in [-2, 2]
-CODE_STEP, LN_VAR_STEP = 2.0**-10, 2.0**-4
-# Of mu and of ln_var, for the images that the encoder is tried on: less than can be seen.
+N_POINTS = 5000  # test images in the latent plane
+N_EXAMPLES = 10  # test images of each class that the page contains with all pixels
+N_EPOCH_POINTS = 1000  # test images in the latent planes of earlier epochs
+N_TRIED = 2000  # latent vectors and images that a network for the page is checked on
+SHARE = 0.6  # of the tolerance, allowed for these: the error elsewhere may be larger
+TOLERANCE = 1e-4  # of a pixel in [0, 1]: the largest difference from Chainer's decoder
+LIMIT = 5.0  # the plane shows [-5, 5] x [-5, 5], or more if latent means lie outside
+N_MAP, MAP_LIMIT = 11, 2.0  # maps of earlier epochs: digits along each side, from -2 to 2
+LATENT_STEP, LN_VAR_STEP = 2.0**-10, 2.0**-4  # rounding of the points
+# For the two mu and the two ln_var of the images checked: errors too small to see.
 ENCODER_TOLERANCE = np.array([0.08, 0.08, 0.3, 0.3])
 
 Run = Union[str, Path]
@@ -48,18 +48,24 @@ class Fitted(NamedTuple):
     """A network for the page."""
 
     network: compact.Network
-    pixels: np.ndarray  # of 784, whether it takes or gives them
-    error: float  # a decoder's largest, of a pixel, on the codes that it was tried on
+    pixels: np.ndarray  # bool, shape (784,): the pixels among its inputs (encoder) or outputs
+    error: float  # a decoder's largest pixel error on the latent vectors checked; else NaN
 
 
-class Plane:
-    """A VAE with 2 latent units, its data, and the part of the plane that its codes lie in."""
+class LatentPlane:
+    """A VAE with a 2-dimensional latent space, its data, and the part of the space that is shown.
+
+    Attributes:
+        mu, ln_var: The encoder's outputs for the first N_POINTS test images, shape (number, 2).
+        low, high: The lower left and upper right corner of the plane, shape (2,).
+    """
 
     def __init__(self, run: Run) -> None:
-        """Load it.
+        """Load a run.
 
         Raises:
-            InputError: There is no such run, or it is of other sizes.
+            InputError: The run is missing, has other sizes or more than 10 classes, or its latent
+                means are not finite.
         """
         self.run = run
         self.model: VAE
@@ -70,22 +76,24 @@ class Plane:
         if self.data.test_labels.max() >= latent.N_CLASSES:
             raise InputError(
                 f"the page shows {latent.N_CLASSES} classes, 0 to {latent.N_CLASSES - 1}, but the"
-                f" images of {run} have class {self.data.test_labels.max()}, too"
+                f" images of {run} also have class {self.data.test_labels.max()}"
             )
         self.mu, self.ln_var = encode(self.model, self.data.test_images[:N_POINTS])
         if not np.isfinite(self.mu).all():
-            raise InputError(f"the model of {run} gives codes that are not finite numbers")
+            raise InputError(f"{run} cannot be shown: its latent means are not all finite")
         farthest = float(np.abs(self.mu).max())
         self.low = np.full(2, -max(LIMIT, np.ceil(farthest)))
         self.high = -self.low
 
     @cached_property
     def decoder(self) -> Fitted:
-        codes = np.concatenate([_lattice(self.low, self.high), self.mu[:N_TRIED]])
-        return _fit_decoder(self.model, self.config.act, codes, TOLERANCE)
+        """The decoder, checked on the whole plane and on latent means."""
+        latents = np.concatenate([_lattice(self.low, self.high), self.mu[:N_TRIED]])
+        return _fit_decoder(self.model, self.config.act, latents, TOLERANCE)
 
     @cached_property
     def encoder(self) -> Fitted:
+        """The encoder, without the pixels that are 0 in all training images."""
         used = self.data.train_images.max(axis=0) > 0
         whole = compact.encoder_of(self.model, self.config.act)
         network = compact.drop_inputs(whole, used)
@@ -93,6 +101,7 @@ class Plane:
         return Fitted(compact.round_weights(network, images, ENCODER_TOLERANCE), used, np.nan)
 
     def describe(self, blob: Blob) -> dict[str, Any]:
+        """Add the arrays to the blob, and return the JSON description for the page."""
         labels = self.data.test_labels
         examples = np.concatenate(
             [np.flatnonzero(labels == digit)[:N_EXAMPLES] for digit in range(latent.N_CLASSES)]
@@ -105,7 +114,7 @@ class Plane:
             "high": self.high.tolist(),
             "decoder": _add_network(blob, self.decoder),
             "encoder": _add_network(blob, self.encoder),
-            "mu": _add_codes(blob, self.mu),
+            "mu": _add_latents(blob, self.mu),
             "lnVar": {**blob.add(_whole(self.ln_var / LN_VAR_STEP)), "step": LN_VAR_STEP},
             "labels": blob.add(labels[:N_POINTS]),
             "examples": blob.add(pixels),
@@ -113,10 +122,23 @@ class Plane:
         }
 
 
-class Units:
-    """A VAE with more latent units, to be moved one by one."""
+class LatentDimensions:
+    """A VAE with more latent dimensions, each with a slider on the page.
+
+    Attributes:
+        kl: The KL divergence of each latent dimension in nats, averaged over the test images,
+            shape (n_latent,).
+        labels: The classes that the test images have, shape (number,).
+        mu: The latent mean of the first test image of each class, shape (number, n_latent).
+    """
 
     def __init__(self, run: Run, data: Dataset) -> None:
+        """Load a run.
+
+        Raises:
+            InputError: The run is missing, its images have another size, or its latent means are
+                not finite.
+        """
         self.run = run
         self.model: VAE
         self.config: Config
@@ -124,20 +146,24 @@ class Units:
         _require_sizes(run, self.config, None)
         mu, ln_var = encode(self.model, data.test_images)
         if not np.isfinite(mu).all():
-            raise InputError(f"the model of {run} gives codes that are not finite numbers")
+            raise InputError(f"{run} cannot be shown: its latent means are not all finite")
         self.kl = (mu**2 + np.exp(ln_var) - ln_var - 1).mean(axis=0) / 2
         firsts = [latent.first_of_class(data.test_labels, d) for d in np.unique(data.test_labels)]
         self.labels = data.test_labels[firsts]
         self.mu = mu[firsts]
-        # What the sliders reach: codes of images, of the prior, and one unit moved far.
+        # What the sliders reach: latent means, samples of the prior, and one dimension at -3 or 3.
         noise = np.random.RandomState(0).standard_normal((N_TRIED, mu.shape[1]))
         moved = np.repeat(self.mu, 2 * mu.shape[1], axis=0).reshape(len(firsts), -1, mu.shape[1])
-        for unit in range(mu.shape[1]):
-            moved[:, 2 * unit, unit], moved[:, 2 * unit + 1, unit] = -3, 3
+        for j in range(mu.shape[1]):
+            moved[:, 2 * j, j], moved[:, 2 * j + 1, j] = -3, 3
         tried = np.concatenate([mu[:N_TRIED], noise, moved.reshape(-1, mu.shape[1])])
         self.decoder = cache(partial(_fit_decoder, self.model, self.config.act, tried))
 
     def describe(self, blob: Blob, tolerance: float) -> dict[str, Any]:
+        """Add the arrays to the blob, and return the JSON description for the page.
+
+        ``tolerance`` is the largest error of a pixel in [0, 1] that the decoder should have.
+        """
         decoder = self.decoder(tolerance)
         return {
             "run": _about(self.run),
@@ -149,27 +175,41 @@ class Units:
         }
 
 
-class Plain:
-    """A plain autoencoder with 2 latent units."""
+class PlainAutoencoder:
+    """A plain autoencoder with a 2-dimensional latent space.
+
+    Attributes:
+        latents: The latent vectors of the first N_POINTS test images, shape (number, 2).
+        low, high: The lower left and upper right corner of the plane, shape (2,).
+    """
 
     def __init__(self, run: Run, data: Dataset) -> None:
+        """Load a run.
+
+        Raises:
+            InputError: The run is missing, has other sizes, or its latent vectors are not finite.
+        """
         self.run = run
         self.model: Autoencoder
         self.config: Config
         self.model, self.config = load_autoencoder(run)
         _require_sizes(run, self.config, 2)
         with chainer.no_backprop_mode():
-            self.codes = self.model.encode(data.test_images[:N_POINTS]).array
-        if not np.isfinite(self.codes).all():
-            raise InputError(f"the model of {run} gives codes that are not finite numbers")
-        low, high = self.codes.min(axis=0), self.codes.max(axis=0)
+            self.latents = self.model.encode(data.test_images[:N_POINTS]).array
+        if not np.isfinite(self.latents).all():
+            raise InputError(f"{run} cannot be shown: its latent vectors are not all finite")
+        low, high = self.latents.min(axis=0), self.latents.max(axis=0)
         margin = 0.1 * (high - low).max()
         centre, half = (low + high) / 2, (high - low).max() / 2 + margin
         self.low, self.high = centre - half, centre + half
-        tried = np.concatenate([_lattice(self.low, self.high), self.codes[:N_TRIED]])
+        tried = np.concatenate([_lattice(self.low, self.high), self.latents[:N_TRIED]])
         self.decoder = cache(partial(_fit_decoder, self.model, self.config.act, tried))
 
     def describe(self, blob: Blob, tolerance: float) -> dict[str, Any]:
+        """Add the arrays to the blob, and return the JSON description for the page.
+
+        ``tolerance`` is the largest error of a pixel in [0, 1] that the decoder should have.
+        """
         decoder = self.decoder(tolerance)
         return {
             "run": _about(self.run),
@@ -177,20 +217,24 @@ class Plain:
             "low": self.low.tolist(),
             "high": self.high.tolist(),
             "decoder": _add_network(blob, decoder),
-            "codes": _add_codes(blob, self.codes),
+            "codes": _add_latents(blob, self.latents),
         }
 
 
-def describe_epochs(plane: Plane, blob: Blob) -> Optional[dict[str, Any]]:
-    """The plane after earlier epochs; None where the run has kept none."""
+def describe_epochs(plane: LatentPlane, blob: Blob) -> Optional[dict[str, Any]]:
+    """The latent plane after earlier epochs; None if the run saved fewer than two snapshots.
+
+    Raises:
+        InputError: The log or a snapshot cannot be used.
+    """
     images = plane.data.test_images[:N_EPOCH_POINTS]
     log = load_log(find_run(plane.run) / LOG)
-    epochs, codes = [], []
+    epochs, means = [], []
     grid = latent.grid(N_MAP, MAP_LIMIT).reshape(-1, 2)
     for epoch, model in load_snapshots(plane.run):
         if epoch > len(log):
             break
-        codes.append(encode(model, images)[0])
+        means.append(encode(model, images)[0])
         tiles = latent.decode(model, grid).reshape(N_MAP, N_MAP, *MNIST_SHAPE)
         epochs.append({"epoch": epoch, "map": _webp(latent.montage(tiles))})
     if len(epochs) < 2:
@@ -198,7 +242,7 @@ def describe_epochs(plane: Plane, blob: Blob) -> Optional[dict[str, Any]]:
     return {
         "limit": MAP_LIMIT,
         "epochs": epochs,
-        "codes": _add_codes(blob, np.stack(codes)),
+        "codes": _add_latents(blob, np.stack(means)),
         "log": [
             [round(entry["main/loss"], 3), round(entry["validation/main/loss"], 3)] for entry in log
         ],
@@ -206,13 +250,17 @@ def describe_epochs(plane: Plane, blob: Blob) -> Optional[dict[str, Any]]:
 
 
 def same_images(run: Run, other: Run) -> bool:
-    """Whether two runs were trained on the same images."""
+    """Whether two runs were trained on the same images.
+
+    Raises:
+        InputError: A run is missing.
+    """
     configs = [load_info(find_run(run)).config for run in (run, other)]
     return configs[0].dataset == configs[1].dataset
 
 
 def _about(run: Run) -> dict[str, Any]:
-    """A run, for the page: the name of its folder alone, since the page may be published."""
+    """The description of a run. It has only the folder's name: the page may be published."""
     shipped, folder, seed, epochs = about_run(run)
     return {"shipped": shipped, "name": folder.name, "seed": seed, "epochs": epochs}
 
@@ -234,23 +282,24 @@ def _lattice(low: np.ndarray, high: np.ndarray, n: int = 41) -> np.ndarray:
 
 
 def _fit_decoder(
-    model: Union[VAE, Autoencoder], act: str, codes: np.ndarray, tolerance: float
+    model: Union[VAE, Autoencoder], act: str, latents: np.ndarray, tolerance: float
 ) -> Fitted:
-    """The decoder for these codes, within the tolerance where that can be."""
+    """The decoder for latent vectors (number, n_latent), within the tolerance if possible."""
     whole = compact.decoder_of(model, act)
-    expected = whole(codes)
+    expected = whole(latents)
     lit = expected.max(axis=0) > tolerance / 2
-    lit |= not lit.any()  # a decoder that gives nothing but black stays whole
+    lit |= not lit.any()  # keep all pixels if the decoder outputs only black
     network = compact.drop_outputs(whole, lit)
-    network = compact.fold_constant_units(network, codes, SHARE * tolerance / 4)
-    network = compact.round_weights(network, codes, SHARE * tolerance)
+    network = compact.fold_constant_units(network, latents, SHARE * tolerance / 4)
+    network = compact.round_weights(network, latents, SHARE * tolerance)
     found = np.zeros_like(expected)
-    found[:, lit] = network(codes)
+    found[:, lit] = network(latents)
     return Fitted(network, lit, float(np.abs(found - expected).max()))
 
 
 def _said(tolerance: float, error: float) -> float:
-    """What the page says of a decoder: its tolerance or, if that cannot be kept, what can."""
+    """The error bound that the page states: the tolerance, or if the error is larger, the next
+    power of 10 above it."""
     return tolerance if error <= tolerance else float(10 ** np.ceil(np.log10(error)))
 
 
@@ -269,21 +318,21 @@ def _add_network(blob: Blob, fitted: Fitted) -> dict[str, Any]:
     return {
         "act": network.act,
         "sigmoid": network.sigmoid,
-        "pixels": blob.add(np.flatnonzero(fitted.pixels)),  # of 784, those that it takes or gives
+        "pixels": blob.add(np.flatnonzero(fitted.pixels)),  # indices of 784: its inputs or outputs
         "layers": layers,
     }
 
 
-def _add_codes(blob: Blob, codes: np.ndarray) -> dict[str, Any]:
-    return {**blob.add(_whole(codes / CODE_STEP)), "step": CODE_STEP}
+def _add_latents(blob: Blob, latents: np.ndarray) -> dict[str, Any]:
+    return {**blob.add(_whole(latents / LATENT_STEP)), "step": LATENT_STEP}
 
 
 def _whole(numbers: np.ndarray) -> np.ndarray:
     return np.rint(numbers).astype(np.int32)
 
 
-def _webp(picture: np.ndarray) -> str:
-    """A picture in [0, 1] as the address of an image."""
+def _webp(image: np.ndarray) -> str:
+    """An image in [0, 1], shape (height, width), as a data URL."""
     file = io.BytesIO()
-    Image.fromarray(np.rint(picture * 255).astype(np.uint8)).save(file, format="WebP", quality=50)
+    Image.fromarray(np.rint(image * 255).astype(np.uint8)).save(file, format="WebP", quality=50)
     return "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode("ascii")

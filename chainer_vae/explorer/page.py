@@ -1,4 +1,4 @@
-"""One HTML file that shows a latent space: the models inside it, nothing to be fetched."""
+"""Write the explorer: one HTML file with the models inside, which loads nothing else."""
 
 import json
 from pathlib import Path
@@ -8,10 +8,10 @@ from chainer_vae import devices
 from chainer_vae.explorer.blob import Blob
 from chainer_vae.explorer.content import (
     TOLERANCE,
-    Plain,
-    Plane,
+    LatentDimensions,
+    LatentPlane,
+    PlainAutoencoder,
     Run,
-    Units,
     describe_epochs,
     same_images,
 )
@@ -19,7 +19,7 @@ from chainer_vae.runs import describe_run
 from chainer_vae.runs.files import save_bytes
 
 WEB = Path(__file__).parent / "web"
-# In the order that each needs those before it.
+# In loading order: each depends on those before it.
 LIBRARIES = (
     "d3-dispatch", "d3-timer", "d3-color", "d3-ease", "d3-selection", "d3-interpolate",
     "d3-transition", "d3-drag", "d3-zoom", "d3-quadtree", "d3-array",
@@ -28,9 +28,9 @@ SCRIPTS = (
     "blob.js", "network.js", "digits.js", "text.js", "view.js", "plane.js", "drawing.js",
     "interpolation.js", "dimensions.js", "comparison.js", "epochs.js", "main.js",
 )  # fmt: skip
-LARGEST = 4_000_000  # bytes of the file
-# How exact the other models' decoders are: the first plan with which the file is not too large.  (A
-# screen shows steps of 0.004.)
+LARGEST = 4_000_000  # bytes: the file must be smaller
+# Tolerances of the other models' decoders, per pixel in [0, 1]. The first plan that makes the file
+# small enough is used. (A screen shows steps of 0.004.)
 PLANS: tuple[dict[str, float], ...] = (
     {"z20": TOLERANCE, "ae2": TOLERANCE},
     {"z20": TOLERANCE, "ae2": 1e-3},
@@ -42,32 +42,39 @@ PLANS: tuple[dict[str, float], ...] = (
 
 
 class Written(NamedTuple):
-    """What a page holds."""
+    """What was written."""
 
     size: int  # bytes
-    shown: dict[str, str]  # the runs, in words, by "z2", "z20" and "ae2"
-    left_out: dict[str, str]  # those that are not, and why
-    epochs: int  # how many epochs of the training it shows
+    shown: dict[str, str]  # descriptions of the runs in the page, by "z2", "z20" and "ae2"
+    left_out: dict[str, str]  # the reasons for those left out, by the same names
+    epochs: int  # the number of epochs of the training that the page shows
 
 
 def write_page(
     file: Path, z2: Run, z20: Optional[Run] = None, ae2: Optional[Run] = None
 ) -> Written:
-    """Write the page.
+    """Write the explorer.
 
     Args:
-        file: Where.
-        z2: The run with 2 latent units: a folder, or the name of a model of the package.
-        z20: One with more, to move its units.
-        ae2: One of a plain autoencoder with 2, to lay it beside.
+        file: The file to write.
+        z2: A VAE's run with 2 latent dimensions: a folder, or the name of a shipped model.
+        z20: A VAE's run with more latent dimensions, which get a slider each.
+        ae2: A plain autoencoder's run with 2 latent dimensions, shown for comparison.
+
+    Returns:
+        Written: The size of the file and the runs in it. ``z20`` and ``ae2`` are left out if they
+        were trained on other images than ``z2`` or the file would become too large.
 
     Raises:
         InputError: A run cannot be used, or the file cannot be written.
     """
-    plane = Plane(z2)
+    plane = LatentPlane(z2)
     others: dict[str, Any] = {}
     left_out = {}
-    for name, run, make in (("z20", z20, Units), ("ae2", ae2, Plain)):
+    for name, run, make in (
+        ("z20", z20, LatentDimensions),
+        ("ae2", ae2, PlainAutoencoder),
+    ):
         if run is None:
             continue
         if same_images(run, z2):
@@ -107,7 +114,7 @@ def _page(content: dict[str, Any], blob: Blob) -> str:
         "style": (WEB / "style.css").read_text("utf-8"),
         "licences": "\n".join(licences),
         "libraries": "\n".join(libraries),
-        # In JSON, "<" stands in texts alone.
+        # In JSON, "<" occurs only in strings.
         "content": json.dumps(content, ensure_ascii=False).replace("<", "\\u003c"),
         "blob": blob.text(),
         "script": "\n".join(scripts),

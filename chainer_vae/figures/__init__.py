@@ -1,6 +1,6 @@
-"""Every figure of the article, drawn by code: ``chainer-vae figures``."""
+"""All figures of the article, drawn by programs: ``chainer-vae figures``."""
 
-# Each of these modules registers its figures.
+# Importing each of these modules registers its figures.
 from chainer_vae.figures import (
     curve,
     digits,

@@ -1,4 +1,4 @@
-"""How the loss falls, beside the article's."""
+"""The learning curve, compared with the article's."""
 
 from typing import Any
 
@@ -13,10 +13,10 @@ from chainer_vae.runs import article_log
 
 @figure(
     "learning-curve", (), "ours", "learning_curve.png", "",
-    en="The loss of each epoch, on the training images and on the test images, beside the two runs"
-    " that the article's author recorded. Test loss with k = 10.",
-    ja="各エポックの損失（訓練データとテストデータ）。記事の著者が記録した2回の学習と"
-    "並べて示す。テスト損失は k = 10 で評価。",
+    en="Learning curve: training and test loss at each epoch, compared with the two runs that the"
+    " article's author recorded. The test loss uses k = 10 samples.",
+    ja="学習曲線。各エポックの訓練損失とテスト損失を、記事の著者が記録した2回の学習と比較します。"
+    "テスト損失は k = 10 で評価しています。",
     needs="z20",
 )  # fmt: skip
 def learning_curve(context: Context) -> Figure:
@@ -45,7 +45,8 @@ def learning_curve(context: Context) -> Figure:
     for name, x, train, test, how in runs:
         axes.plot(x, test, label=name + context.text(", test", "（テスト）"), **how)
         axes.plot(x, train, "--", label=name + context.text(", training", "（訓練）"), **how)
-    # As many epochs as this run has; of many, the first, far above, would press the rest together.
+    # Show as many epochs as this run has. The first losses are far above the others: with 40 epochs
+    # or more, the y range ignores the first 1/40, to leave room for the rest.
     n = len(epochs)
     seen = [losses[n // 40 : n] for run in runs for losses in run[2:4]]
     bottom, top = min(map(min, seen)), max(map(max, seen))

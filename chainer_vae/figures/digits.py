@@ -1,4 +1,4 @@
-"""Digits and what the model makes of them: the model with 20 latent units."""
+"""Reconstructions and interpolations of the VAE with 20 latent dimensions."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -9,17 +9,23 @@ from chainer_vae.figures.output import pixels
 from chainer_vae.figures.registry import SIDE, Animation, Context, figure
 from chainer_vae.latent import N_CLASSES, interpolate, montage, there_and_back
 
-N_FRAMES = 81  # of an interpolation between two digits, both included
+N_FRAMES = 81  # frames of an interpolation between two digits, both ends included
 
 
 def pixel_figure(width: int, height: int) -> Figure:
-    """An empty figure of that many pixels in an animation."""
-    # A little more, since matplotlib drops fractions, and 8.2 inches may be 819.99... pixels.
+    """An empty figure for animation frames of ``width`` x ``height`` pixels."""
+    # Add a little: matplotlib truncates the size, and 8.2 inches may be 819.99... pixels.
     return Figure(figsize=((width + 0.01) / 100, (height + 0.01) / 100), dpi=100)
 
 
 def pixel_axes(fig: Figure, left: int, top: int, width: int, height: int) -> Axes:
-    """Axes that cover exactly these pixels of a :func:`pixel_figure`, from its upper left."""
+    """Axes that cover exactly these pixels of a :func:`pixel_figure`.
+
+    Args:
+        fig: The figure.
+        left, top: The upper left corner in pixels, from the upper left corner of the figure.
+        width, height: The size in pixels.
+    """
     whole_width, whole_height = fig.get_size_inches() * 100
     bottom = whole_height - top - height
     return fig.add_axes(
@@ -28,7 +34,7 @@ def pixel_axes(fig: Figure, left: int, top: int, width: int, height: int) -> Axe
 
 
 def show_digit(axes: Axes, image: np.ndarray) -> None:
-    """Show a digit (28, 28), white on black, without ticks."""
+    """Show a digit, shape (28, 28) in [0, 1], white on black, without ticks."""
     axes.imshow(image, cmap="gray", vmin=0, vmax=1)
     axes.set_xticks([])
     axes.set_yticks([])
@@ -37,16 +43,17 @@ def show_digit(axes: Axes, image: np.ndarray) -> None:
 
 @figure(
     "interp-all-anim", (1, 11), "intro", "vae_all_9to9.gif", "vae_all_9to9.gif",
-    en="Every digit turning into every other: row = the digit that it starts from, column = the one"
-    " that it ends at, decoded along the straight line between the two in 20 dimensions.",
-    ja="各数字から各数字への変化。行が始点、列が終点の数字で、20次元の潜在空間で2点を結ぶ直線に沿って生成した。",
+    en="Interpolations from every digit (row) to every digit (column). The images are decoded from"
+    " points on the straight line between the two digits in the 20-dimensional latent space.",
+    ja="各数字から各数字への補間。行が始点、列が終点の数字です。20次元の潜在空間で2点を結ぶ直線に沿って"
+    "画像を生成しています。",
     needs="z20",
 )  # fmt: skip
 def interp_all_anim(context: Context) -> Animation:
     z20 = context.trained("z20")
-    ends = z20.codes[[z20.first(digit) for digit in range(N_CLASSES)]]
+    ends = z20.latent_means[[z20.first(digit) for digit in range(N_CLASSES)]]
     t = there_and_back(40)
-    # One picture for each pair of digits and each t: (start, end, t, 28, 28).
+    # One image for each pair of digits and each t: (start, end, t, 28, 28).
     lines = [interpolate(start, end, t[:41]) for start in ends for end in ends]
     tiles = z20.decode(np.concatenate(lines)).reshape(N_CLASSES, N_CLASSES, 41, SIDE, SIDE)
 
@@ -54,17 +61,17 @@ def interp_all_anim(context: Context) -> Animation:
     side = N_CLASSES * SIDE * scale
     fig = pixel_figure(margin + side + 8, top + side + 8)
     axes = pixel_axes(fig, margin, top, side, side)
-    picture = axes.imshow(np.zeros((side, side)), cmap="gray", vmin=0, vmax=1)
-    places = (np.arange(N_CLASSES) + 0.5) * SIDE * scale - 0.5
-    axes.set_xticks(places, map(str, range(N_CLASSES)), fontsize=13)
-    axes.set_yticks(places, map(str, range(N_CLASSES)), fontsize=13)
+    shown = axes.imshow(np.zeros((side, side)), cmap="gray", vmin=0, vmax=1)
+    ticks = (np.arange(N_CLASSES) + 0.5) * SIDE * scale - 0.5
+    axes.set_xticks(ticks, map(str, range(N_CLASSES)), fontsize=13)
+    axes.set_yticks(ticks, map(str, range(N_CLASSES)), fontsize=13)
     axes.tick_params(length=0, pad=6, top=True, labeltop=True, bottom=False, labelbottom=False)
     axes.spines[:].set_visible(False)
     title = axes.text(0.5, 1 + 34 / side, "", transform=axes.transAxes, ha="center", fontsize=13)
     label = context.text("   (row: start, column: end)", "（行：始点、列：終点）")
     frames = []
     for index, t_i in zip([*range(41), *range(39, 0, -1)], t):
-        picture.set_data(np.kron(montage(tiles[:, :, index]), np.ones((scale, scale))))
+        shown.set_data(np.kron(montage(tiles[:, :, index]), np.ones((scale, scale))))
         title.set_text(f"t = {t_i:.2f}{label}")
         frames.append(pixels(fig)[:, :, 0])
     return Animation(frames, 100, colors=12)
@@ -72,15 +79,16 @@ def interp_all_anim(context: Context) -> Animation:
 
 @figure(
     "reconstruction", (4,), "1-2", "compare_reconstruction.png", "compare_reconstruction.png",
-    en="The first ten test images (left), and what the decoder makes of their 20 numbers (right).",
-    ja="最初のテスト画像10枚（左）と、それぞれの20次元の潜在変数から復元した画像（右）。",
+    en="The first ten test images (left) and their reconstructions from the 20-dimensional latent"
+    " means (right).",
+    ja="最初のテスト画像10枚（左）と、それぞれの20次元の潜在変数から再構成した画像（右）。",
     needs="z20",
 )  # fmt: skip
 def reconstruction(context: Context) -> Figure:
     z20 = context.trained("z20")
     n = 10
     inputs = z20.data.test_images[:n].reshape(n, SIDE, SIDE)
-    outputs = z20.decode(z20.codes[:n])
+    outputs = z20.decode(z20.latent_means[:n])
     fig = Figure(figsize=(3.2, 15.2))
     grid = fig.subplots(
         n,
@@ -91,20 +99,20 @@ def reconstruction(context: Context) -> Figure:
         show_digit(row[0], input)
         show_digit(row[1], output)
     grid[0, 0].set_title(context.text("Input", "入力"))
-    grid[0, 1].set_title(context.text("Reconstruction", "復元"))
+    grid[0, 1].set_title(context.text("Reconstruction", "再構成"))
     return fig
 
 
 @figure(
     "digits", (), "notebook", "reconstruct_0to9.png", "",
-    en="The first test image of each digit, reconstructed from its 20 latent units: the pictures"
-    " that the interpolations start from and end at.",
-    ja="各数字の最初のテスト画像を20次元の潜在変数から復元したもの。補間の始点と終点になる。",
+    en="The first test image of each digit, reconstructed from its 20-dimensional latent mean. The"
+    " interpolations start and end at these images.",
+    ja="各数字の最初のテスト画像を20次元の潜在変数から再構成したもの。補間の始点と終点になります。",
     needs="z20",
 )  # fmt: skip
 def digits(context: Context) -> Figure:
     z20 = context.trained("z20")
-    images = z20.decode(z20.codes[[z20.first(digit) for digit in range(N_CLASSES)]])
+    images = z20.decode(z20.latent_means[[z20.first(digit) for digit in range(N_CLASSES)]])
     fig = Figure(figsize=(style.WIDTH, 3.5))
     grid = fig.subplots(
         2,
@@ -120,21 +128,30 @@ def digits(context: Context) -> Figure:
     return fig
 
 
-def line_of_digits(
+def interpolated_images(
     context: Context, name: str, start: int, end: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The pictures between two digits: t (81,), and what the codes decode to (81, 28, 28).
+    """Interpolate between the latent means of the first test images of two digits.
 
-    The line goes from the code of the first test image of ``start`` to that of ``end``.
+    Args:
+        context: Provides the model.
+        name: The name of the model, a key of SHIPPED.
+        start, end: The digits.
+
+    Returns:
+        tuple: t from 0 to 1, shape (81,), and the decoded images in [0, 1], shape (81, 28, 28).
+
+    Raises:
+        InputError: The model cannot be used, or there is no test image of a digit.
     """
     trained = context.trained(name)
     t = np.linspace(0, 1, N_FRAMES)
-    codes = interpolate(trained.codes[trained.first(start)], trained.codes[trained.first(end)], t)
-    return t, trained.decode(codes)
+    z_start, z_end = trained.latent_means[[trained.first(start), trained.first(end)]]
+    return t, trained.decode(interpolate(z_start, z_end, t))
 
 
 def frames_in_a_grid(t: np.ndarray, images: np.ndarray) -> Figure:
-    """All the pictures of a line, 9 x 9, each with its t."""
+    """The 81 images of an interpolation, shape (81, 28, 28), in a 9 x 9 grid with their t (81,)."""
     fig = Figure(figsize=(style.WIDTH, 8.6))
     grid = fig.subplots(
         9,
@@ -148,7 +165,12 @@ def frames_in_a_grid(t: np.ndarray, images: np.ndarray) -> Figure:
 
 
 def frames_one_by_one(t: np.ndarray, images: np.ndarray) -> Animation:
-    """The pictures of a line as an animation, 256 x 256 pixels, 81 frames of 80 ms."""
+    """The 81 images of an interpolation as an animation: 256 x 256 pixels, 80 ms per frame.
+
+    Args:
+        t: Shape (81,).
+        images: In [0, 1], shape (81, 28, 28).
+    """
     fig = pixel_figure(256, 256)
     side = SIDE * 8
     axes = pixel_axes(fig, (256 - side) // 2, 256 - side - 4, side, side)
@@ -164,20 +186,20 @@ def frames_one_by_one(t: np.ndarray, images: np.ndarray) -> Animation:
 
 @figure(
     "interp-0-9-frames", (), "notebook", "frames_0to9.png", "",
-    en="From a 0 to a 9 with 20 latent units: in so many dimensions the path passes hardly any"
-    " other digit.",
-    ja="潜在変数が20次元のときの0から9への変化。次元が高いので、途中で他の数字をほとんど経由しない。",
+    en="Interpolation from a 0 to a 9 in the 20-dimensional latent space. With so many dimensions,"
+    " the path passes through hardly any other digit.",
+    ja="20次元の潜在空間での0から9への補間。次元が高いため、途中で他の数字をほとんど経由しません。",
     needs="z20",
 )  # fmt: skip
 def interp_0_9_frames(context: Context) -> Figure:
-    return frames_in_a_grid(*line_of_digits(context, "z20", 0, 9))
+    return frames_in_a_grid(*interpolated_images(context, "z20", 0, 9))
 
 
 @figure(
     "interp-0-9-anim", (), "notebook", "vae_0to9.gif", "",
-    en="From a 0 to a 9 with 20 latent units, one picture after another.",
-    ja="潜在変数が20次元のときの0から9への変化のアニメーション。",
+    en="Animated interpolation from a 0 to a 9 in the 20-dimensional latent space.",
+    ja="20次元の潜在空間での0から9への補間のアニメーション。",
     needs="z20",
 )  # fmt: skip
 def interp_0_9_anim(context: Context) -> Animation:
-    return frames_one_by_one(*line_of_digits(context, "z20", 0, 9))
+    return frames_one_by_one(*interpolated_images(context, "z20", 0, 9))

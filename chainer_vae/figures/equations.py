@@ -1,6 +1,6 @@
-"""The article's equations, step by step: what a step changes is coloured, its reason beside it.
+"""The article's equations, step by step. Each step has its change in colour and its reason.
 
-Everything is measured in points, y downwards from the top of the picture.
+All lengths are in points (1/72 inch), with y downwards from the top of the figure.
 """
 
 import re
@@ -14,11 +14,11 @@ from matplotlib.font_manager import FontProperties
 from chainer_vae.figures import style
 from chainer_vae.figures.registry import Context, figure
 
-SIZE = 14.5  # of formulas
-SMALL = 11.0  # of words
-GAP = 13.0  # from the middle of a relation sign to either side
+SIZE = 14.5  # font size of formulas
+SMALL = 11.0  # font size of words
+GAP = 13.0  # from the centre of a relation sign to either side
 SPACE = 3.0  # between words and a formula
-LEADING = 17.0  # between two lines
+LEADING = 17.0  # between lines
 MARGIN = 14.0
 
 Q = "q(z|X)"
@@ -31,23 +31,24 @@ RATIO = rf"\dfrac{{{JOINT}}}{{{Q}}}"
 MINUS, PLUS = r"\;\;-\;\;", r"\;\;+\;\;"
 
 
-def divergence(p: str, q: str = Q) -> str:
+def kl_divergence(p: str, q: str = Q) -> str:
+    """The KL divergence of q from p, D_KL[q || p]."""
     return rf"D_{{\mathrm{{KL}}}}\left[{q}\,\|\,{p}\right]"
 
 
 def expected(formula: str) -> str:
-    """The expectation over q(z|X)."""
+    """The expectation of a formula over q(z|X)."""
     return rf"E_{{{Q}}}\left[{formula}\right]"
 
 
-KL_POSTERIOR = divergence(POSTERIOR)
-KL_PARAMETERS = divergence(r"p_\theta(z|X)", r"q_\phi(z|X)")
-KL_PRIOR = divergence(PRIOR)
+KL_POSTERIOR = kl_divergence(POSTERIOR)
+KL_PARAMETERS = kl_divergence(r"p_\theta(z|X)", r"q_\phi(z|X)")
+KL_PRIOR = kl_divergence(PRIOR)
 RECONSTRUCTION = expected(r"\log p(X|z)")
 
 
 class Part(NamedTuple):
-    """A coloured part of a formula, with words below it if there are any."""
+    """A coloured part of a formula, with optional words below it."""
 
     formula: str
     color: str = style.INK
@@ -55,7 +56,7 @@ class Part(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A step, ``left`` ``relation`` ``right``, and the reason for it."""
+    """One step of a derivation: ``left`` ``relation`` ``right``, and the reason for it."""
 
     left: str
     relation: str
@@ -64,11 +65,12 @@ class Line(NamedTuple):
 
     @property
     def parts(self) -> list[Part]:
+        """The right side, with plain formulas as parts in the default colour."""
         return [Part(part) if isinstance(part, str) else part for part in self.right]
 
 
 class Box(NamedTuple):
-    """What a text needs: its width, and its height above and below the base line."""
+    """The size of a text in points: its width, and its height above and below the baseline."""
 
     width: float
     ascent: float
@@ -76,10 +78,12 @@ class Box(NamedTuple):
 
 
 def math(formula: str) -> str:
+    """The formula as mathematical text for matplotlib; empty if it is empty."""
     return f"${formula}$" if formula else ""
 
 
 def measure(text: str, size: float = SIZE) -> Box:
+    """The size in points of a text set in ``size``."""
     renderer = RendererAgg(1, 1, 72)
     width, height, descent = renderer.get_text_width_height_descent(
         text, FontProperties(size=size), ismath="$" in text
@@ -88,9 +92,9 @@ def measure(text: str, size: float = SIZE) -> Box:
 
 
 def typeset(lines: list[Line]) -> Figure:
-    """The lines below each other, aligned at their relation signs.
+    """Set the lines below each other, aligned at their relation signs.
 
-    Where that is wider than the figure, the left side stands on a line of its own.
+    If that is wider than the figure, left sides get a line of their own.
     """
     width = 72 * style.WIDTH
     left = max(measure(math(line.left)).width for line in lines)
@@ -139,22 +143,26 @@ def typeset(lines: list[Line]) -> Figure:
 
 
 def pieces(reason: str) -> list[tuple[str, float]]:
-    """The words and the formulas of a reason, with their sizes: a formula's letters are smaller."""
+    """Split a reason into words and formulas, each with its font size.
+
+    Formulas are set larger, because their letters look smaller.
+    """
     found = (piece.strip() for piece in re.split(r"(\$[^$]+\$)", reason))
     return [(piece, SMALL * 1.15 if piece.startswith("$") else SMALL) for piece in found if piece]
 
 
 def reason_width(reason: str) -> float:
+    """The width of a reason in points."""
     return sum(measure(piece, size).width + SPACE for piece, size in pieces(reason))
 
 
 def put(axes: Axes, x: float, y: float, text: str, **how: Any) -> None:
-    """Write a text with its base line at y."""
+    """Write a text with its baseline at y."""
     axes.text(x, y, text, **{"size": SIZE, "va": "baseline", **how})
 
 
 def underline(axes: Axes, x0: float, x1: float, y: float, part: Part) -> float:
-    """A bracket below a part, and its words; returns where they end."""
+    """Draw a bracket below a part, from x0 to x1, with its words; return the y where they end."""
     tip = y + 10
     axes.plot([x0 + 3, x0 + 3, x1 - 3, x1 - 3], [y, y + 5, y + 5, y], color=part.color, lw=1.3)
     axes.plot([(x0 + x1) / 2] * 2, [y + 5, tip], color=part.color, lw=1.3)
@@ -166,8 +174,9 @@ def underline(axes: Axes, x0: float, x1: float, y: float, part: Part) -> float:
 
 @figure(
     "eq-elbo", (19,), "3", "eq_elbo.png", "eq001",
-    en="The evidence lower bound: Jensen's inequality moves the logarithm into the integral.",
-    ja="変分下限の導出。イェンセンの不等式により、対数を積分の中に入れる。",
+    en="Derivation of the evidence lower bound (ELBO): Jensen's inequality moves the logarithm into"
+    " the integral.",
+    ja="変分下限（ELBO）の導出。イェンセンの不等式により、対数を積分の中に入れます。",
 )  # fmt: skip
 def eq_elbo(context: Context) -> Figure:
     text = context.text
@@ -184,8 +193,9 @@ def eq_elbo(context: Context) -> Figure:
 
 @figure(
     "eq-gap", (21,), "3", "eq_gap.png", "fig_002",
-    en="What the bound falls short by is the divergence of q from the true posterior.",
-    ja="対数尤度と変分下限の差は、qと真の事後分布とのKLダイバージェンスになる。",
+    en="The gap between the log likelihood and the bound is the KL divergence of q from the true"
+    " posterior.",
+    ja="対数尤度と変分下限の差は、qと真の事後分布とのKLダイバージェンスになります。",
 )  # fmt: skip
 def eq_gap(context: Context) -> Figure:
     text = context.text
@@ -213,8 +223,8 @@ def eq_gap(context: Context) -> Figure:
 
 @figure(
     "eq-elbo-kl", (23,), "3", "eq_elbo_kl.png", "fig_004",
-    en="So raising the bound by changing φ brings q closer to the true posterior.",
-    ja="φについて変分下限を最大化することは、qを真の事後分布に近づけることと同じ。",
+    en="Maximizing the bound with respect to φ brings q closer to the true posterior.",
+    ja="φについて変分下限を最大化することは、qを真の事後分布に近づけることと同じです。",
 )  # fmt: skip
 def eq_elbo_kl(context: Context) -> Figure:
     text = context.text
@@ -230,8 +240,8 @@ def eq_elbo_kl(context: Context) -> Figure:
 
 @figure(
     "eq-kl-three", (24,), "3", "eq_kl_three.png", "equ_002",
-    en="The divergence from the true posterior, which nobody knows, in three terms.",
-    ja="未知の事後分布とのKLダイバージェンスを3つの項に分解する。",
+    en="The KL divergence from the true posterior, which is unknown, split into three terms.",
+    ja="未知の事後分布とのKLダイバージェンスを3つの項に分解します。",
 )  # fmt: skip
 def eq_kl_three(context: Context) -> Figure:
     text = context.text
@@ -252,8 +262,8 @@ def eq_kl_three(context: Context) -> Figure:
 
 @figure(
     "eq-substitute", (25,), "3", "eq_substitute.png", "equ_003",
-    en="Put into the bound: what nobody can compute cancels.",
-    ja="変分下限の式に代入すると、計算できない項が消える。",
+    en="Substituted into the bound: the term that cannot be computed cancels.",
+    ja="変分下限の式に代入すると、計算できない項が消えます。",
 )  # fmt: skip
 def eq_substitute(context: Context) -> Figure:
     text = context.text
@@ -271,9 +281,9 @@ def eq_substitute(context: Context) -> Figure:
 
 @figure(
     "eq-two-terms", (26,), "3", "eq_two_terms.png", "fig_005",
-    en="The bound that is maximized: the first term has a closed form, the second is estimated by"
-    " drawing z.",
-    ja="学習で最大化する変分下限。第1項は解析的に計算でき、第2項はzをサンプリングして推定する。",
+    en="The bound that training maximizes: the first term has a closed form, and the second is"
+    " estimated by sampling z.",
+    ja="学習で最大化する変分下限。第1項は解析的に計算でき、第2項はzをサンプリングして推定します。",
 )  # fmt: skip
 def eq_two_terms(context: Context) -> Figure:
     text = context.text
@@ -285,8 +295,8 @@ def eq_two_terms(context: Context) -> Figure:
                       "正則化項\nzの分布を\n事前分布に近づける")),
             r"\qquad + \qquad",
             Part(RECONSTRUCTION, style.DECODER,
-                 text("reconstruction:\nmakes the code\nexplain the image",
-                      "復元項\nzから元の画像を\n復元させる")),
+                 text("reconstruction:\nmakes $z$\nexplain the image",
+                      "再構成項\nzから元の画像を\n再構成させる")),
         )),
     ])  # fmt: skip
 
@@ -294,8 +304,8 @@ def eq_two_terms(context: Context) -> Figure:
 @figure(
     "eq-bernoulli", (27,), "3", "eq_bernoulli.png", "bern_loss",
     en="The decoder's likelihood: each of the D pixels is a Bernoulli variable, and the network"
-    " gives its probability y.",
-    ja="Decoderの尤度。D個の各ピクセルはベルヌーイ分布に従い、その確率yをネットワークが出力する。",
+    " outputs its probability y.",
+    ja="デコーダーの尤度。D個の各ピクセルはベルヌーイ分布に従い、その確率yをネットワークが出力します。",
 )  # fmt: skip
 def eq_bernoulli(context: Context) -> Figure:
     text = context.text
@@ -307,7 +317,7 @@ def eq_bernoulli(context: Context) -> Figure:
               Part(r"\,\left\{x_i\,\log y_i + (1 - x_i)\,\log (1 - y_i)\right\}", style.DECODER)),
              text("minus the cross-entropy", "クロスエントロピーの −1 倍")),
         Line("y", "=", (r"\mathrm{sigmoid}(W_3 h_2 + b_3)",),
-             text("the decoder's output", "Decoderの出力")),
+             text("the decoder's output", "デコーダーの出力")),
         Line("h_2", "=", (r"f(W_2 h_1 + b_2), \quad h_1 = f(W_1 z + b_1)",),
              text("hidden layers, softplus $f$", "隠れ層、$f$ はsoftplus")),
     ])  # fmt: skip
@@ -315,10 +325,10 @@ def eq_bernoulli(context: Context) -> Figure:
 
 @figure(
     "eq-latent", (28,), "3", "eq_latent.png", "latent_loss",
-    en="The regularization in closed form: in each of the J latent units q(z|X) is normal with mean"
-    " μ and variance σ², and the prior is N(0, 1).",
-    ja="正則化項を閉じた形で表した式。J個の潜在変数それぞれで、q(z|X) は平均μ、分散σ²の"
-    "正規分布、事前分布は N(0, 1)。",
+    en="The regularization term in closed form. In each of the J latent dimensions, q(z|X) is a"
+    " normal distribution with mean μ and variance σ², and the prior is N(0, 1).",
+    ja="正則化項を閉じた形で表した式。J個の潜在次元それぞれで、q(z|X) は平均μ、分散σ²の"
+    "正規分布、事前分布は N(0, 1) です。",
 )  # fmt: skip
 def eq_latent(context: Context) -> Figure:
     text = context.text

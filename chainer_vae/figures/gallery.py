@@ -1,4 +1,4 @@
-"""The pages that show the figures: ``index.html`` beside them, and a part of README.md."""
+"""Pages that show the figures: ``index.html`` in their folder, and the gallery in the READMEs."""
 
 from html import escape
 from pathlib import Path
@@ -19,17 +19,18 @@ WORDS = {
     },
     "about": {
         "en": f'All figures of <a href="{ARTICLE}">the article</a> by kenmatsu4 (2017), in its'
-        " order, drawn anew by chainer-vae. Click on one for its full size.",
+        " order, redrawn by chainer-vae. Click a figure to see it in full size.",
         "ja": f'kenmatsu4氏の<a href="{ARTICLE}">記事</a>（2017）のすべての図を、記事の順に'
-        " chainer-vae で描き直したもの。クリックすると原寸で表示する。",
+        " chainer-vae で描き直したものです。クリックすると原寸で表示します。",
     },
     "figure": {"en": "image", "ja": "画像"},
     "original": {"en": "in the article", "ja": "記事での名前"},
-    "beside": {"en": "Beside it:", "ja": "付属:"},
+    "attached": {"en": "Also written:", "ja": "関連ファイル:"},
 }
+# What a figure writes to the same folder, by its ID.
 ATTACHED = {"network": "network.dot", "embedding": "embedding"}
 
-# What README.md shows, row by row.
+# The figures in the READMEs, row by row.
 SELECTION = (
     ("interp-all-anim", "manifold", "latent-arrow", "interp-0-7-anim"),
     ("vae-model", "embedding"),
@@ -63,15 +64,16 @@ small {{ color: #6b7280; display: block; }}
 
 
 def write_index(folder: Path, lang: str, suffix: str = "png") -> int:
-    """Write ``index.html``, which shows every figure that lies in the folder.
+    """Write ``index.html``, which shows every figure found in the folder.
 
     Args:
-        folder: Where figures were drawn.
-        lang: Of the captions.
-        suffix: The format of stills to show; where one is missing, another is taken.
+        folder: The folder with the figures.
+        lang: Language of the captions, "en" or "ja".
+        suffix: Preferred format of stills: png, svg or pdf. If a file is missing, another format is
+            shown.
 
     Returns:
-        int: How many figures it shows.
+        int: The number of figures shown.
 
     Raises:
         InputError: The page cannot be written.
@@ -102,9 +104,9 @@ def _find(folder: Path, spec: FigureSpec, suffix: str) -> Optional[Path]:
 def _entry(folder: Path, spec: FigureSpec, file: Path, lang: str) -> str:
     caption = escape(spec.caption[lang])
     if file.suffix == ".pdf":
-        picture = escape(file.name)
+        content = escape(file.name)
     else:
-        picture = f'<img src="{file.name}" alt="{caption}" loading="lazy"{_size(file)}>'
+        content = f'<img src="{file.name}" alt="{caption}" loading="lazy"{_size(file)}>'
     notes = []
     if spec.numbers:
         numbers = ", ".join(map(str, spec.numbers))
@@ -113,17 +115,17 @@ def _entry(folder: Path, spec: FigureSpec, file: Path, lang: str) -> str:
         notes.append(f"{WORDS['original'][lang]}: {escape(spec.original)}")
     attached = ATTACHED.get(spec.id)
     if attached is not None and (folder / attached).exists():
-        notes.append(f'{WORDS["beside"][lang]} <a href="{attached}">{attached}</a>')
+        notes.append(f'{WORDS["attached"][lang]} <a href="{attached}">{attached}</a>')
     command = f"chainer-vae figures --only {spec.id}" + ("" if lang == "en" else f" --lang {lang}")
     return (
-        f'<figure id="{spec.id}">\n<a href="{file.name}">{picture}</a>\n'
+        f'<figure id="{spec.id}">\n<a href="{file.name}">{content}</a>\n'
         f"<figcaption>{caption}\n<small>{' · '.join(notes)}</small>\n"
         f"<small><code>{command}</code></small></figcaption>\n</figure>"
     )
 
 
 def _size(file: Path) -> str:
-    """The size to show a picture in: stills have more pixels, for screens of high density."""
+    """The display size, as HTML attributes. Stills have twice the pixels, for sharp screens."""
     if file.suffix == ".svg":
         return ""
     with Image.open(file) as image:
@@ -133,11 +135,11 @@ def _size(file: Path) -> str:
 
 
 def selection(folders: dict[bool, str], lang: str) -> str:
-    """The part of README.md that shows some figures.
+    """The gallery of a README: an HTML table of the figures in SELECTION.
 
     Args:
-        folders: Where animations are (True) and where stills are (False), seen from there.
-        lang: Of the captions.
+        folders: The folders of animations (True) and stills (False), relative to the README.
+        lang: Language of the captions, "en" or "ja".
     """
     specs = {spec.id: spec for spec in all_figures()}
     columns = max(map(len, SELECTION))
@@ -147,7 +149,7 @@ def selection(folders: dict[bool, str], lang: str) -> str:
         lines.append("<tr>")
         for spec in (specs[id] for id in row):
             file = f"{folders[spec.animated]}/{spec.file}"
-            picture = f'<img src="{file}" alt="{escape(spec.caption[lang])}">'
-            lines.append(f'<td colspan="{span}" width="{100 // len(row)}%">{picture}</td>')
+            image = f'<img src="{file}" alt="{escape(spec.caption[lang])}">'
+            lines.append(f'<td colspan="{span}" width="{100 // len(row)}%">{image}</td>')
         lines.append("</tr>")
     return "\n".join([*lines, "</table>", ""])

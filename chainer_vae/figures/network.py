@@ -15,7 +15,7 @@ from chainer_vae.runs.files import save_text
 
 FONT = 8.5  # points
 ARROW = 0.085  # inches
-# By how the name of a variable begins; then parameters, and what has no name.
+# Fill colours of variables, by the first letters of their names; W and b are parameters.
 FILLS = {
     "enc_": "#DBEAFE",
     "z": "#EDE9FE",
@@ -27,16 +27,16 @@ FILLS = {
     "W": "#FFFFFF",
     "b": "#FFFFFF",
 }
-NAMELESS = "#ECECEC"
+NAMELESS = "#ECECEC"  # variables without a name
 FUNCTION = "#9DBBF5"
 
 
 @figure(
     "network", (14,), "2", "network.png", "network.png",
-    en="The computational graph of the loss, as Chainer dumps it: variables with their shapes,"
-    " functions in blue. Encoder, sampling, decoder, and the two terms of the loss.",
-    ja="Chainerが出力する損失の計算グラフ。青は関数、ほかは変数とその形状（shape）。"
-    "Encoder、サンプリング、Decoder、損失の2つの項からなる。",
+    en="The computational graph of the loss, as dumped by Chainer: functions (blue) and variables"
+    " with their shapes. It contains the encoder, sampling, the decoder, and the two loss terms.",
+    ja="Chainerが出力する損失の計算グラフ。青は関数、それ以外は変数とその形状（shape）です。"
+    "エンコーダー、サンプリング、デコーダー、損失の2つの項からなります。",
     needs="z20",
 )  # fmt: skip
 def network(context: Context) -> Figure:
@@ -64,17 +64,18 @@ def network(context: Context) -> Figure:
 
 
 def lines(label: str) -> list[str]:
-    """A node's label, its name on a line of its own."""
+    """The lines of a node's label. A variable's name has a line of its own."""
     return label.split(": ")
 
 
 def node_size(words: list[str]) -> tuple[float, float]:
-    """Inches of a node with room for its lines."""
+    """The width and height in inches of a node with room for these lines."""
     letters = max(map(len, words))
     return 0.16 + letters * FONT * 0.6 / 72, 0.1 + len(words) * FONT * 1.35 / 72
 
 
 def draw_edge(axes: Axes, points: np.ndarray) -> None:
+    """Draw an edge along Bézier control points, in inches, shape (3 m + 1, 2), with its head."""
     codes = [Curve.MOVETO] + [Curve.CURVE4] * (len(points) - 1)
     axes.add_patch(PathPatch(Curve(points, codes), facecolor="none", edgecolor=style.INK, lw=0.9))
     end = points[-1]
@@ -88,6 +89,7 @@ def draw_edge(axes: Axes, points: np.ndarray) -> None:
 def draw_node(
     axes: Axes, node: graph.Node, centre: tuple[float, float], size: tuple[float, float]
 ) -> None:
+    """Draw a node with its label; ``centre`` (x, y) and ``size`` (width, height) are in inches."""
     (x, y), (width, height) = centre, size
     words = lines(node.label)
     edge: dict[str, Any] = dict(edgecolor="#555555", lw=0.8)

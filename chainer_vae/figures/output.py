@@ -1,4 +1,4 @@
-"""Writing pictures to files: the same bytes each time, each file whole or not at all."""
+"""Write figures to files: the same bytes every time, and each file completely or not at all."""
 
 import io
 from pathlib import Path
@@ -8,10 +8,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from chainer_vae.figures.registry import Animation, Picture
+from chainer_vae.figures.registry import Animation, FigureOrAnimation
 from chainer_vae.runs.files import save_bytes
 
-# No date and no version in the files.
+# Keep dates and versions out of the files.
 METADATA = {
     "png": {"Software": None},
     "svg": {"Date": None, "Creator": None},
@@ -20,31 +20,35 @@ METADATA = {
 
 
 def pixels(figure: Figure) -> np.ndarray:
-    """A matplotlib figure as an image, shape (height, width, 3), uint8."""
+    """Render a matplotlib figure to an RGB image, shape (height, width, 3), uint8."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[:, :, :3].copy()
 
 
-def save(picture: Picture, path: Path) -> None:
-    """Write a figure or an animation; the suffix of ``path`` says in which format.
+def save(drawn: FigureOrAnimation, path: Path) -> None:
+    """Write a figure or an animation to a file.
+
+    Args:
+        drawn: A figure, or an animation, which is always written as a GIF.
+        path: The file. For a figure, the suffix is the format: png, svg or pdf.
 
     Raises:
-        InputError: The file cannot be written; an older one stays as it was.
+        InputError: The file cannot be written; an existing file is left unchanged.
     """
     buffer = io.BytesIO()
-    if isinstance(picture, Animation):
-        _write_gif(picture, buffer)
+    if isinstance(drawn, Animation):
+        _write_gif(drawn, buffer)
     else:
         form = path.suffix[1:]
-        picture.savefig(buffer, format=form, metadata=METADATA[form])
+        drawn.savefig(buffer, format=form, metadata=METADATA[form])
     save_bytes(path, buffer.getvalue())
 
 
 def _write_gif(animation: Animation, file: io.BytesIO) -> None:
-    """All frames with one palette, which keeps the file small and the colours still.
+    """Write all frames with one palette, for a small file and colours that do not flicker.
 
-    Consecutive frames that are alike become one, shown for as long as they together.
+    Pillow merges consecutive identical frames and adds up their durations.
     """
     if animation.frames[0].ndim == 2:
         shades = np.linspace(0, 255, animation.colors).round()
@@ -52,7 +56,7 @@ def _write_gif(animation: Animation, file: io.BytesIO) -> None:
         nearest = np.rint(np.arange(256) * (animation.colors - 1) / 255).astype(np.uint8)
         paletted = [Image.fromarray(nearest[frame]) for frame in animation.frames]
     else:
-        # The palette fits a few frames, spread over all.
+        # Fit the palette to about eight frames, evenly spaced over the animation.
         several = np.concatenate(animation.frames[:: max(1, len(animation.frames) // 8)])
         fitted = Image.fromarray(several).quantize(animation.colors, Image.Quantize.MAXCOVERAGE)
         paletted = [
@@ -60,7 +64,7 @@ def _write_gif(animation: Animation, file: io.BytesIO) -> None:
             for frame in animation.frames
         ]
         palette = np.array(fitted.getpalette()).reshape(-1, 3)
-        # The background, as seen in a corner, keeps its colour exactly.
+        # Keep the exact colour of the background, taken from a corner.
         palette[np.asarray(paletted[0])[0, 0]] = animation.frames[0][0, 0]
     for image in paletted:
         image.putpalette(palette.astype(np.uint8).tobytes())

@@ -1,4 +1,4 @@
-"""The plane of codes: the model with 2 latent units."""
+"""The latent plane: the VAE with 2 latent dimensions."""
 
 import numpy as np
 from matplotlib import patheffects
@@ -9,56 +9,63 @@ from matplotlib.colors import BoundaryNorm
 from matplotlib.figure import Figure
 
 from chainer_vae.figures import style
-from chainer_vae.figures.digits import frames_in_a_grid, frames_one_by_one, line_of_digits
+from chainer_vae.figures.digits import frames_in_a_grid, frames_one_by_one, interpolated_images
 from chainer_vae.figures.registry import SIDE, Animation, Context, Trained, figure
 from chainer_vae.latent import N_CLASSES, class_means, grid, montage, spread
 
 N_SCATTER = 5000  # test images in the scatter plots
-START, END = 0, 7  # the digits that the arrow joins
+START, END = 0, 7  # the digits that the arrow connects
 LIMIT = 2.0  # the map shows -2 <= z1, z2 <= 2
-N_MAP = 25  # digits along a side of the map
+N_MAP = 25  # digits along each side of the map
 
 
 def scatter(axes: Axes, z2: Trained, width: float) -> Collection:
-    """The codes of test images, one colour for each digit, its name at their mean.
+    """Plot the latent means of test images: one colour per digit, and its label at the class mean.
 
-    ``width`` is about that of the axes, in the units of the codes.
+    Args:
+        axes: Where to draw.
+        z2: The model with 2 latent dimensions.
+        width: The approximate width of the axes, in the units of z.
+
+    Returns:
+        Collection: The points.
     """
-    codes = z2.codes[:N_SCATTER]
+    latents = z2.latent_means[:N_SCATTER]
     labels = z2.data.test_labels[:N_SCATTER]
     norm = BoundaryNorm(np.arange(N_CLASSES + 1) - 0.5, N_CLASSES)
     points = axes.scatter(
-        codes[:, 0], codes[:, 1],
+        latents[:, 0], latents[:, 1],
         c=labels, cmap=style.DIGIT_COLORS, norm=norm, s=16, alpha=0.6, linewidths=0,
     )  # fmt: skip
-    means = class_means(codes, labels)
-    # A name that would cover another stands beside its mean, joined to it by a line.
-    for digit, (mean, place) in enumerate(zip(means, spread(means, 0.045 * width))):
+    means = class_means(latents, labels)
+    # A label that would cover another one is moved aside, and joined to its mean by a line.
+    for digit, (mean, position) in enumerate(zip(means, spread(means, 0.045 * width))):
         if np.isfinite(mean).all():
-            name = axes.annotate(
-                str(digit), mean, place, ha="center", va="center",
+            label = axes.annotate(
+                str(digit), mean, position, ha="center", va="center",
                 size=18, weight="bold", family="DejaVu Sans", zorder=4,
                 arrowprops=dict(arrowstyle="-", color=style.INK, shrinkA=0, shrinkB=0),
             )  # fmt: skip
-            name.set_path_effects([patheffects.withStroke(linewidth=3.5, foreground="white")])
+            label.set_path_effects([patheffects.withStroke(linewidth=3.5, foreground="white")])
     axes.grid(True)
-    name_axes(axes)
+    label_axes(axes)
     return points
 
 
-def name_axes(axes: Axes) -> None:
+def label_axes(axes: Axes) -> None:
+    """Label the axes z1 and z2."""
     axes.set_xlabel("$z_1$", size=14, labelpad=0)
     axes.set_ylabel("$z_2$", size=14, rotation=0, labelpad=4)
 
 
 def whole_scatter(context: Context) -> tuple[Figure, Axes]:
-    """The scatter of all codes, with a bar of the digits' colours."""
+    """A scatter plot of all latent means, with a colour bar of the digits."""
     fig = Figure(figsize=(style.WIDTH, 6.6))
     axes = fig.add_axes((0.08, 0.075, 0.79, 0.915))
     z2 = context.trained("z2")
-    points = scatter(axes, z2, np.ptp(z2.codes[:N_SCATTER], axis=0).max())
+    points = scatter(axes, z2, np.ptp(z2.latent_means[:N_SCATTER], axis=0).max())
     axes.set_aspect("equal", adjustable="datalim")
-    colors = ScalarMappable(points.norm, points.cmap)  # without the points' transparency
+    colors = ScalarMappable(points.norm, points.cmap)  # opaque, unlike the points
     bar_axes = fig.add_axes((0.9, 0.075, 0.025, 0.915))
     bar = fig.colorbar(colors, cax=bar_axes, ticks=range(N_CLASSES))
     bar.ax.tick_params(which="both", length=0)
@@ -68,11 +75,12 @@ def whole_scatter(context: Context) -> tuple[Figure, Axes]:
 
 
 def ends(z2: Trained) -> np.ndarray:
-    """Where the arrow starts and ends: the codes of the two digits, shape (2, 2)."""
-    return z2.codes[[z2.first(START), z2.first(END)]]
+    """The start and end of the arrow: the latent means of the two digits, shape (2, 2)."""
+    return z2.latent_means[[z2.first(START), z2.first(END)]]
 
 
 def draw_arrow(axes: Axes, z2: Trained, color: str) -> None:
+    """Draw the arrow of the interpolation."""
     start, end = ends(z2)
     arrow = dict(arrowstyle="-|>,head_width=0.45,head_length=0.8", color=color, lw=3)
     line = axes.annotate("", end, start, arrowprops=dict(arrow, shrinkA=0, shrinkB=0), zorder=3)
@@ -82,9 +90,9 @@ def draw_arrow(axes: Axes, z2: Trained, color: str) -> None:
 
 
 def map_axes(fig: Figure) -> Axes:
-    """Axes for what lies in the window of the map: the same place in the figure for all."""
+    """Axes with the range of the map, at the same position in every figure that uses them."""
     axes = fig.add_axes((0.075, 0.068, 0.915, 0.915))
-    # A tile's centre stands at its code, so half a tile lies beyond the outermost.
+    # The centre of a tile is at its z: half a tile extends beyond the outermost points.
     edge = LIMIT * N_MAP / (N_MAP - 1)
     axes.set_xlim(-edge, edge)
     axes.set_ylim(-edge, edge)
@@ -95,10 +103,10 @@ def map_axes(fig: Figure) -> Axes:
 
 @figure(
     "latent-scatter", (5,), "1-2", "latent_scatter.png", "Encoder",
-    en="Where the encoder puts 5,000 test images with 2 latent units; a number stands at the mean"
-    " of its digit. No label was used in training, and yet images of one digit lie together.",
-    ja="テスト画像5,000枚をEncoderで2次元の潜在変数に写したもの。数字は各クラスの平均の位置。"
-    "教師なしなのに、同じ数字が近くに集まる。",
+    en="The encoder maps 5,000 test images to a 2-dimensional latent space. A number marks the mean"
+    " of its digit. Training used no labels, yet images of the same digit lie close together.",
+    ja="テスト画像5,000枚をエンコーダーで2次元の潜在空間に写したもの。数字は各クラスの平均の位置です。"
+    "教師なし学習ですが、同じ数字の画像が近くに集まっています。",
     needs="z2",
 )  # fmt: skip
 def latent_scatter(context: Context) -> Figure:
@@ -107,8 +115,9 @@ def latent_scatter(context: Context) -> Figure:
 
 @figure(
     "latent-arrow", (6,), "1-2", "scatter_with_arrow.png", "scatter_with_arrow",
-    en="The codes of the test images, and the path from a 0 to a 7 that the next figures decode.",
-    ja="潜在変数の散布図。矢印は、次の図で画像を生成する0から7への経路。",
+    en="The latent means of the test images, and the path from a 0 to a 7 that is decoded in the"
+    " next figures.",
+    ja="テスト画像の潜在変数の散布図。矢印は0から7への経路で、次の図ではこの経路に沿って画像を生成します。",
     needs="z2",
 )  # fmt: skip
 def latent_arrow(context: Context) -> Figure:
@@ -119,49 +128,52 @@ def latent_arrow(context: Context) -> Figure:
 
 @figure(
     "interp-0-7-anim", (7,), "1-2", "vae_0to7_dim_2.gif", "vae_0to7_dim_2.gif",
-    en="What the decoder makes of the points along the arrow, from the 0 to the 7.",
-    ja="矢印に沿った点からDecoderが生成した画像。0から7へ変化する。",
+    en="Interpolation from the 0 to the 7: images that the decoder generates from points along the"
+    " arrow.",
+    ja="矢印に沿った0から7への補間。各点からデコーダーが生成した画像です。",
     needs="z2",
 )  # fmt: skip
 def interp_0_7_anim(context: Context) -> Animation:
-    return frames_one_by_one(*line_of_digits(context, "z2", START, END))
+    return frames_one_by_one(*interpolated_images(context, "z2", START, END))
 
 
 @figure(
     "interp-0-7-frames", (8,), "1-2", "frames_0to7.png", "download-2.png",
-    en="From the 0 to the 7 along the arrow, picture by picture: it passes through the digits that"
-    " lie between.",
-    ja="矢印に沿った0から7への変化を一コマずつ。間にある数字を経由する。",
+    en="Interpolation from the 0 to the 7 along the arrow, frame by frame. It passes through the"
+    " digits in between.",
+    ja="矢印に沿った0から7への補間の全コマ。間にある数字を経由します。",
     needs="z2",
 )  # fmt: skip
 def interp_0_7_frames(context: Context) -> Figure:
-    return frames_in_a_grid(*line_of_digits(context, "z2", START, END))
+    return frames_in_a_grid(*interpolated_images(context, "z2", START, END))
 
 
 @figure(
     "manifold", (9,), "1-2", "2dim_map.png", "2dim_map.png",
-    en="The plane, decoded: 25 x 25 codes from -2 to 2. In red, the arrow from the 0 to the 7.",
-    ja="潜在空間 −2≤z₁≤2、−2≤z₂≤2 を25×25点でDecoderに入力した結果。"
-    "赤い矢印は0から7への移動の軌跡。",
+    en="The latent plane from -2 to 2, decoded at 25 x 25 points. The red arrow is the path from"
+    " the 0 to the 7.",
+    ja="潜在空間 −2≤z₁≤2、−2≤z₂≤2 の25×25点をデコーダーに入力した結果。"
+    "赤い矢印は0から7への経路です。",
     needs="z2",
 )  # fmt: skip
 def manifold(context: Context) -> Figure:
     z2 = context.trained("z2")
-    codes = grid(N_MAP, LIMIT)
-    tiles = z2.decode(codes.reshape(-1, 2)).reshape(N_MAP, N_MAP, SIDE, SIDE)
+    z = grid(N_MAP, LIMIT)
+    tiles = z2.decode(z.reshape(-1, 2)).reshape(N_MAP, N_MAP, SIDE, SIDE)
     fig = Figure(figsize=(style.WIDTH, style.WIDTH))
     axes = map_axes(fig)
     extent = (*axes.get_xlim(), *axes.get_ylim())
     axes.imshow(montage(tiles), vmin=0, vmax=1, extent=extent)
     draw_arrow(axes, z2, "#EF4444")
-    name_axes(axes)
+    label_axes(axes)
     return fig
 
 
 @figure(
     "latent-scatter-window", (10,), "1-2", "scatter.png", "scatter.png",
-    en="The codes of the test images in the window of the map, to be laid beside it.",
-    ja="Decoderの図と同じ範囲に切り取った散布図。並べると位置関係がほぼ一致する。",
+    en="The latent means of the test images, in the same range as the decoded plane. The positions"
+    " of the digits nearly match.",
+    ja="デコーダーの図と同じ範囲の散布図。2つの図を並べると、数字の位置関係がほぼ一致します。",
     needs="z2",
 )  # fmt: skip
 def latent_scatter_window(context: Context) -> Figure:

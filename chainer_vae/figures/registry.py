@@ -1,8 +1,8 @@
-"""The article's figures: which there are, and what each one's function is given and gives.
+"""The registry of figures, and the context that their functions draw from.
 
-A figure is a function ``draw(context)``, registered by :func:`figure`. It computes what it shows
-by :mod:`chainer_vae.latent` and the like, and returns a matplotlib ``Figure`` or an
-:class:`Animation`; it neither saves nor trains.
+A figure is a function ``draw(context)``, registered with :func:`figure`. It computes its contents
+with modules such as :mod:`chainer_vae.latent`, and returns a matplotlib ``Figure`` or an
+:class:`Animation`. It neither trains a model nor saves the figure.
 """
 
 from collections.abc import Iterator
@@ -24,9 +24,9 @@ from chainer_vae.model import VAE
 from chainer_vae.runs import SHIPPED, find_run, load_info, load_log, load_model
 from chainer_vae.runs.folder import LOG
 
-SIDE = MNIST_SHAPE[0]  # pixels; the figures are laid out for square images of this side
+SIDE = MNIST_SHAPE[0]  # pixels: the figures are laid out for images of 28 x 28 pixels
 
-# The parts of the article, in its order, then what it does not have.
+# The sections of the article in its order, followed by figures that it does not have.
 SECTIONS = {
     "intro": {"en": "Introduction", "ja": "はじめに"},
     "1-1": {"en": "1-1. The plain autoencoder", "ja": "1-1. 通常のオートエンコーダー"},
@@ -42,11 +42,11 @@ SECTIONS = {
 
 
 class Animation(NamedTuple):
-    """Pictures of one size, shown one after another without end."""
+    """Frames of one size, played in an endless loop."""
 
     frames: list[np.ndarray]  # (height, width) or (height, width, 3), uint8
-    duration: int  # of each, milliseconds
-    colors: int = 256  # of all, at most
+    duration: int  # of each frame, in milliseconds
+    colors: int = 256  # at most, in the palette shared by all frames
 
     @property
     def size(self) -> tuple[int, int]:
@@ -55,28 +55,30 @@ class Animation(NamedTuple):
         return width, height
 
 
-Picture = Union[Figure, Animation]
+FigureOrAnimation = Union[Figure, Animation]
+Draw = Callable[["Context"], FigureOrAnimation]
 
 
 @dataclass(frozen=True)
 class FigureSpec:
-    """A figure of the registry."""
+    """A registered figure."""
 
     id: str
-    numbers: tuple[int, ...]  # its places among the article's images; none: not in the article
+    numbers: tuple[int, ...]  # its numbers among the article's images; empty if not in the article
     section: str  # a key of SECTIONS
-    file: str
-    needs: Optional[str]  # a key of SHIPPED; None: no model
-    original: str  # the name or caption that the article has for it, if it has it
-    caption: dict[str, str]  # by language
-    draw: Callable[["Context"], Picture]
+    file: str  # the name of its file, .png or .gif
+    needs: Optional[str]  # the model it shows, a key of SHIPPED; None: no model
+    original: str  # its name or caption in the article; "" if not in the article
+    caption: dict[str, str]  # by language, "en" and "ja"
+    draw: Draw
 
     @property
     def animated(self) -> bool:
+        """Whether it is an animation, a GIF file."""
         return self.file.endswith(".gif")
 
     def file_name(self, suffix: str) -> str:
-        """The name of the file, a still's with ``suffix`` (png, svg or pdf)."""
+        """The name of its file: ``suffix`` (png, svg or pdf) for a still, .gif for an animation."""
         return self.file if self.animated else f"{Path(self.file).stem}.{suffix}"
 
 
@@ -92,12 +94,20 @@ def figure(
     en: str,
     ja: str,
     needs: Optional[str] = None,
-) -> Callable[[Callable[["Context"], Picture]], Callable[["Context"], Picture]]:
-    """Register the function below as a figure; the arguments are :class:`FigureSpec`'s."""
+) -> Callable[[Draw], Draw]:
+    """A decorator that registers a function as a figure.
 
-    def register(draw: Callable[["Context"], Picture]) -> Callable[["Context"], Picture]:
+    Args:
+        id, numbers, section, file, original, needs: As the attributes of :class:`FigureSpec`.
+        en, ja: The caption in English and in Japanese.
+
+    Raises:
+        ValueError: The decorator's, if there already is a figure with this ID.
+    """
+
+    def register(draw: Draw) -> Draw:
         if id in _REGISTRY:
-            raise ValueError(f"there are two figures {id}")
+            raise ValueError(f"two figures have the ID {id}")
         caption = {"en": en, "ja": ja}
         _REGISTRY[id] = FigureSpec(id, numbers, section, file, needs, original, caption, draw)
         return draw
@@ -106,22 +116,27 @@ def figure(
 
 
 def all_figures() -> list[FigureSpec]:
-    """Every figure, in the article's order; those that it does not have come last."""
+    """All figures in the article's order, followed by those that it does not have."""
     order = list(SECTIONS)
-    # A figure that the article shows twice stands at its first place.
+    # A figure that the article shows twice is listed once, at its first position.
     return sorted(
         _REGISTRY.values(), key=lambda spec: (order.index(spec.section), spec.numbers[:1])
     )
 
 
 class Trained:
-    """A trained model and the images that it belongs to."""
+    """A trained VAE with its data, latent means and log, each loaded when first used."""
 
     def __init__(self, name: str, run: Union[str, Path], gpu: int = -1) -> None:
-        """Load the model of ``run`` for the figures that need ``name``.
+        """Load a model.
+
+        Args:
+            name: The model that figures need, a key of SHIPPED.
+            run: The run to load it from: a folder, or the name of a shipped model.
+            gpu: The number of the GPU for the model; negative for the CPU.
 
         Raises:
-            InputError: There is no run, it is not of the sizes needed, or the GPU cannot be used.
+            InputError: The run is missing or has other sizes, or the GPU cannot be used.
         """
         self.folder = find_run(run)
         info = load_info(self.folder)
@@ -129,7 +144,7 @@ class Trained:
         if info.config.dimz != n_latent:
             raise InputError(
                 f"this figure needs a model with {n_latent} latent dimensions ({name}),"
-                f" but {run} has {info.config.dimz}; give another by --run-{name}"
+                f" but {run} has {info.config.dimz}; choose another with --run-{name}"
             )
         if info.image_shape != MNIST_SHAPE:
             raise InputError(
@@ -142,31 +157,43 @@ class Trained:
 
     @cached_property
     def data(self) -> Dataset:
+        """The images and labels of the run's data set."""
         return load_data(self.config)
 
     @cached_property
-    def codes(self) -> np.ndarray:
-        """The means of q(z|x) of all test images, shape (number, n_latent)."""
+    def latent_means(self) -> np.ndarray:
+        """The means mu of q(z|x) for all test images, shape (number, n_latent)."""
         return encode(self.model, self.data.test_images)[0]
 
     @cached_property
     def log(self) -> list[dict[str, float]]:
+        """The losses of each epoch, in nats per image."""
         return load_log(self.folder / LOG)
 
     def first(self, digit: int) -> int:
-        """The place of the first test image of a digit."""
+        """The index of the first test image of a digit.
+
+        Raises:
+            InputError: There is none.
+        """
         return latent.first_of_class(self.data.test_labels, digit)
 
     def decode(self, z: np.ndarray) -> np.ndarray:
-        """The images of codes (number, n_latent), shape (number, 28, 28)."""
+        """Decode latent vectors (number, n_latent) into images in [0, 1], (number, 28, 28)."""
         return latent.decode(self.model, z).reshape(-1, SIDE, SIDE)
 
 
 class Context:
-    """What the figures of one call share: the language, and the models, loaded once."""
+    """What the figures of one call share: the language and the models, each loaded once."""
 
     def __init__(self, lang: str, runs: dict[str, Union[str, Path]], gpu: int = -1) -> None:
-        """``runs`` has a run for each name in SHIPPED: a folder, or the name itself."""
+        """Set the language and the runs.
+
+        Args:
+            lang: Language of the labels, "en" or "ja".
+            runs: The run for each name in SHIPPED: a folder, or the name of a shipped model.
+            gpu: The number of the GPU for the models; negative for the CPU.
+        """
         self.lang = lang
         self.gpu = gpu
         self._runs = runs
@@ -177,22 +204,22 @@ class Context:
         """A label in the language of the figures.
 
         Raises:
-            InputError: It is Japanese, and there is no font for that.
+            InputError: The language is Japanese, and its font is not installed.
         """
         if self.lang == "en":
             return en
         if style.japanese_font() is None:
             raise InputError(
-                "there is no font with Japanese letters: pip install matplotlib-fontja,"
+                "Japanese labels need a Japanese font: pip install matplotlib-fontja,"
                 " or draw with --lang en"
             )
         return ja
 
     def trained(self, name: str) -> Trained:
-        """The model that figures which need ``name`` show.
+        """The model for figures that need ``name``, a key of SHIPPED.
 
         Raises:
-            InputError: It cannot be used.
+            InputError: The model cannot be used.
         """
         if name not in self._trained:
             try:
@@ -206,19 +233,19 @@ class Context:
 
     @cached_property
     def mnist(self) -> Dataset:
-        """For figures without a model that show a digit."""
+        """MNIST, for figures that show a digit but need no model."""
         return load_mnist()
 
     def attach(self, name: str, write: Callable[[Path], None]) -> None:
-        """Have something written beside the picture, whether that can be drawn or not.
+        """Register a file or folder to write next to the figure, even if drawing the figure fails.
 
         Args:
-            name: Of the file or folder, in that of the figures.
-            write: Writes it, given its path.
+            name: Its name in the folder of the figures.
+            write: A function that writes it to a given path.
         """
         self._attached.append((name, write))
 
     def attachments(self) -> Iterator[tuple[str, Callable[[Path], None]]]:
-        """What was attached since the last call."""
+        """The names and functions attached since the last call."""
         while self._attached:
             yield self._attached.pop(0)

@@ -1,4 +1,4 @@
-"""Drawing figures one after another, each from the same clean start."""
+"""Draw figures one by one, each with the same fresh settings."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -10,23 +10,30 @@ import matplotlib
 from chainer_vae.errors import InputError
 from chainer_vae.figures import style
 from chainer_vae.figures.output import save
-from chainer_vae.figures.registry import Context, FigureSpec, Picture
+from chainer_vae.figures.registry import Context, FigureOrAnimation, FigureSpec
 
 
 class Drawn(NamedTuple):
-    """What became of a figure."""
+    """The result of drawing one figure."""
 
     spec: FigureSpec
-    files: list[Path]  # what was written
-    seconds: float
-    error: Optional[InputError]  # why it could not be drawn
+    files: list[Path]  # the files and folders written
+    seconds: float  # the time taken
+    error: Optional[InputError]  # why it could not be drawn; None if it could
 
 
-def draw(spec: FigureSpec, context: Context) -> Picture:
-    """The picture of one figure, whatever matplotlib's settings are.
+def draw(spec: FigureSpec, context: Context) -> FigureOrAnimation:
+    """Draw one figure, independently of the current matplotlib settings.
+
+    Args:
+        spec: The figure.
+        context: Its language and models.
+
+    Returns:
+        A matplotlib ``Figure``, or an :class:`Animation`.
 
     Raises:
-        InputError: It cannot be drawn.
+        InputError: The figure cannot be drawn.
     """
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
@@ -37,30 +44,30 @@ def draw(spec: FigureSpec, context: Context) -> Picture:
 def draw_figures(
     specs: Iterable[FigureSpec], context: Context, out: Path, suffix: str = "png"
 ) -> Iterator[Drawn]:
-    """Draw figures into a folder; one that cannot be drawn does not keep the others from it.
+    """Draw figures into a folder. If one cannot be drawn, the others still are.
 
     Args:
-        specs: Which.
+        specs: The figures to draw.
         context: Their language and models.
-        out: The folder; made where there is none.
+        out: The output folder, created if missing.
         suffix: The format of stills: png, svg or pdf.
 
     Yields:
-        Drawn: For each figure, once it is done.
+        Drawn: The result of each figure, as soon as it is done.
     """
     for spec in specs:
         started = time.monotonic()
         files = []
         error = None
         try:
-            picture = draw(spec, context)
+            drawn = draw(spec, context)
             with matplotlib.rc_context(style.settings(context.lang)):
                 file = out / spec.file_name(suffix)
-                save(picture, file)
+                save(drawn, file)
             files.append(file)
         except InputError as fault:
             error = fault
-        except ModuleNotFoundError as fault:  # installed without what this package requires
+        except ModuleNotFoundError as fault:  # installed without its requirements
             error = InputError(f"{fault.name} is not installed: pip install {fault.name}")
         for name, write in context.attachments():
             try:

@@ -1,7 +1,7 @@
-"""The article's diagrams: how an autoencoder and a VAE are built, and what the bound leaves open.
+"""The article's diagrams: the structure of an autoencoder and a VAE, and the gap of the bound.
 
-They are drawn on a plane whose unit is a pixel of the picture as the article shows it, 750 wide,
-y upwards. Every part is a :class:`Shape`, and arrows go from border to border.
+Coordinates are pixels of the figure as the article shows it, 750 pixels wide, with y upwards.
+Every part is a :class:`Shape`, and arrows run from outline to outline.
 """
 
 from collections.abc import Sequence
@@ -26,31 +26,31 @@ from chainer_vae.model import VAE
 from chainer_vae.runs import load_model
 
 WIDTH = 100 * style.WIDTH
-NAME = 14.0  # size of names, of parts and of variables
-SMALL = 11.5  # of everything else
-LINE = 1.6  # width of outlines and arrows
+NAME = 14.0  # font size of the names of parts and variables
+SMALL = 11.5  # font size of all other text
+LINE = 1.6  # line width of outlines and arrows, in points
 DASHES = (0, (4, 2.5))
 OUTPUT = r"$X\hspace{-0.1}'$"
 HEAD = 11.0  # length of an arrow's head
 CLEARANCE = 2.0  # between an arrow and an outline
-# Nodes in the layers of a drawn network, evenly more or fewer, as the trapezoid is straight.
+# Nodes in the layers of a drawn network. They change evenly, like the sides of its trapezoid.
 LAYERS = (7, 5, 3)
 
 
 class Shape(NamedTuple):
-    """A part of a diagram: where arrows aim at, and the outline at which they end."""
+    """A part of a diagram: the point that arrows aim at, and the outline where they end."""
 
     x: float
     y: float
     patch: Optional[patches.Patch] = None
 
     def at(self, x: float) -> "Shape":
-        """The same with another place, inside the outline, to aim at."""
+        """The same shape with another point to aim at, inside the outline."""
         return Shape(x, self.y, self.patch)
 
 
 def canvas(height: float) -> tuple[Figure, Axes]:
-    """A figure without axes around the plane to draw on."""
+    """A figure to draw on, ``height`` pixels high, without visible axes."""
     fig = Figure(figsize=(style.WIDTH, height / 100))
     axes = fig.add_axes((0, 0, 1, 1), xlim=(0, WIDTH), ylim=(0, height))
     axes.set_axis_off()
@@ -58,18 +58,18 @@ def canvas(height: float) -> tuple[Figure, Axes]:
 
 
 def tint(color: str, strength: float = 0.1) -> tuple[float, ...]:
-    """What the inside of a shape with an outline of ``color`` is filled with."""
+    """The fill colour (RGB in [0, 1]) of a shape with an outline in ``color``."""
     return tuple(1 - strength * (1 - part) for part in to_rgb(color))
 
 
 def write(axes: Axes, x: float, y: float, text: str, **how: Any) -> None:
-    """Write a text, in the middle of a place unless ``how`` says otherwise."""
+    """Write a text centred at (x, y), unless ``how`` says otherwise."""
     how = {"ha": "center", "size": NAME, **how}
     if "va" not in how:
-        below = 0.5 * how["size"]  # half a capital's height, in pixels; for Japanese letters, too
+        below = 0.5 * how["size"]  # half the height of a capital, in pixels; good for Japanese, too
         if text.startswith("$"):
             parsed = MathTextParser("path").parse(text, 100, FontProperties(size=how["size"]))
-            # The tail of a lone letter like mu counts less than all of it.
+            # For a single letter such as mu, count only a part of its descender.
             below = max(parsed.height / 2 - parsed.depth, 0.24 * how["size"])
         y -= below
     axes.text(x, y, text, **{"va": "baseline", **how})
@@ -79,7 +79,7 @@ def box(
     axes: Axes, x: float, y: float, width: float, height: float, color: str,
     text: str = "", random: bool = False, face: Optional[str] = None,
 ) -> Shape:  # fmt: skip
-    """A rectangle with round corners; dashed where what it holds is drawn at random."""
+    """A rectangle with round corners; dashed if ``random``, for what is sampled."""
     patch = patches.FancyBboxPatch(
         (x - width / 2, y - height / 2), width, height, boxstyle="round,pad=0,rounding_size=9",
         facecolor=face or tint(color), edgecolor=color, lw=LINE,
@@ -94,7 +94,7 @@ def node(
     axes: Axes, x: float, y: float, text: str, color: str,
     radius: float = 21, face: Optional[str] = None, size: float = NAME + 2, lw: float = LINE,
 ) -> Shape:  # fmt: skip
-    """A variable, or an operation, in a circle."""
+    """A variable or an operation in a circle."""
     patch = patches.Circle((x, y), radius, facecolor=face or tint(color), edgecolor=color, lw=lw)
     axes.add_patch(patch)
     write(axes, x, y, text, color=color, size=size)
@@ -102,7 +102,7 @@ def node(
 
 
 def digit(axes: Axes, x: float, y: float, side: float, image: np.ndarray) -> Shape:
-    """An image of a digit (28, 28)."""
+    """An image of a digit, shape (28, 28) in [0, 1], ``side`` pixels wide."""
     left, bottom = x - side / 2, y - side / 2
     axes.imshow(
         image, cmap="gray", vmin=0, vmax=1, aspect="auto",
@@ -117,26 +117,32 @@ def network(
     axes: Axes, x: float, y: float, layers: Sequence[int], color: str,
     gap: float = 48, pitch: float = 23, upright: bool = False,
 ) -> Shape:  # fmt: skip
-    """A network in a trapezoid, from left to right, or ``upright``, from below.
+    """A network in a trapezoid, from left to right, or from bottom to top if ``upright``.
 
-    ``layers`` are the numbers of nodes, ``gap`` lies between two layers and ``pitch`` between two
-    nodes of a layer.
+    Args:
+        axes: Where to draw.
+        x, y: The centre.
+        layers: The number of nodes in each layer.
+        color: The colour of nodes and outline.
+        gap: The distance between two layers, in pixels.
+        pitch: The distance between two nodes of a layer, in pixels.
+        upright: Whether it runs from bottom to top.
     """
 
-    def place(along: ArrayLike, across: ArrayLike) -> np.ndarray:
+    def position(along: ArrayLike, across: ArrayLike) -> np.ndarray:
         pair = np.stack(np.broadcast_arrays(along, across), axis=-1)
         return (pair[..., ::-1] if upright else pair) + (x, y)
 
     half = gap * (len(layers) - 1) / 2
     steps = np.linspace(-half, half, len(layers))
-    columns = [place(t, pitch * (np.arange(n) - (n - 1) / 2)) for t, n in zip(steps, layers)]
-    # The outline runs at an even distance from the outermost nodes.
+    columns = [position(t, pitch * (np.arange(n) - (n - 1) / 2)) for t, n in zip(steps, layers)]
+    # The outline has the same distance from all outermost nodes.
     end = half + 0.8 * pitch
     slope = pitch * (layers[-1] - layers[0]) / (4 * half)
     middle = pitch * (layers[0] + layers[-1] + 1.6) / 4
     first, last = middle - slope * end, middle + slope * end
     patch = patches.Polygon(
-        place([-end, end, end, -end], [first, last, -last, -first]),
+        position([-end, end, end, -end], [first, last, -last, -first]),
         facecolor=tint(color), edgecolor=color, lw=LINE, joinstyle="round",
     )  # fmt: skip
     axes.add_patch(patch)
@@ -147,8 +153,10 @@ def network(
     return Shape(x, y, patch)
 
 
-def code(axes: Axes, x: float, y: float, width: float, height: float, bell: bool) -> Shape:
-    """The latent variables: a column of nodes, or the bell curve that they follow."""
+def latent_variables(
+    axes: Axes, x: float, y: float, width: float, height: float, bell: bool
+) -> Shape:
+    """The latent variables in a box: a column of nodes, or with ``bell``, a normal distribution."""
     shape = box(axes, x, y, width, height, style.LATENT)
     if bell:
         t = np.linspace(-3, 3, 121)
@@ -169,21 +177,26 @@ def arrow(
 ) -> None:  # fmt: skip
     """An arrow from the outline of one shape to that of another.
 
-    It is moved ``aside`` to its right, to leave room for one that comes back, and curves to its
-    right by ``bend``.
+    Args:
+        axes: Where to draw.
+        start, end: The shapes.
+        color: The colour of the arrow.
+        aside: Pixels to shift it to its right, to make room for an arrow in the other direction.
+        bend: How much it curves to its right, relative to its length; negative: to its left.
+        dashed: Whether its line is dashed.
     """
     ends = np.array([start[:2], end[:2]])
     along = ends[1] - ends[0]
     ends = ends + aside * along[::-1] * (1, -1) / np.hypot(*along)
-    # Matplotlib's own head would be dashed where the line is; so only the way is from it.
-    way = patches.FancyArrowPatch(
+    # Matplotlib would also dash the head of a dashed arrow: take only its path.
+    path = patches.FancyArrowPatch(
         *ends, patchA=start.patch, patchB=end.patch,
         arrowstyle="-", connectionstyle=f"arc3,rad={bend}", transform=axes.transData,
         shrinkA=CLEARANCE, shrinkB=CLEARANCE + HEAD,
     ).get_path()  # fmt: skip
     dashes = DASHES if dashed else "-"
-    axes.add_patch(patches.PathPatch(way, fill=False, edgecolor=color, lw=LINE, linestyle=dashes))
-    before, base = np.asarray(way.vertices)[-2:]
+    axes.add_patch(patches.PathPatch(path, fill=False, edgecolor=color, lw=LINE, linestyle=dashes))
+    before, base = np.asarray(path.vertices)[-2:]
     ahead = (base - before) / np.hypot(*(base - before))
     side = 0.42 * HEAD * ahead[::-1] * (1, -1)
     head = [base + HEAD * ahead, base + side, base - side]
@@ -191,13 +204,16 @@ def arrow(
 
 
 def chain(axes: Axes, *shapes: Shape) -> None:
-    """Arrows from each shape to the next."""
+    """Draw arrows from each shape to the next."""
     for start, end in zip(shapes, shapes[1:]):
         arrow(axes, start, end)
 
 
-def there_and_back(axes: Axes, *shapes: Shape, dashed: bool = False) -> None:
-    """The same, and beside them the gradient's, which come back."""
+def chain_with_gradient(axes: Axes, *shapes: Shape, dashed: bool = False) -> None:
+    """Draw arrows from each shape to the next, and the gradient's arrows back.
+
+    The gradient's arrows are ``dashed`` where it does not pass.
+    """
     for start, end in zip(shapes, shapes[1:]):
         arrow(axes, start, end, aside=-7)
         arrow(axes, end, start, style.GRADIENT, aside=-7, dashed=dashed)
@@ -205,12 +221,16 @@ def there_and_back(axes: Axes, *shapes: Shape, dashed: bool = False) -> None:
 
 @lru_cache(maxsize=1)
 def shipped_model() -> VAE:
-    """The model with 20 latent units that comes with the package."""
+    """The shipped VAE with 20 latent dimensions."""
     return load_model("z20")[0]
 
 
 def digits(context: Context) -> tuple[np.ndarray, np.ndarray]:
-    """X, the first test image, a 7, and X', what the shipped model really makes of it."""
+    """X, the first test image (a 7), and X', its reconstruction by the shipped model.
+
+    Returns:
+        tuple: Two images in [0, 1], each of shape (28, 28).
+    """
     image = context.mnist.test_images[:1]
     mu, _ = encode(shipped_model(), image)
     output = decode(shipped_model(), mu)
@@ -218,14 +238,14 @@ def digits(context: Context) -> tuple[np.ndarray, np.ndarray]:
 
 
 def whole(context: Context, bell: bool) -> Figure:
-    """X -> Encoder -> z -> Decoder -> X', with a bell curve at z or without."""
+    """X -> Encoder -> z -> Decoder -> X'; with ``bell``, z has a normal distribution."""
     fig, axes = canvas(270)
     input, output = digits(context)
     y = 128
     shapes = [
         digit(axes, 67, y, 98, input),
         network(axes, 228, y, LAYERS, style.ENCODER),
-        code(axes, 375, y, 88, 92, bell),
+        latent_variables(axes, 375, y, 88, 92, bell),
         network(axes, 522, y, LAYERS[::-1], style.DECODER),
         digit(axes, 683, y, 98, output),
     ]
@@ -243,10 +263,11 @@ def whole(context: Context, bell: bool) -> Figure:
 
 @figure(
     "autoencoder", (2,), "1-1", "autoencoder.png", "Normal Autoendocer",
-    en="The plain autoencoder: the encoder squeezes an image into a few numbers z, and the decoder"
-    " makes an image of them again. (X′ is what the model shipped here makes of X.)",
-    ja="通常のオートエンコーダー。Encoderが画像を少数の値zに縮め、Decoderがそこから画像を作り直す"
-    "（X′は同梱のVAEでXを実際に復元したもの）。",
+    en="The plain autoencoder: the encoder compresses an image X into a few numbers z, and the"
+    " decoder reconstructs the image from them. (X′ is a real reconstruction of X by the shipped"
+    " VAE.)",
+    ja="通常のオートエンコーダー。エンコーダーが画像Xを少数の値zに圧縮し、デコーダーがzから画像を"
+    "再構成します（X′は、同梱のVAEで実際にXを再構成した画像です）。",
 )  # fmt: skip
 def autoencoder(context: Context) -> Figure:
     return whole(context, bell=False)
@@ -254,9 +275,9 @@ def autoencoder(context: Context) -> Figure:
 
 @figure(
     "vae-overview", (3,), "1-2", "vae_overview.png", "Variational Autoencoder",
-    en="The variational autoencoder: the same way, but the numbers in the middle are made to follow"
-    " a normal distribution.",
-    ja="Variational Autoencoder。流れは同じだが、中央のzが正規分布に従うと仮定する。",
+    en="The variational autoencoder: the same structure, but z in the middle is made to follow a"
+    " normal distribution.",
+    ja="Variational Autoencoder。流れは同じですが、中央のzが正規分布に従うと仮定します。",
 )  # fmt: skip
 def vae_overview(context: Context) -> Figure:
     return whole(context, bell=True)
@@ -264,10 +285,10 @@ def vae_overview(context: Context) -> Figure:
 
 @figure(
     "graphical-model", (15,), "3", "graphical_model.png", "grahical model",
-    en="The graphical model: each of the N images X comes from a z of its own; the parameters"
-    " outside the plate are shared by all.",
+    en="The graphical model: each of the N images X is generated from its own z. The parameters"
+    " outside the plate are shared by all images.",
     ja="グラフィカルモデル。N個のデータXはそれぞれの潜在変数zから生成され、"
-    "枠の外のパラメーターは全データに共通。",
+    "枠の外のパラメーターは全データに共通です。",
 )  # fmt: skip
 def graphical_model(context: Context) -> Figure:
     fig, axes = canvas(330)
@@ -298,8 +319,8 @@ def graphical_model(context: Context) -> Figure:
 
 @figure(
     "encoder", (16,), "3", "encoder.png", "encoder",
-    en="The encoder: a network that takes an image X to its latent variables z.",
-    ja="Encoder。画像Xを潜在変数zに対応づけるニューラルネットワーク。",
+    en="The encoder: a network that maps an image X to its latent variables z.",
+    ja="エンコーダー。画像Xを潜在変数zに対応づけるニューラルネットワーク。",
 )  # fmt: skip
 def encoder(context: Context) -> Figure:
     return half(context, backwards=False)
@@ -307,15 +328,15 @@ def encoder(context: Context) -> Figure:
 
 @figure(
     "decoder", (17,), "3", "decoder.png", "decoder",
-    en="The decoder: a network that takes latent variables z back to an image X.",
-    ja="Decoder。潜在変数zから画像Xを復元するニューラルネットワーク。",
+    en="The decoder: a network that maps latent variables z back to an image X.",
+    ja="デコーダー。潜在変数zから画像Xを再構成するニューラルネットワーク。",
 )  # fmt: skip
 def decoder(context: Context) -> Figure:
     return half(context, backwards=True)
 
 
 def half(context: Context, backwards: bool) -> Figure:
-    """X -> Encoder -> z, or ``backwards``, z -> Decoder -> X."""
+    """X -> Encoder -> z; or if ``backwards``, z -> Decoder -> X."""
     fig, axes = canvas(290)
     word, color = ("Decoder", style.DECODER) if backwards else ("Encoder", style.ENCODER)
     layers = (9, 7, 5, 3)
@@ -323,7 +344,7 @@ def half(context: Context, backwards: bool) -> Figure:
     shapes = [
         digit(axes, middle - turn * 222, y, 120, digits(context)[backwards]),
         network(axes, middle + turn * 30, y, layers[::turn], color, gap=62),
-        code(axes, middle + turn * 252, y, 60, 92, bell=False),
+        latent_variables(axes, middle + turn * 252, y, 60, 92, bell=False),
     ]
     chain(axes, *shapes[::turn])
     for shape, text, ink in zip(shapes, ("$X$", word, "$z$"), (style.INK, color, style.LATENT)):
@@ -333,9 +354,9 @@ def half(context: Context, backwards: bool) -> Figure:
 
 @figure(
     "vae-model", (18,), "3", "vae_model.png", "VAE",
-    en="The whole model: the encoder does not give z itself, but the mean and the spread of the"
-    " normal distribution that z is drawn from.",
-    ja="VAE全体のモデル。Encoderはzそのものではなく、zが従う正規分布のμとσを出力する。",
+    en="The whole model: the encoder does not output z itself, but the mean μ and the standard"
+    " deviation σ of the normal distribution that z is sampled from.",
+    ja="VAE全体のモデル。エンコーダーはzそのものではなく、zが従う正規分布のμとσを出力します。",
 )  # fmt: skip
 def vae_model(context: Context) -> Figure:
     fig, axes = canvas(310)
@@ -346,7 +367,7 @@ def vae_model(context: Context) -> Figure:
     both = box(axes, 315, y, 60, 108, style.ENCODER)
     node(axes, both.x, y + 25, r"$\mu$", style.ENCODER, face="white")
     node(axes, both.x, y - 25, r"$\sigma$", style.ENCODER, face="white")
-    z = code(axes, 421, y, 88, 92, bell=True)
+    z = latent_variables(axes, 421, y, 88, 92, bell=True)
     dec = network(axes, 557.5, y, LAYERS[::-1], style.DECODER, gap=42)
     out = digit(axes, 690, y, 80, output)
     chain(axes, x, enc, both, z, dec, out)
@@ -364,13 +385,13 @@ def vae_model(context: Context) -> Figure:
 
 
 def bracket(axes: Axes, left: float, right: float, y: float, text: str, color: str) -> None:
-    """A bracket below parts of a diagram, and what they are together."""
+    """Draw a bracket below a part of a diagram, with a text."""
     axes.plot([left, left, right, right], [y + 8, y, y, y + 8], color=color, lw=LINE)
     write(axes, (left + right) / 2, y - 24, text, color=color, size=NAME + 1)
 
 
-def gap_picture(context: Context, gap: str, size: float) -> Figure:
-    """How far the bound lies below the evidence; ``gap`` is what is written there."""
+def gap_figure(context: Context, gap: str, size: float) -> Figure:
+    """The bound below the log likelihood; ``gap`` is written between them in font size ``size``."""
     fig, axes = canvas(360)
     base, low, top = 30, 210, 330
     left, right, width = 245, 505, 230
@@ -398,29 +419,29 @@ def gap_picture(context: Context, gap: str, size: float) -> Figure:
 
 @figure(
     "elbo-gap-unknown", (20,), "3", "elbo_gap_unknown.png", "eq001",
-    en="The bound lies below the log likelihood. How far?",
-    ja="変分下限は対数尤度を超えない。その差「？」は何か。",
+    en="The bound lies below the log likelihood. By how much?",
+    ja="変分下限は対数尤度を超えません。その差「？」は何でしょうか。",
 )  # fmt: skip
 def elbo_gap_unknown(context: Context) -> Figure:
-    return gap_picture(context, "?", 36)
+    return gap_figure(context, "?", 36)
 
 
 @figure(
     "elbo-gap-kl", (22,), "3", "elbo_gap_kl.png", "fig_003",
-    en="The distance has a name: the divergence of q from the true posterior.",
-    ja="差の正体は、qと真の事後分布とのKLダイバージェンスだった。",
+    en="The gap is the KL divergence of q from the true posterior.",
+    ja="差の正体は、qと真の事後分布とのKLダイバージェンスです。",
 )  # fmt: skip
 def elbo_gap_kl(context: Context) -> Figure:
-    return gap_picture(context, r"$D_{\mathrm{KL}}[q(z|X)\,\|\,p(z|X)]$", NAME + 2)
+    return gap_figure(context, r"$D_{\mathrm{KL}}[q(z|X)\,\|\,p(z|X)]$", NAME + 2)
 
 
 @figure(
     "reparameterization", (29,), "trick", "reparameterization.png", "reparameterization trick",
-    en="Left, z is drawn from the distribution itself, and no gradient of the reconstruction gets"
-    " past the draw. Right, the randomness comes in from the side, and the gradient (blue) finds"
-    " its way down to the encoder.",
-    ja="左：zを分布から直接サンプリングすると、復元誤差の勾配はそこで止まる。"
-    "右：乱数εを横から加えると、青い矢印のように勾配がEncoderまで届く。",
+    en="Left: z is sampled directly from the distribution, and the gradient of the reconstruction"
+    " error stops there. Right: the noise ε is a separate input, and the gradient (blue) reaches"
+    " the encoder.",
+    ja="左：zを分布から直接サンプリングすると、再構成誤差の勾配はそこで止まります。"
+    "右：乱数εを横から加えると、青い矢印のように勾配がエンコーダーまで届きます。",
 )  # fmt: skip
 def reparameterization(context: Context) -> Figure:
     fig, axes = canvas(830)
@@ -432,7 +453,7 @@ def reparameterization(context: Context) -> Figure:
     arrow(axes, Shape(95, y), Shape(140, y))
     write(axes, 150, y, context.text("forward", "順伝播"), size=SMALL, ha="left")
     arrow(axes, Shape(290, y), Shape(335, y), style.GRADIENT)
-    words = context.text("gradient of the error", "復元誤差の勾配")
+    words = context.text("gradient of the error", "再構成誤差の勾配")
     write(axes, 345, y, words, size=SMALL, ha="left")
     box(axes, 592, y, 36, 22, style.MUTED, random=True)
     write(axes, 620, y, context.text("random", "乱数"), size=SMALL, ha="left")
@@ -440,7 +461,10 @@ def reparameterization(context: Context) -> Figure:
 
 
 def backpropagation(context: Context, axes: Axes, x: float, trick: bool) -> None:
-    """From X up to the loss, and back; z is drawn at once, or with the ``trick``."""
+    """The path from X up to the loss, and the gradient's back.
+
+    z is sampled with the reparameterization ``trick`` or directly. The path is centred at ``x``.
+    """
     title = context.text("Reparameterization trick", "Reparameterization Trick")
     if not trick:
         title = context.text("Sampling directly", "直接サンプリング")
@@ -455,17 +479,17 @@ def backpropagation(context: Context, axes: Axes, x: float, trick: bool) -> None
     z = node(axes, x, 496, "$z$", style.LATENT)
     dec = network(axes, x, 584, LAYERS[::-1], style.DECODER, gap=22, pitch=19, upright=True)
     out = digit(axes, x, 681, 60, output)
-    reconstruction = context.text("reconstruction error", "復元誤差")
+    reconstruction = context.text("reconstruction error", "再構成誤差")
     error = box(axes, x, 756, 180, 32, style.LOSS, reconstruction)
-    divergence = box(axes, x - 138, both.y, 76, 32, style.LOSS, context.text("KL term", "KL項"))
+    kl = box(axes, x - 138, both.y, 76, 32, style.LOSS, context.text("KL term", "KL項"))
     for shape, words, color in ((enc, "Encoder", style.ENCODER), (dec, "Decoder", style.DECODER)):
         write(axes, x - 92, shape.y, words, color=color, ha="right")
     for shape, words in ((image, "$X$"), (out, OUTPUT)):
         write(axes, x - 42, shape.y, words, ha="right")
 
     arrow(axes, image, enc)
-    arrow(axes, both, divergence)
-    there_and_back(axes, z, dec, out, error)
+    arrow(axes, both, kl)
+    chain_with_gradient(axes, z, dec, out, error)
     if trick:
         times = node(axes, x + 42, 384, "", style.INK, radius=14, face="white")
         axes.plot(times.x, times.y, "o", color=style.INK, markersize=4)
@@ -473,17 +497,17 @@ def backpropagation(context: Context, axes: Axes, x: float, trick: bool) -> None
         noise = r"$\varepsilon \sim N(0, I)$"
         epsilon = box(axes, x + 135, times.y, 94, 34, style.MUTED, noise, random=True)
         arrow(axes, epsilon, times)
-        there_and_back(axes, enc, both)
-        there_and_back(axes, mu, plus, z)
-        there_and_back(axes, sigma, times, plus)
+        chain_with_gradient(axes, enc, both)
+        chain_with_gradient(axes, mu, plus, z)
+        chain_with_gradient(axes, sigma, times, plus)
         write(axes, x + 32, z.y, r"$z = \mu + \varepsilon \odot \sigma$", ha="left")
     else:
         distribution = r"$z \sim N(\mu(X), \sigma(X))$"
         draw = box(axes, x, 416, 170, 42, style.LATENT, distribution, random=True)
-        there_and_back(axes, draw, z)
+        chain_with_gradient(axes, draw, z)
         arrow(axes, enc, both)
         for part in (mu, sigma):
-            there_and_back(axes, part, draw.at(x=part.x), dashed=True)
+            chain_with_gradient(axes, part, draw.at(x=part.x), dashed=True)
             middle = (both.y + 31 + draw.y - 21) / 2
             axes.plot(part.x + 7, middle, "x", color=style.LOSS, markersize=11, mew=2.6)
         words = context.text("blocked", "伝わらない")

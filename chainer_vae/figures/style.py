@@ -1,4 +1,4 @@
-"""How the figures look: one set of colours and sizes for all, and a font with Japanese letters."""
+"""The style shared by all figures: colours, sizes, and a font for Japanese."""
 
 import importlib.util
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any, Optional
 import matplotlib
 from matplotlib import font_manager
 
-# One colour for one thing, in every figure.
+# Each colour has the same meaning in every figure.
 INK = "#222222"
 MUTED = "#6B7280"
 ENCODER = "#2563EB"  # q, phi
@@ -19,14 +19,14 @@ GRADIENT = "#1D4ED8"
 DIGIT_COLORS = matplotlib.colormaps["rainbow"].resampled(10)
 
 WIDTH = 7.5  # inches: the article's column, at 100 pixels an inch
-DPI = 200  # of stills: twice that, for screens of high density
+DPI = 200  # of stills: twice as many, for high-density screens
 
 FONT_PACKAGE = "matplotlib_fontja"
 
 
 def japanese_font() -> Optional[Path]:
-    """The file of the Japanese font, IPAexGothic; None where its package is not installed."""
-    # Not imported: that would change matplotlib's settings.
+    """The file of the Japanese font, IPAexGothic; None if its package is not installed."""
+    # Importing the package would change matplotlib's settings.
     spec = importlib.util.find_spec(FONT_PACKAGE)
     if spec is None or spec.origin is None:
         return None
@@ -35,12 +35,12 @@ def japanese_font() -> Optional[Path]:
 
 
 def settings(lang: str) -> dict[str, Any]:
-    """Matplotlib's settings for figures with labels in ``lang``, on top of its defaults."""
+    """Settings (rcParams) for figures with labels in ``lang``, on top of matplotlib's defaults."""
     family = ["DejaVu Sans"]
     font = japanese_font() if lang == "ja" else None
     if font is not None:
         font_manager.fontManager.addfont(font)
-        # First, since a text with formulas takes the letters outside them from the first font only.
+        # It must be first: text with formulas uses only the first font for other letters.
         family.insert(0, font_manager.FontProperties(fname=font).get_name())
     return {
         "font.family": family,
@@ -59,5 +59,5 @@ def settings(lang: str) -> dict[str, Any]:
         "figure.dpi": 100,
         "savefig.dpi": DPI,
         "savefig.facecolor": "white",
-        "svg.hashsalt": "chainer-vae",  # the same file each time
+        "svg.hashsalt": "chainer-vae",  # the same file every time
     }

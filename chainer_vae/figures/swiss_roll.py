@@ -1,4 +1,4 @@
-"""The swiss roll, in space and unrolled: a sheet of two dimensions that a camera sees in three."""
+"""The swiss roll, a two-dimensional sheet in three dimensions: rolled up, and unrolled."""
 
 from typing import Any, NamedTuple
 
@@ -20,23 +20,32 @@ PAIR: dict[str, Any] = dict(
 
 
 class SwissRoll(NamedTuple):
-    """Points of a swiss roll, in space and unrolled, all lengths in the same unit."""
+    """Points of a swiss roll, in space and unrolled, with all lengths in the same unit."""
 
-    points: np.ndarray  # (n, 3): the roll winds around the second axis
-    flat: np.ndarray  # (n, 2): the same points on the sheet, laid flat without stretching
-    segment: np.ndarray  # (n,): 0 to 5 from the inside out, of equal lengths of the sheet
+    points: np.ndarray  # (n, 3), in space: the roll winds around the second axis
+    flat: np.ndarray  # (n, 2): the same points on the sheet, unrolled without stretching
+    segment: np.ndarray  # (n,): segments of equal length, 0 (inside) to 5 (outside)
 
 
 def swiss_roll(n: int = 1500, seed: int = 0) -> SwissRoll:
-    """Points at random on a swiss roll, (t cos t, y, t sin t) with 3/2 pi <= t <= 9/2 pi.
+    """Random points on a swiss roll, (t cos t, y, t sin t) with 3/2 pi <= t <= 9/2 pi.
 
-    Unrolled, a point lies at the length of the spiral from its inner end to it,
+    Unrolled, the first coordinate of a point is the length of the spiral from its inner end,
 
-        s(t) = 1/2 (t sqrt(1 + t^2) + asinh t),  minus s(3/2 pi),
+        s(t) - s(3/2 pi),  where  s(t) = 1/2 (t sqrt(1 + t^2) + asinh t).
 
-    so that distances along the sheet stay what they were.
+    Distances along the sheet are therefore preserved.
+
+    Args:
+        n: Number of points.
+        seed: Seed of the random numbers.
+
+    Returns:
+        SwissRoll: The points in space and unrolled.
+
+    Source: scikit-learn's ``make_swiss_roll``.
     """
-    from sklearn.datasets import make_swiss_roll  # here, since it takes long to import
+    from sklearn.datasets import make_swiss_roll  # here, because the import is slow
 
     points, t = make_swiss_roll(n, random_state=seed)
     inner, outer = _length(np.array([1.5, 4.5]) * np.pi)
@@ -46,12 +55,15 @@ def swiss_roll(n: int = 1500, seed: int = 0) -> SwissRoll:
 
 
 def _length(t: np.ndarray) -> np.ndarray:
-    """Of the spiral r = t from its centre to t."""
+    """The length of the spiral r = t from its centre to t."""
     return (t * np.sqrt(1 + t**2) + np.arcsinh(t)) / 2
 
 
 def deceptive_pair(roll: SwissRoll) -> tuple[int, int]:
-    """Two points, near in space and far along the sheet: of the largest ratio of the two."""
+    """The indices of two points that are close in space but far apart along the sheet.
+
+    Of all pairs, they have the largest ratio of the distance along the sheet to that in space.
+    """
     space = np.linalg.norm(roll.points[:, None] - roll.points, axis=-1)
     sheet = np.linalg.norm(roll.flat[:, None] - roll.flat, axis=-1)
     np.fill_diagonal(space, np.inf)
@@ -61,10 +73,10 @@ def deceptive_pair(roll: SwissRoll) -> tuple[int, int]:
 
 @figure(
     "swiss-roll-anim", (12,), "1-3", "swiss_roll.gif", "3次元中の２次元多様体としてのスイスロール",
-    en="A swiss roll: points in three dimensions that lie on a sheet of two. The two black points"
-    " are near each other in space, by the black line, and far apart along the sheet.",
-    ja="スイスロール。3次元の中にあるが、点は2次元の面の上にしかない。"
-    "黒い線で結んだ2点は空間では近いが、面に沿うと遠い。",
+    en="A swiss roll: points in three dimensions that lie on a two-dimensional sheet. The two black"
+    " points are close in space (black line) but far apart along the sheet.",
+    ja="スイスロール。3次元空間にありますが、点は2次元の面の上にしかありません。"
+    "黒い線で結んだ2点は、空間では近く、面に沿うと遠く離れています。",
 )  # fmt: skip
 def swiss_roll_anim(context: Context) -> Animation:
     roll = swiss_roll()
@@ -84,10 +96,10 @@ def swiss_roll_anim(context: Context) -> Animation:
 @figure(
     "swiss-roll-unrolled", (13,), "1-3", "2D_swiss_roll.png",
     "スイスロールを2次元に展開してみるとこんな感じ",
-    en="The points of the swiss roll, unrolled and laid flat, with the same colours and the same"
-    " two black points. The dotted line is the long way along the sheet.",
-    ja="スイスロールの点を、同じ色のまま面に沿って2次元に展開したもの。黒い2点も同じで、"
-    "点線は面に沿った遠い道。",
+    en="The points of the swiss roll unrolled into two dimensions, with the same colours and the"
+    " same two black points. The dotted line is the long path between them along the sheet.",
+    ja="スイスロールの点を、同じ色のまま面に沿って2次元に展開したもの。黒い2点も同じ点で、"
+    "点線は2点を結ぶ、面に沿った長い経路です。",
 )  # fmt: skip
 def swiss_roll_unrolled(context: Context) -> Figure:
     roll = swiss_roll()

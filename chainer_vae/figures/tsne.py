@@ -1,4 +1,4 @@
-"""The 20-dimensional latent vectors, laid out by t-SNE and turned before a camera."""
+"""The 20-dimensional latent means, reduced to three and two dimensions by t-SNE."""
 
 import numpy as np
 from matplotlib.patheffects import withStroke
@@ -14,46 +14,49 @@ from chainer_vae.projector import write_projector
 
 N_POINTS = 2000
 N_FRAMES = 36
-PANEL = 400  # pixels of a side
-SPRITE = 13  # pixels of a digit's side, at the middle of the space
-# Pixels from the middle of a panel to a point at distance 1. The camera sees such a point up to
-# 1.044 from the middle, and its digit 14 pixels wide there: 1.044 x 184 + 7 is still within 200.
+PANEL = 400  # pixels along each side of a panel
+SPRITE = 13  # pixels along each side of a digit at the origin
+# Pixels from the centre of a panel to a point at distance 1. The camera projects such a point at
+# most 1.044 from the centre, where its digit is 14 pixels wide: 1.044 x 184 + 7 is less than 200.
 REACH = 184
 
 
 def embed(latents: np.ndarray, n_dims: int, seed: int = 0) -> np.ndarray:
-    """t-SNE: points that are neighbours where latent vectors are, from their principal components.
+    """Reduce latent vectors to ``n_dims`` dimensions by t-SNE, which keeps neighbours together.
+
+    It starts from the principal components. Results are reproducible on the same machine.
 
     Args:
-        latents: Shape (number, n_latent).
+        latents: Latent vectors, shape (number, n_latent).
         n_dims: 2 or 3.
-        seed: Of its random numbers.
+        seed: Seed of the random numbers.
 
     Returns:
-        numpy.ndarray: Shape (number, n_dims), float32, centred, the farthest point at distance 1.
-        The same each time, on the same machine.
+        numpy.ndarray: Shape (number, n_dims), float32, centred on the origin and scaled so that
+        the farthest point is at distance 1.
 
-    Source: van der Maaten and Hinton, "Visualizing Data using t-SNE", 2008; scikit-learn's.
+    Source: van der Maaten and Hinton, "Visualizing Data using t-SNE", 2008; the implementation is
+    scikit-learn's.
     """
-    from sklearn.manifold import TSNE  # here, since it takes long to import
+    from sklearn.manifold import TSNE  # here, because the import is slow
 
-    with threadpool_limits(1):  # sums in one order
+    with threadpool_limits(1):  # one thread, to sum in a fixed order
         points = TSNE(n_dims, init="pca", random_state=seed).fit_transform(latents)
     points = points - points.mean(axis=0)
     return points / np.linalg.norm(points, axis=1).max()
 
 
 def project(points: np.ndarray, azimuth: float, distance: float = 3.5) -> np.ndarray:
-    """Points in space as a camera sees them that goes around the third axis.
+    """Project points in space to the image of a camera that orbits the third axis.
 
     Args:
-        points: Shape (number, 3), within 1 of the origin.
-        azimuth: Where the camera stands, in radians.
-        distance: Of the camera from the origin.
+        points: Shape (number, 3), at most 1 from the origin.
+        azimuth: The angle of the camera around the axis, in radians.
+        distance: The distance of the camera from the origin.
 
     Returns:
-        numpy.ndarray: Shape (number, 3): rightwards and upwards in the picture, within about 1.05
-        of its middle, and the size of things there, 1 at the origin's distance.
+        numpy.ndarray: Shape (number, 3): the positions to the right and upwards, within about 1.05
+        of the image's centre, and the apparent size, which is 1 at the origin.
     """
     x, y, z = points.T
     right = np.cos(azimuth) * y - np.sin(azimuth) * x
@@ -64,10 +67,11 @@ def project(points: np.ndarray, azimuth: float, distance: float = 3.5) -> np.nda
 
 @figure(
     "embedding", (30,), "extra", "embedding.gif", "Tensorboard Embedding for MNIST with VAE",
-    en=f"The 20-dimensional codes of {N_POINTS:,} test images, brought to three dimensions and"
-    " to two by t-SNE. The folder embedding/ beside it opens in TensorBoard's Embedding Projector.",
+    en=f"The 20-dimensional latent means of {N_POINTS:,} test images, reduced to three and two"
+    " dimensions by t-SNE. The folder embedding/, written with this figure, opens in TensorBoard's"
+    " Embedding Projector.",
     ja=f"テスト画像{N_POINTS:,}枚の20次元の潜在変数を、t-SNEで3次元と2次元に削減したもの。"
-    "同時に書き出される embedding フォルダは TensorBoard の Embedding Projector で開ける。",
+    "同時に書き出す embedding フォルダーは、TensorBoard の Embedding Projector で開けます。",
     needs="z20",
 )  # fmt: skip
 def embedding(context: Context) -> Animation:
@@ -76,10 +80,10 @@ def embedding(context: Context) -> Animation:
     context.attach(
         "embedding",
         lambda folder: write_projector(
-            folder, z20.codes, data.test_images, data.test_labels, data.image_shape
+            folder, z20.latent_means, data.test_images, data.test_labels, data.image_shape
         ),
     )
-    codes, labels = z20.codes[:N_POINTS], data.test_labels[:N_POINTS]
+    latents, labels = z20.latent_means[:N_POINTS], data.test_labels[:N_POINTS]
     images = data.test_images[:N_POINTS].reshape(-1, SIDE, SIDE)
 
     fig = pixel_figure(2 * PANEL + 20, PANEL + 40)
@@ -90,11 +94,11 @@ def embedding(context: Context) -> Animation:
         x = (PANEL / 2 + column * (PANEL + 20)) / (2 * PANEL + 20)
         fig.text(x, 1 - 18 / (PANEL + 40), title, ha="center", va="center", size=12)
     background = pixels(fig)
-    flat = embed(codes, 2)
+    flat = embed(latents, 2)
     flat = np.concatenate([flat, np.ones((len(flat), 1))], axis=1)
     draw_sprites(background[36 : 36 + PANEL, PANEL + 20 :], flat, images, labels)
-    background = name_classes(background, class_means(flat[:, :2], labels))
-    space = embed(codes, 3)
+    background = label_classes(background, class_means(flat[:, :2], labels))
+    space = embed(latents, 3)
     frames = []
     for azimuth in np.arange(N_FRAMES) * 2 * np.pi / N_FRAMES:
         frame = background.copy()
@@ -103,31 +107,41 @@ def embedding(context: Context) -> Animation:
     return Animation(frames, 150, colors=128)
 
 
-def name_classes(picture: np.ndarray, means: np.ndarray) -> np.ndarray:
-    """The picture with the name of each digit at its mean (10, 2) in the right panel."""
-    height, width = picture.shape[:2]
+def label_classes(image: np.ndarray, means: np.ndarray) -> np.ndarray:
+    """Label each digit at its mean in the right panel.
+
+    Args:
+        image: Shape (height, width, 3), uint8.
+        means: The mean of each class, as in the panel, shape (10, 2); NaN: no label.
+
+    Returns:
+        numpy.ndarray: A new image of the same shape.
+    """
+    height, width = image.shape[:2]
     fig = pixel_figure(width, height)
     axes = pixel_axes(fig, 0, 0, width, height)
-    axes.imshow(picture, extent=(0, width, height, 0))
+    axes.imshow(image, extent=(0, width, height, 0))
     axes.set_axis_off()
     for digit, (x, y) in enumerate(means):
         if np.isfinite(x):
             column, row = PANEL + 20 + PANEL / 2 + x * REACH, 36 + PANEL / 2 - y * REACH
-            name = axes.text(column, row, str(digit), size=17, weight="bold", ha="center")
-            name.set(va="center", family="DejaVu Sans")
-            name.set_path_effects([withStroke(linewidth=3.5, foreground="white")])
+            label = axes.text(column, row, str(digit), size=17, weight="bold", ha="center")
+            label.set(va="center", family="DejaVu Sans")
+            label.set_path_effects([withStroke(linewidth=3.5, foreground="white")])
     return pixels(fig)
 
 
 def draw_sprites(
     panel: np.ndarray, points: np.ndarray, images: np.ndarray, labels: np.ndarray
 ) -> None:
-    """Draw digits into a picture (PANEL, PANEL, 3), the farthest first, each in its colour.
+    """Draw digits into a panel in the colours of their classes, the farthest first.
 
     Args:
-        points: Shape (number, 3): rightwards and upwards from the middle, and the size.
-        images: Shape (number, 28, 28).
-        labels: Shape (number,).
+        panel: The image to draw into, shape (PANEL, PANEL, 3), uint8.
+        points: Shape (number, 3): the positions to the right of the centre and above it, and the
+            sizes, as :func:`project` returns them.
+        images: The digits in [0, 1], shape (number, 28, 28).
+        labels: Their classes, shape (number,).
     """
     colors = np.array([style.DIGIT_COLORS(digit)[:3] for digit in range(N_CLASSES)]) * 255
     for i in np.argsort(points[:, 2], kind="stable"):
@@ -136,5 +150,5 @@ def draw_sprites(
         ink = np.asarray(sprite.resize((side, side), Image.Resampling.BOX))[:, :, None] / 255
         column = round(PANEL / 2 + points[i, 0] * REACH - side / 2)
         row = round(PANEL / 2 - points[i, 1] * REACH - side / 2)
-        place = panel[row : row + side, column : column + side]
-        place[...] = place * (1 - ink) + colors[labels[i]] * ink
+        area = panel[row : row + side, column : column + side]
+        area[...] = area * (1 - ink) + colors[labels[i]] * ink
