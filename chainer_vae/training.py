@@ -171,9 +171,9 @@ class Training:
 
     def loss_func(self) -> Callable[[Any], chainer.Variable]:
         """The loss of a batch, by Chainer; see :meth:`VAE.get_loss_func`."""
-        of_vae = () if self.config.model == "autoencoder" else (self.config.C, self.config.k)
-        loss_func: Callable[[Any], chainer.Variable] = self.model.get_loss_func(*of_vae)
-        return loss_func
+        if self.config.model == "autoencoder":
+            return self.model.get_loss_func()
+        return self.model.get_loss_func(self.config.C, self.config.k)
 
     @property
     def backend(self) -> Backend:

@@ -216,8 +216,7 @@ class GpuEngine(FlatModel):
     def finished(self, first: int, count: int) -> np.ndarray:
         """Wait for launched steps: their loss and rec_loss, shape (count, 2), per image."""
         self._stream.synchronize()
-        losses: np.ndarray = cp.asnumpy(self.losses[first : first + count]).astype(np.float64)
-        return losses
+        return cp.asnumpy(self.losses[first : first + count]).astype(np.float64)
 
     def _size(self, step: int) -> int:
         """Number of images in a step."""

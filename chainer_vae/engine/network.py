@@ -254,8 +254,7 @@ class Network:
             self.pool.run([partial(task, i, slice(*cuts[i : i + 2])) for i in range(blocks)])
 
     def _scratch(self, a: np.ndarray) -> np.ndarray:
-        scratch: np.ndarray = self._t[: a.size].reshape(a.shape)
-        return scratch
+        return self._t[: a.size].reshape(a.shape)
 
     def _by_sample(self, array: np.ndarray) -> np.ndarray:
         """(rows, k n) as (rows, k, n)."""

@@ -24,8 +24,7 @@ def to_arrays(target: Union[chainer.Link, chainer.Optimizer]) -> dict[str, np.nd
     """The content of a model or an optimizer under the names that Chainer's npz files use."""
     serializer = DictionarySerializer()
     serializer.save(target)
-    arrays: dict[str, np.ndarray] = serializer.target
-    return arrays
+    return serializer.target
 
 
 def save_npz(path: Path, arrays: Arrays) -> None:
@@ -177,9 +176,7 @@ def restore_training(training: Training, arrays: Arrays, source: Union[str, Path
 
 def _below(prefix: str, arrays: Arrays) -> dict[str, np.ndarray]:
     """The arrays whose names begin with ``prefix``, without it."""
-    return {
-        name[len(prefix) :]: array for name, array in arrays.items() if name.startswith(prefix)
-    }
+    return {name[len(prefix) :]: array for name, array in arrays.items() if name.startswith(prefix)}
 
 
 def _check(arrays: Arrays, name: str, shape: tuple[int, ...], source: Union[str, Path]) -> None:

@@ -201,9 +201,7 @@ class Run(Training):
             InputError: It cannot be written; what was there before stays.
         """
         folder, dimz = self.folder, self.config.dimz
-        save_info(
-            folder, RunInfo(self.config, self.image_shape, self.checksums, self.environments)
-        )
+        save_info(folder, RunInfo(self.config, self.image_shape, self.checksums, self.environments))
         checkpoints.save_npz(model_file(folder, dimz), checkpoints.to_arrays(self.model))
         # Before the state: a log that is an epoch ahead of it is cut when the run is resumed.
         save_json(folder / LOG, self.log)
