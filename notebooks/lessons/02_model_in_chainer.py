@@ -2,38 +2,38 @@
 r"""
 # 2. Chainer で組み立てる VAE と計算グラフ
 
-記事の第 2 節は、VAE の全体を 100 行ほどのコードで示しています。このノートブックでは、それを 1 行ずつ自分の手で組み立て直します。
+記事の第 2 節は、VAE 全体を 100 行ほどのコードで示しています。このレッスンでは、それを 1 行ずつ自分で組み立て直します。
 
-1. Chainer の使い方を、必要な分だけ
+1. Chainer の使い方（必要な部分だけ）
 2. 重みの初期化 `Xavier`
 3. エンコーダーとデコーダー
 4. 損失関数 `get_loss_func(C, k)`
 5. 計算グラフ
 6. 学習、保存、読み込み
 
-どの段階でも、別の計算方法（差分、手計算、NumPy）で同じ値になることをコードで確かめます。$\mu$、$\sigma$、$z$ が何を表すのかは記事の 1-2 節の知識で足ります。
-損失の式がなぜその形になるのかは記事の 3 節の話題なので、ここでは式を受け取り、コードと対応させることに集中します。
+各段階で、別の計算方法（差分、手計算、NumPy）でも同じ値になることをコードで確かめます。$\mu$、$\sigma$、$z$ の意味は、記事の 1-2 節の知識で足ります。
+損失がなぜその式になるのかは記事の 3 節の話題です。ここでは式を所与として、コードとの対応に集中します。
 """
 
 # %% [markdown] lang="en"
 r"""
 # 2. The VAE in Chainer, and its computational graph
 
-Section 2 of the article gives the whole VAE in about 100 lines of code. In this notebook you build it again, line by line, with your own hands.
+Section 2 of the article shows the whole VAE in about 100 lines of code. In this lesson you rebuild it yourself, line by line.
 
-1. Chainer, as much of it as is needed
-2. `Xavier`, which draws the first weights
+1. Chainer basics (only what we need)
+2. Weight initialization: `Xavier`
 3. The encoder and the decoder
 4. The loss, `get_loss_func(C, k)`
 5. The computational graph
 6. Training, saving, loading
 
-At every step, code checks that another way of computing (finite differences, pen and paper, NumPy) gives the same. What $\mu$, $\sigma$ and $z$ stand for is in the article's section 1-2; no more is needed here.
-Why the loss has the form that it has is the subject of the article's section 3. Here we take the formula as given, and see how it becomes code.
+At every step, the code checks that a second method (finite differences, pen and paper, NumPy) gives the same value. For the meaning of $\mu$, $\sigma$ and $z$, section 1-2 of the article is all you need.
+Why the loss has this form is the subject of the article's section 3. Here we take the formula as given, and focus on how it becomes code.
 """
 
 # %%
-import chainer_vae  # ⟦Chainer を使えるようにするので、最初に読み込む|makes Chainer usable: import it first⟧
+import chainer_vae  # ⟦Chainer を使えるようにする。最初に読み込む|makes Chainer usable: import it first⟧
 
 # isort: split
 import shutil
@@ -47,8 +47,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import display
 
-from chainer_vae import Xavier, engine, figures, graph, latent
-from chainer_vae.datasets import load_data
+from chainer_vae import Xavier, datasets, engine, figures, graph, latent
 from chainer_vae.engine import thread_pool
 from chainer_vae.figures import style
 from chainer_vae.figures.runner import draw
@@ -57,8 +56,8 @@ from chainer_vae.runs import checkpoints
 plt.rcParams.update(style.settings("⟦ja|en⟧"))
 
 # %% tags=["parameters"] small={"quick": True, "repeats": 20}
-quick = False  # ⟦True なら画像を 100 枚だけ使う|True takes only 100 images⟧
-repeats = 100  # ⟦損失を繰り返し計算する回数（2-4）|how often a loss is repeated (2-4)⟧
+quick = False  # ⟦True なら画像を 100 枚だけ使う|True uses only 100 images⟧
+repeats = 100  # ⟦損失の計算を繰り返す回数（2-4 節）|how often a loss is recomputed (section 2-4)⟧
 
 # %% [markdown] lang="ja"
 r"""
@@ -66,9 +65,9 @@ r"""
 
 ### Variable と backward
 
-`chainer.Variable` は、配列に「どう計算されたか」の記録を添えたものです。最後の値で `backward()` を呼ぶと、記録を逆にたどって勾配を計算し、`grad` に入れます。
+`chainer.Variable` は、配列と、その配列がどう計算されたかの記録をまとめたものです。最後の値で `backward()` を呼ぶと、記録を逆向きにたどって勾配を計算し、`grad` に格納します。
 
-例として $f(x) = \sum_i x_i \sin x_i$ の勾配を求めます。手で微分すれば $\partial f / \partial x_i = \sin x_i + x_i \cos x_i$ です。
+例として $f(x) = \sum_i x_i \sin x_i$ の勾配を求めます。手で微分すると $\partial f / \partial x_i = \sin x_i + x_i \cos x_i$ です。
 """
 
 # %% [markdown] lang="en"
@@ -77,9 +76,9 @@ r"""
 
 ### Variable and backward
 
-A `chainer.Variable` is an array together with a record of how it was computed. Calling `backward()` on the last value follows that record backwards, computes the gradients and leaves them in `grad`.
+A `chainer.Variable` is an array with a record of how it was computed. Calling `backward()` on the final value follows that record backwards, computes the gradients, and stores them in `grad`.
 
-Take $f(x) = \sum_i x_i \sin x_i$. Differentiating by hand gives $\partial f / \partial x_i = \sin x_i + x_i \cos x_i$.
+As an example, take the gradient of $f(x) = \sum_i x_i \sin x_i$. Differentiating by hand gives $\partial f / \partial x_i = \sin x_i + x_i \cos x_i$.
 """
 
 
@@ -95,24 +94,24 @@ np.testing.assert_allclose(x.grad, np.sin(x.array) + x.array * np.cos(x.array))
 
 # %% [markdown] lang="ja"
 r"""
-手計算と一致しました。式を微分できないときでも使える確かめ方が中心差分です。
+手計算と一致しました。手で微分できない式でも使える検算の方法が、中心差分です。
 
 $$
 \frac{\partial f}{\partial x_i} \approx \frac{f(x + h e_i) - f(x - h e_i)}{2h}
 $$
 
-$e_i$ は $i$ 番目だけが 1 のベクトルで、下の `np.eye(3)` の行です。
+$e_i$ は $i$ 番目の成分だけが 1 のベクトルで、下の `np.eye(3)` の行です。
 """
 
 # %% [markdown] lang="en"
 r"""
-It agrees with the derivative by hand. A check that works even where you cannot differentiate the formula is the central difference:
+The result agrees with the derivative by hand. A check that works even when you cannot differentiate the formula by hand is the central difference:
 
 $$
 \frac{\partial f}{\partial x_i} \approx \frac{f(x + h e_i) - f(x - h e_i)}{2h}
 $$
 
-$e_i$ is the vector with a 1 at place $i$ only, a row of `np.eye(3)` below.
+$e_i$ is the vector with a 1 at index $i$ only, a row of `np.eye(3)` below.
 """
 
 # %%
@@ -123,11 +122,11 @@ np.testing.assert_allclose(x.grad, difference, rtol=1e-8)
 
 # %% [markdown] lang="ja"
 r"""
-差は $10^{-10}$ もありません。
+差は $10^{-10}$ 未満です。
 
 ### define-by-run
 
-記録は、式を定義したときではなく、計算を実行したときに作られます（define-by-run）。そのため Python の `for` や `if` をそのまま使えます。
+記録は、式を定義したときではなく、計算を実行したときに作られます（define-by-run）。そのため、Python の `for` や `if` をそのまま使えます。
 次の関数は、実行のたびに $n - 1$ 回の掛け算を記録します。勾配は $n x^{n-1}$ になるはずです。
 """
 
@@ -137,8 +136,8 @@ The difference is below $10^{-10}$.
 
 ### Define-by-run
 
-The record is made when the computation runs, not when a formula is declared (define-by-run). So Python's own `for` and `if` are all it takes.
-The next function records $n - 1$ multiplications whenever it runs. The gradient should be $n x^{n-1}$.
+The record is made when the computation runs, not when the formula is defined (define-by-run). So you can simply use Python's own `for` and `if`.
+The next function records $n - 1$ multiplications each time it runs. The gradient should be $n x^{n-1}$.
 """
 
 
@@ -158,26 +157,24 @@ for n in (2, 5):
 
 # %% [markdown] lang="ja"
 r"""
-$2 \times 3 = 6$ と $5 \times 3^4 = 405$ で、その通りになりました。
+$2 \times 3 = 6$ と $5 \times 3^4 = 405$ で、そのとおりになりました。
 
 ### Link
 
-学習するパラメーターを持つ関数を Link といいます。このモデルで使うのは全結合層 `L.Linear(n_in, n_out)` だけです。重み $W$ の形は `(n_out, n_in)` で、画像 1 枚を 1 行とするバッチに対して
+学習するパラメーターを持つ関数を Link といいます。このモデルで使うのは全結合層 `L.Linear(n_in, n_out)` だけです。重み $W$ の形は `(n_out, n_in)` です。画像 1 枚を 1 行とするバッチに対して、次の値を計算します。
 
 $$
 y = x W^\top + b
 $$
-
-を計算します。
 """
 
 # %% [markdown] lang="en"
 r"""
-$2 \times 3 = 6$ and $5 \times 3^4 = 405$, as it should be.
+$2 \times 3 = 6$ and $5 \times 3^4 = 405$, as expected.
 
 ### Link
 
-A function with parameters to be learned is called a Link. This model needs only one kind, the fully connected layer `L.Linear(n_in, n_out)`. Its weights $W$ have the shape `(n_out, n_in)`, and for a batch with one image in each row it computes
+A function with trainable parameters is called a Link. This model uses only one kind, the fully connected layer `L.Linear(n_in, n_out)`. Its weights $W$ have the shape `(n_out, n_in)`. For a batch with one image per row, it computes
 
 $$
 y = x W^\top + b
@@ -193,20 +190,20 @@ np.testing.assert_allclose(linear(x).array, x @ linear.W.array.T + linear.b.arra
 
 # %% [markdown] lang="ja"
 r"""
-NumPy で書いた式と同じ結果です。
+NumPy で書いた式と一致しました。
 
 ### Chain とオプティマイザー
 
-Link をまとめてモデルにするのが `chainer.Chain` です。`init_scope()` の中で代入した Link が、そのモデルのパラメーターとして登録されます。
+複数の Link を 1 つのモデルにまとめるのが `chainer.Chain` です。`init_scope()` の中で代入した Link のパラメーターが、そのモデルのパラメーターとして登録されます。
 """
 
 # %% [markdown] lang="en"
 r"""
-It agrees with the formula in NumPy.
+The result agrees with the formula in NumPy.
 
 ### Chain and optimizer
 
-`chainer.Chain` makes one model of several Links. The Links that are assigned within `init_scope()` are registered as its parameters.
+A `chainer.Chain` combines several Links into one model. The parameters of the Links that are assigned within `init_scope()` are registered as parameters of the model.
 """
 
 
@@ -228,18 +225,18 @@ print({name: param.shape for name, param in tiny.namedparams()})
 
 # %% [markdown] lang="ja"
 r"""
-4 つのパラメーターが、Link の名前と組にして登録されています。
+4 つのパラメーターが、Link の名前とともに登録されています。
 
-オプティマイザーは、勾配を使ってパラメーターを動かします。`optimizer.update(loss_func, ...)` の 1 回で、勾配を消し、損失を計算し、`backward()` を呼び、パラメーターを更新します。
-いちばん単純な SGD なら、更新は $W \leftarrow W - \eta \, \partial L / \partial W$ です（$L$ は損失、$\eta$ は学習率で、コードでは `lr`）。手で計算した値と比べます。
+オプティマイザーは、勾配を使ってパラメーターを更新します。`optimizer.update(loss_func, ...)` を 1 回呼ぶと、勾配をクリアし、損失を計算し、`backward()` を呼び、パラメーターを更新します。
+最も単純な SGD の更新は $W \leftarrow W - \eta \, \partial L / \partial W$ です（$L$ は損失、$\eta$ は学習率で、コードでは `lr`）。手で計算した値と比べます。
 """
 
 # %% [markdown] lang="en"
 r"""
 Four parameters are registered, under the names of their Links.
 
-An optimizer moves the parameters by means of the gradients. One `optimizer.update(loss_func, ...)` clears the gradients, computes the loss, calls `backward()` and updates the parameters.
-For SGD, the simplest of them, the update is $W \leftarrow W - \eta \, \partial L / \partial W$, where $L$ is the loss and $\eta$ the learning rate, `lr` in code. We compare it with the same by hand.
+An optimizer updates the parameters using the gradients. One call of `optimizer.update(loss_func, ...)` clears the gradients, computes the loss, calls `backward()` and updates the parameters.
+For SGD, the simplest optimizer, the update is $W \leftarrow W - \eta \, \partial L / \partial W$, where $L$ is the loss and $\eta$ the learning rate (`lr` in the code). We compare it with our own computation.
 """
 
 # %%
@@ -250,15 +247,15 @@ optimizer.setup(tiny)
 W = tiny.l1.W.array.copy()
 optimizer.update(lambda x: F.mean_squared_error(tiny(x), target), x)
 np.testing.assert_allclose(tiny.l1.W.array, W - 0.1 * tiny.l1.W.grad, rtol=1e-6)
-print("⟦動いた量の最大値|largest change of a weight⟧:", f"{abs(tiny.l1.W.array - W).max():.3f}")
+print("⟦変化量の最大値|largest change of a weight⟧:", f"{abs(tiny.l1.W.array - W).max():.3f}")
 
 # %% [markdown] lang="ja"
 r"""
-更新後の重みは手計算と一致しました。VAE に必要な Chainer の道具はこれで全部です。
+更新後の重みは手計算と一致しました。VAE に必要な Chainer の機能はこれですべてです。
 
-## 2-2. 重みの初期値 `Xavier`
+## 2-2. 重みの初期化：`Xavier`
 
-学習は乱数の重みから始まります。その大きさはどう決めればよいのでしょうか。
+学習は、乱数で初期化した重みから始まります。乱数の大きさはどう決めればよいのでしょうか。
 
 $n_{\mathrm{in}}$ 個の入力を持つ層 $y = W h$ を考えます。重みと入力が独立で平均が 0 なら、分散は
 
@@ -266,38 +263,38 @@ $$
 \mathrm{Var}[y] = n_{\mathrm{in}} \, \mathrm{Var}[W] \, \mathrm{Var}[h]
 $$
 
-です。層を通っても分散が変わらないためには $\mathrm{Var}[W] = 1 / n_{\mathrm{in}}$ が必要です。逆向きに流れる勾配は $W^\top$ を通るので、同じ議論から $\mathrm{Var}[W] = 1 / n_{\mathrm{out}}$ が要ります。
-両立はしないので、間をとって $\mathrm{Var}[W] = 2 / (n_{\mathrm{in}} + n_{\mathrm{out}})$ とするのが Glorot と Bengio の提案です。一様分布 $U(-a, a)$ の分散は $a^2 / 3$ なので、
+です。層を通っても分散が変わらないためには $\mathrm{Var}[W] = 1 / n_{\mathrm{in}}$ が必要です。逆向きに伝わる勾配は $W^\top$ を通るので、同じ議論から $\mathrm{Var}[W] = 1 / n_{\mathrm{out}}$ が必要です。
+この 2 つは一般に両立しません。Glorot と Bengio は、その間をとって $\mathrm{Var}[W] = 2 / (n_{\mathrm{in}} + n_{\mathrm{out}})$ とすることを提案しました。一様分布 $U(-a, a)$ の分散は $a^2 / 3$ なので、
 
 $$
 W \sim U(-a, a), \qquad a = \sqrt{\frac{6}{n_{\mathrm{in}} + n_{\mathrm{out}}}}
 $$
 
-になります。まず、`Xavier` が本当にこの分布から引いていることを確かめます。
+になります。まず、`Xavier` がこの分布からサンプリングしていることを確かめます。
 """
 
 # %% [markdown] lang="en"
 r"""
-The new weights are those computed by hand. That is all of Chainer that the VAE needs.
+The updated weights agree with our computation. That is all of Chainer that the VAE needs.
 
-## 2-2. The first weights: `Xavier`
+## 2-2. Weight initialization: `Xavier`
 
 Training starts from random weights. How large should they be?
 
-With $n_{\mathrm{in}}$ inputs, take a layer $y = W h$. If weights and inputs are independent and of mean 0, the variance is
+Consider a layer $y = W h$ with $n_{\mathrm{in}}$ inputs. If the weights and the inputs are independent and have mean 0, the variance is
 
 $$
 \mathrm{Var}[y] = n_{\mathrm{in}} \, \mathrm{Var}[W] \, \mathrm{Var}[h]
 $$
 
-So a layer keeps the variance if $\mathrm{Var}[W] = 1 / n_{\mathrm{in}}$. The gradients, on their way back, pass through $W^\top$, and the same argument asks for $\mathrm{Var}[W] = 1 / n_{\mathrm{out}}$.
-Both cannot be had. The proposal of Glorot and Bengio is $\mathrm{Var}[W] = 2 / (n_{\mathrm{in}} + n_{\mathrm{out}})$, between the two. A uniform distribution $U(-a, a)$ has the variance $a^2 / 3$, so that
+So a layer preserves the variance if $\mathrm{Var}[W] = 1 / n_{\mathrm{in}}$. The gradients on their way back pass through $W^\top$, so the same argument requires $\mathrm{Var}[W] = 1 / n_{\mathrm{out}}$.
+In general these two conditions contradict each other. Glorot and Bengio proposed a value in between, $\mathrm{Var}[W] = 2 / (n_{\mathrm{in}} + n_{\mathrm{out}})$. A uniform distribution $U(-a, a)$ has the variance $a^2 / 3$, so
 
 $$
 W \sim U(-a, a), \qquad a = \sqrt{\frac{6}{n_{\mathrm{in}} + n_{\mathrm{out}}}}
 $$
 
-First we make sure that `Xavier` really draws from this distribution.
+First we check that `Xavier` samples from this distribution.
 """
 
 # %%
@@ -310,34 +307,34 @@ np.testing.assert_allclose(W.std(), a / np.sqrt(3), rtol=0.01)
 
 # %% [markdown] lang="ja"
 r"""
-範囲も標準偏差も式の通りです。
+範囲も標準偏差も式のとおりです。
 
-次に、500 ユニットの層を 10 段重ね、重みを Xavier の 0.5 倍、1 倍、2 倍にして（`Xavier` の引数 `constant` がこの倍率です）、値の標準偏差と勾配の標準偏差が層ごとにどう変わるかを測ります。勾配は、出力側から標準正規乱数を流し込んで測ります。
-活性化関数がなければ、1 層ごとに標準偏差が、乱数による揺れを除いて `constant` 倍になるはずです。tanh を挟んだ場合は図にします。
+次に、500 ユニットの層を 10 段重ね、重みを Xavier の 0.5 倍、1 倍、2 倍にします（この倍率は `Xavier` の引数 `constant` で指定します）。そして、ユニットの値と勾配の標準偏差が、層ごとにどう変わるかを測ります。勾配は、出力側から標準正規乱数を入れて測ります。
+活性化関数がなければ、標準偏差は 1 層ごとに、乱数によるばらつきを除いて `constant` 倍になるはずです。tanh を挟んだ場合は図にします。
 """
 
 # %% [markdown] lang="en"
 r"""
-Range and standard deviation are those of the formula.
+The range and the standard deviation match the formula.
 
-Next we stack 10 layers of 500 units, with weights of 0.5, 1 and 2 times Xavier's (the argument `constant` of `Xavier` is this factor), and measure how the standard deviation of the values, and that of the gradients, changes from layer to layer. For the gradients we send standard normal numbers in from the output's side.
-Without an activation function, each layer should multiply the standard deviation by `constant`, but for chance. With tanh in between, we plot it.
+Next we stack 10 layers of 500 units, with weights of 0.5, 1 and 2 times Xavier's (the argument `constant` of `Xavier` sets this factor). We measure how the standard deviation of the values and of the gradients changes from layer to layer. For the gradients, we feed standard normal numbers in at the output.
+Without an activation function, each layer should multiply the standard deviation by `constant`, apart from random fluctuations. With tanh in between, we plot the result.
 """
 
 
 # %%
-def spreads(constant, act_func, depth=10, n=500):
+def layer_stds(constant, act_func, depth=10, n=500):
     np.random.seed(0)
     h = [chainer.Variable(np.random.randn(200, n).astype(np.float32))]
     for _ in range(depth):
         h.append(act_func(L.Linear(n, n, initialW=Xavier(n, n, constant))(h[-1])))
     h[-1].grad = np.random.randn(200, n).astype(np.float32)
-    h[-1].backward(retain_grad=True)  # ⟦途中の層の勾配も残す|keeps those of the layers between⟧
+    h[-1].backward(retain_grad=True)  # ⟦途中の層の勾配も残す|keeps the inner gradients⟧
     return [layer.array.std() for layer in h], [layer.grad.std() for layer in h]
 
 
 for constant in (0.5, 1, 2):
-    forward, backward = spreads(constant, F.identity)
+    forward, backward = layer_stds(constant, F.identity)
     ratios = forward[-1] / forward[0], backward[0] / backward[-1]
     print(f"constant = {constant}: {ratios[0]:.5g}, {ratios[1]:.5g}")
     np.testing.assert_allclose(ratios, constant**10, rtol=0.1)
@@ -345,13 +342,13 @@ for constant in (0.5, 1, 2):
 # %%
 figure, axes = plt.subplots(1, 2, figsize=(8, 3.2), sharey=True, layout="constrained")
 for constant, color in ((0.5, style.ENCODER), (1, style.INK), (2, style.LOSS)):
-    forward, backward = spreads(constant, F.tanh)
+    forward, backward = layer_stds(constant, F.tanh)
     axes[0].semilogy(forward, ".-", color=color, label=f"Xavier × {constant}")
     axes[1].semilogy(backward, ".-", color=color)
     print(f"Xavier × {constant}: ⟦最後の値|last values⟧ {forward[-1]:.4f}", end=", ")
     print(f"⟦入力での勾配|gradients at the input⟧ {backward[0]:.4f}")
-axes[0].set_title("⟦順伝播：ユニットの値|forward: values of the units⟧")
-axes[1].set_title("⟦逆伝播：勾配（右から左へ読む）|backward: gradients (read from the right)⟧")
+axes[0].set_title("⟦順伝播：ユニットの値|forward: unit values⟧")
+axes[1].set_title("⟦逆伝播：勾配（右から左へ）|backward: gradients (right to left)⟧")
 for ax in axes:
     ax.set(xlabel="⟦層（0 は入力）|layer (0: the input)⟧", ylabel="⟦標準偏差|standard deviation⟧")
     ax.grid(True)
@@ -360,37 +357,37 @@ plt.show()
 
 # %% [markdown] lang="ja"
 r"""
-活性化関数のない場合は、10 層で約 $0.5^{10} \approx 0.001$ 倍、約 1 倍、約 $2^{10} = 1024$ 倍となり、式の通りです。
+活性化関数がない場合は、10 層で約 $0.5^{10} \approx 0.001$ 倍、約 1 倍、約 $2^{10} = 1024$ 倍となり、式のとおりです。
 
-tanh の図では、0.5 倍の重みだと値も勾配も 10 層で 1000 分の 1 以下に消えます。2 倍の重みだと、値は tanh の上限 1 に阻まれて約 0.73 に張り付き（飽和）、勾配は逆に入力側で 4 倍近くまで膨らみます。Xavier では、1 から始まった値が 0.23 に、勾配が 0.27 になるだけで、どちらも緩やかにしか減りません。
+tanh の図では、0.5 倍の重みだと、値も勾配も 10 層で 1000 分の 1 以下に消失します。2 倍の重みだと、値は tanh の上限 1 に抑えられて約 0.73 に張り付き（飽和）、勾配は入力側で 4 倍近くまで増大します。Xavier では、1 から始まった値が 0.23 に、勾配が 0.27 になるだけで、どちらも緩やかにしか減りません。
 
-記事の学習では tanh でなく softplus を使います。softplus の傾きは 0 の近くで 0.5 なので、上の議論はそのままでは当てはまりません。それでも、エンコーダーもデコーダーも隠れ層が 2 つだけなので、後で見るように学習は順調に進みます。
+記事の学習では tanh ではなく softplus を使います。softplus の傾きは 0 の近くで 0.5 なので、上の議論はそのままでは当てはまりません。それでも、エンコーダーもデコーダーも隠れ層が 2 つだけなので、後で見るように学習は順調に進みます。
 
 ## 2-3. エンコーダーとデコーダー
 
 ### データ
 
-MNIST の画像は 28 × 28 画素で、1 枚を 784 個の数（0 から 1）の 1 行として持ちます。100 枚を 1 つのバッチとして、以下で使い回します。
+MNIST の画像は 28 × 28 画素で、1 枚を 784 個の数（0 から 1）の 1 行として保持します。以下では、100 枚のバッチを 1 つ用意して使います。
 """
 
 # %% [markdown] lang="en"
 r"""
-Without an activation function, 10 layers multiply by about $0.5^{10} \approx 0.001$, about 1, and about $2^{10} = 1024$, as the formula says.
+Without an activation function, 10 layers multiply the standard deviation by about $0.5^{10} \approx 0.001$, about 1, and about $2^{10} = 1024$, as the formula predicts.
 
-In the plot for tanh, weights of half the size make values and gradients vanish, to less than a thousandth after 10 layers. With weights of twice the size the values are pinned at about 0.73, held back by tanh's limit of 1 (saturation), and the gradients swell, to almost 4 times at the input. With Xavier both fade only slowly, from 1 to 0.23 and to 0.27.
+In the plot with tanh, weights of half the size make the values and the gradients vanish: after 10 layers they are below a thousandth. With weights of twice the size, the values are held at about 0.73 by tanh's limit of 1 (saturation), and the gradients grow to almost 4 times at the input. With Xavier, both fall only slowly: the values from 1 to 0.23, the gradients to 0.27.
 
-The article trains with softplus rather than tanh. Its slope near 0 is 0.5, so the argument does not apply as it stands. But encoder and decoder have only two hidden layers each, and training goes well, as we shall see.
+The article trains with softplus rather than tanh. The slope of softplus near 0 is 0.5, so the argument above does not apply directly. But the encoder and the decoder have only two hidden layers each, and training goes well, as we will see.
 
 ## 2-3. The encoder and the decoder
 
 ### The data
 
-An image of MNIST has 28 × 28 pixels and is kept as a row of 784 numbers from 0 to 1. A batch of 100 of them serves us from here on.
+An MNIST image has 28 × 28 pixels, stored as a row of 784 numbers from 0 to 1. From here on, we use one batch of 100 images.
 """
 
 # %%
 config = chainer_vae.Config(epoch=1, seed=0, test=quick)  # ⟦記事の設定|the article's settings⟧
-data = load_data(config)
+data = datasets.load_data(config)
 images = data.train_images
 x = images[:100]
 print(x.shape, x.dtype, x.min(), x.max())
@@ -404,7 +401,7 @@ plt.show()
 r"""
 ### 層
 
-エンコーダーとデコーダーは、それぞれ 3 層です。エンコーダーの 3 層目は 2 つに分かれ、$\mu$ と $\ln \sigma^2$ を出します。層の名前は記事に合わせます。
+エンコーダーとデコーダーは、それぞれ 3 層です。エンコーダーの 3 層目は 2 つに分かれ、$\mu$ と $\ln \sigma^2$ を出力します。層の名前は記事に合わせます。
 
 | 層 | 入力 → 出力 | 役割 |
 |---|---|---|
@@ -416,16 +413,16 @@ r"""
 | `ld2` | 500 → 500 | デコーダーの隠れ層 |
 | `ld3` | 500 → 784 | 画素 |
 
-クラスは 4 段階で育てます。最初は層だけです。層を作る順番も記事と同じにします。同じシードから同じ重みを引くためです。
+クラスは 4 段階に分けて作ります。最初は層だけです。同じシードから同じ重みが得られるように、層を作る順番も記事に合わせます。
 """
 
 # %% [markdown] lang="en"
 r"""
 ### The layers
 
-Encoder and decoder have three layers each. The encoder's third is split in two, for $\mu$ and for $\ln \sigma^2$. The names are the article's.
+The encoder and the decoder have three layers each. The third layer of the encoder is split in two, for $\mu$ and for $\ln \sigma^2$. The names are those of the article.
 
-| layer | inputs → outputs | what it is |
+| layer | inputs → outputs | role |
 |---|---|---|
 | `le1` | 784 → 500 | hidden layer of the encoder |
 | `le2` | 500 → 500 | hidden layer of the encoder |
@@ -433,9 +430,9 @@ Encoder and decoder have three layers each. The encoder's third is split in two,
 | `le3_ln_var` | 500 → 20 | $\ln \sigma^2$ |
 | `ld1` | 20 → 500 | hidden layer of the decoder |
 | `ld2` | 500 → 500 | hidden layer of the decoder |
-| `ld3` | 500 → 784 | the pixels |
+| `ld3` | 500 → 784 | pixels |
 
-The class grows in four steps; the first has the layers only. They are made in the article's order, so that the same seed draws the same weights.
+We build the class in four steps. The first has only the layers. They are created in the article's order, so that the same seed gives the same weights.
 """
 
 
@@ -460,12 +457,12 @@ class Layers(chainer.Chain):
 
 # %% [markdown] lang="ja"
 r"""
-パラメーターの数は、1 つの層で $n_{\mathrm{out}} (n_{\mathrm{in}} + 1)$ 個です（+1 はバイアス）。表から計算した値と、コードが数えた値を比べます。
+1 つの層のパラメーター数は $n_{\mathrm{out}} (n_{\mathrm{in}} + 1)$ です（+1 はバイアス）。表から計算した値と、コードで数えた値を比べます。
 """
 
 # %% [markdown] lang="en"
 r"""
-A layer has $n_{\mathrm{out}} (n_{\mathrm{in}} + 1)$ parameters; the +1 is for the biases. We compare the number that the table gives with the one that the code counts.
+A layer has $n_{\mathrm{out}} (n_{\mathrm{in}} + 1)$ parameters (the +1 is for the bias). We compare the number from the table with the number counted by the code.
 """
 
 # %%
@@ -481,13 +478,13 @@ r"""
 
 ### 活性化関数 softplus
 
-記事のクラスの既定値は `F.tanh` ですが、学習には `F.softplus` が渡されています。
+記事のクラスの既定値は `F.tanh` ですが、学習では `F.softplus` を渡しています。
 
 $$
 \mathrm{softplus}(x) = \ln (1 + e^x), \qquad \frac{d}{dx} \mathrm{softplus}(x) = \frac{1}{1 + e^{-x}} = \mathrm{sigmoid}(x)
 $$
 
-relu の角を丸めた形をしています。tanh、relu と並べて、値と傾きを描きます。傾きは `backward()` に計算させます。
+relu の角を丸めた形です。tanh、relu と並べて、値と傾きをプロットします。傾きは `backward()` で計算します。
 """
 
 # %% [markdown] lang="en"
@@ -496,13 +493,13 @@ About 1.3 million.
 
 ### The activation function: softplus
 
-The default of the article's class is `F.tanh`, but for training it is given `F.softplus`.
+The default of the article's class is `F.tanh`, but its training uses `F.softplus`.
 
 $$
 \mathrm{softplus}(x) = \ln (1 + e^x), \qquad \frac{d}{dx} \mathrm{softplus}(x) = \frac{1}{1 + e^{-x}} = \mathrm{sigmoid}(x)
 $$
 
-It is relu with its corner rounded. We draw it beside tanh and relu, values and slopes; `backward()` computes the slopes.
+It is relu with its corner rounded. We plot it together with tanh and relu, values and slopes. `backward()` computes the slopes.
 """
 
 # %%
@@ -510,7 +507,7 @@ figure, axes = plt.subplots(1, 2, figsize=(8, 3), layout="constrained")
 for act_func, color in ((F.softplus, style.LATENT), (F.relu, style.DECODER), (F.tanh, style.MUTED)):
     u = chainer.Variable(np.linspace(-5, 5, 1001))
     y = act_func(u)
-    F.sum(y).backward()  # ⟦和を微分すると、各点の傾きになる|of the sum: the slope at each point⟧
+    F.sum(y).backward()  # ⟦和の勾配は、各点の傾き|gradient of the sum: slope at each point⟧
     axes[0].plot(u.array, y.array, color=color, label=act_func.__name__)
     axes[1].plot(u.array, u.grad, color=color)
     if act_func is F.softplus:
@@ -524,7 +521,7 @@ plt.show()
 
 # %% [markdown] lang="ja"
 r"""
-softplus は滑らかで、傾きがどこでも 0 より大きく（relu は負の側で 0）、正の側で飽和しません（tanh は両側で飽和）。
+softplus は滑らかで、傾きはどこでも 0 より大きくなります（relu は負の側で 0）。また、正の側で飽和しません（tanh は両側で飽和）。
 
 ### encode
 
@@ -534,22 +531,22 @@ $$
 h_1 = f(x W_1^\top + b_1), \quad h_2 = f(h_1 W_2^\top + b_2), \quad \mu = h_2 W_\mu^\top + b_\mu, \quad \ln \sigma^2 = h_2 W_v^\top + b_v
 $$
 
-`name` に付けた名前は、後で計算グラフに現れます。
+`name` に設定した名前は、後で計算グラフに表示されます。
 """
 
 # %% [markdown] lang="en"
 r"""
-softplus is smooth, its slope is above 0 everywhere (relu's is 0 on the negative side), and it does not saturate on the positive side (tanh does on both).
+softplus is smooth. Its slope is positive everywhere (relu's is 0 on the negative side), and it does not saturate on the positive side (tanh saturates on both).
 
 ### encode
 
-From an image $x$ the encoder computes the parameters of a normal distribution, $q(z|x) = \mathcal{N}(\mu, \mathrm{diag}(\sigma^2))$. With $f$ for the activation function,
+From an image $x$ the encoder computes the parameters of a normal distribution, $q(z|x) = \mathcal{N}(\mu, \mathrm{diag}(\sigma^2))$. With the activation function $f$,
 
 $$
 h_1 = f(x W_1^\top + b_1), \quad h_2 = f(h_1 W_2^\top + b_2), \quad \mu = h_2 W_\mu^\top + b_\mu, \quad \ln \sigma^2 = h_2 W_v^\top + b_v
 $$
 
-What is put into `name` will show in the computational graph.
+The names set with `name` will appear in the computational graph.
 """
 
 
@@ -578,30 +575,30 @@ print(f"sigma:  [{sigma.min():.2f}, {sigma.max():.2f}]")
 
 # %% [markdown] lang="ja"
 r"""
-全結合層の出力は、どんな実数にもなります。実際、学習前の `ln_var` には負の値も正の値もあります。$\sigma$ は正でなければならないので、これを $\sigma$ そのものとみなすわけにはいきません。
+全結合層の出力は、任意の実数をとります。実際、学習前の `ln_var` には負の値も正の値もあります。$\sigma$ は正でなければならないので、この出力を $\sigma$ そのものとして使うことはできません。
 $\ln \sigma^2$ とみなせば、どんな値でも $\sigma = e^{\ln \sigma^2 / 2} > 0$ になります。
 
-もう 1 つ理由があります。損失には、$q(z|x)$ が標準正規分布からどれだけ離れているかを表す KL ダイバージェンスが現れます（2-4 節）。潜在変数 1 つにつき $D_{KL} = \frac{1}{2} (\mu^2 + \sigma^2 - \ln \sigma^2 - 1)$ で、これを微分すると、
+もう 1 つ理由があります。損失には、$q(z|x)$ が標準正規分布からどれだけ離れているかを表す KL ダイバージェンスが含まれます（2-4 節）。1 つの潜在次元では $D_{KL} = \frac{1}{2} (\mu^2 + \sigma^2 - \ln \sigma^2 - 1)$ で、その微分は
 
 $$
 \frac{\partial D_{KL}}{\partial \ln \sigma^2} = \frac{\sigma^2 - 1}{2}, \qquad \frac{\partial D_{KL}}{\partial \sigma} = \sigma - \frac{1}{\sigma}
 $$
 
-です。$\sigma$ が 0 に近いとき、前者は $-1/2$ に近づくだけですが、後者は発散します。数値で確かめます（左が $\ln \sigma^2$ による微分、右が $\sigma$ による微分）。
+です。$\sigma$ が 0 に近づくと、前者は $-1/2$ に近づくだけですが、後者は発散します。数値で確かめます（左が $\ln \sigma^2$ による微分、右が $\sigma$ による微分）。
 """
 
 # %% [markdown] lang="en"
 r"""
-The outputs of a fully connected layer may be any real numbers. Indeed `ln_var`, before training, has negative values as well as positive ones. $\sigma$ must be positive, so they cannot be taken for $\sigma$ itself.
-Taken for $\ln \sigma^2$, every value will do: $\sigma = e^{\ln \sigma^2 / 2} > 0$.
+The outputs of a fully connected layer can be any real numbers. Indeed, before training, `ln_var` has both negative and positive values. $\sigma$ must be positive, so we cannot use this output as $\sigma$ itself.
+As $\ln \sigma^2$, every value is valid: $\sigma = e^{\ln \sigma^2 / 2} > 0$.
 
-There is another reason. A part of the loss is the KL divergence (section 2-4), which says how far $q(z|x)$ is from the standard normal distribution. For one latent unit it is $D_{KL} = \frac{1}{2} (\mu^2 + \sigma^2 - \ln \sigma^2 - 1)$, and its derivatives are
+There is another reason. The loss contains the KL divergence (section 2-4), which measures how far $q(z|x)$ is from the standard normal distribution. For one latent dimension it is $D_{KL} = \frac{1}{2} (\mu^2 + \sigma^2 - \ln \sigma^2 - 1)$, and its derivatives are
 
 $$
 \frac{\partial D_{KL}}{\partial \ln \sigma^2} = \frac{\sigma^2 - 1}{2}, \qquad \frac{\partial D_{KL}}{\partial \sigma} = \sigma - \frac{1}{\sigma}
 $$
 
-Where $\sigma$ is close to 0, the first merely comes close to $-1/2$, while the second goes to infinity. In numbers (on the left the derivative by $\ln \sigma^2$, on the right that by $\sigma$):
+As $\sigma$ approaches 0, the first only approaches $-1/2$, while the second diverges. In numbers (on the left the derivative with respect to $\ln \sigma^2$, on the right with respect to $\sigma$):
 """
 
 # %%
@@ -617,28 +614,28 @@ $\sigma = 0.001$ では、左は約 $-0.5$ のままですが、右は約 $-1000
 
 ### decode：ロジットとシグモイド
 
-デコーダーは、潜在変数 $z$ から、各画素が 1（白）である確率 $p$ を計算します。確率は 0 から 1 の間の数なので、最後にシグモイドを通します。通す前の値 $a$ をロジットといいます。
+デコーダーは、潜在変数 $z$ から、各画素が 1（白）である確率 $p$ を計算します。確率は 0 から 1 の間の数なので、最後にシグモイドを通します。シグモイドに入力する前の値 $a$ をロジットといいます。
 
 $$
 p = \mathrm{sigmoid}(a) = \frac{1}{1 + e^{-a}}
 $$
 
-`sigmoid=False` ならロジットのまま返します。損失が必要とするのはこちらです。
+`sigmoid=False` ならロジットをそのまま返します。損失の計算にはこちらを使います。
 """
 
 # %% [markdown] lang="en"
 r"""
-At $\sigma = 0.001$ the left one is still about $-0.5$, but the right one is about $-1000$.
+At $\sigma = 0.001$, the left one is still about $-0.5$, but the right one is about $-1000$.
 
 ### decode: logits and the sigmoid
 
-From a latent $z$ the decoder computes the probability $p$ of each pixel to be 1, white. A probability is between 0 and 1, which the sigmoid at the end sees to. The value $a$ before it is called the logit.
+From a latent vector $z$ the decoder computes, for each pixel, the probability $p$ that it is 1 (white). A probability lies between 0 and 1, so the last step is a sigmoid. The value $a$ before the sigmoid is called the logit.
 
 $$
 p = \mathrm{sigmoid}(a) = \frac{1}{1 + e^{-a}}
 $$
 
-With `sigmoid=False` the logits are returned as they are. It is these that the loss needs.
+With `sigmoid=False`, the logits are returned as they are. The loss uses these.
 """
 
 
@@ -654,31 +651,31 @@ class WithDecoder(WithEncoder):
         return F.sigmoid(h3) if sigmoid else h3
 
     def __call__(self, x):
-        return self.decode(self.encode(x)[0])  # ⟦乱数を使わず、mu を復元する|of mu, without noise⟧
+        return self.decode(self.encode(x)[0])  # ⟦平均 mu から再構成する|reconstructs from mu⟧
 
 
 # %% [markdown] lang="ja"
 r"""
-なぜ損失には確率 $p$ でなくロジット $a$ を渡すのでしょうか。画素 $x$ の再構成誤差は
+損失の計算には、なぜ確率 $p$ ではなくロジット $a$ を使うのでしょうか。画素 $x$ の再構成誤差は
 
 $$
 -x \ln p - (1 - x) \ln (1 - p) = \ln (1 + e^a) - x a = \mathrm{softplus}(a) - x a
 $$
 
-で、左辺と右辺は数学的には同じものです（$\ln p = a - \ln (1 + e^a)$ と $\ln (1 - p) = -\ln (1 + e^a)$ を代入すると分かります）。しかし float32 で計算すると違いが出ます。
-$x = 1$ と $x = 0$ のそれぞれについて、両辺を比べます。`F.bernoulli_nll` が右辺です。
+で、左辺と右辺は数学的には同じです（$\ln p = a - \ln (1 + e^a)$ と $\ln (1 - p) = -\ln (1 + e^a)$ を代入するとわかります）。しかし、float32 で計算すると違いが出ます。
+$x = 1$ と $x = 0$ のそれぞれについて、両辺を比べます。`F.bernoulli_nll` が右辺の計算です。
 """
 
 # %% [markdown] lang="en"
 r"""
-Instead of the probabilities $p$, the loss is given the logits $a$. Why? The reconstruction error of a pixel $x$ is
+Why does the loss use the logits $a$ instead of the probabilities $p$? The reconstruction error of a pixel $x$ is
 
 $$
 -x \ln p - (1 - x) \ln (1 - p) = \ln (1 + e^a) - x a = \mathrm{softplus}(a) - x a
 $$
 
-To a mathematician both sides are the same (put in $\ln p = a - \ln (1 + e^a)$ and $\ln (1 - p) = -\ln (1 + e^a)$). In float32 they are not.
-We compare them for $x = 1$ and for $x = 0$. `F.bernoulli_nll` is the right-hand side.
+Mathematically, both sides are the same (substitute $\ln p = a - \ln (1 + e^a)$ and $\ln (1 - p) = -\ln (1 + e^a)$). In float32 they are not.
+We compare them for $x = 1$ and for $x = 0$. `F.bernoulli_nll` computes the right-hand side.
 """
 
 
@@ -697,18 +694,18 @@ for pixel, logit in ((1, -2), (1, -20), (1, -120), (0, 2), (0, 20), (0, -120)):
 
 # %% [markdown] lang="ja"
 r"""
-$a = -120$ では、$p \approx e^{-120} \approx 10^{-52}$ が float32 で表せる最小の正の数（約 $10^{-45}$）より小さいため、0 になります。$x = 1$ では $-\ln 0 = \infty$、$x = 0$ では $0 \times \ln 0$ が NaN になります。正しい値は 120 と 0 です。
-$a = 20$ では $p$ が 1 に丸められ、$\ln (1 - p)$ が壊れます。$a = -20$ の $p \approx 2 \times 10^{-9}$ は float32 で表せるのに 0 になりました。`F.sigmoid` が $p$ を $\frac{1}{2} + \frac{1}{2} \tanh \frac{a}{2}$ と計算し、$\tanh$ が $-1$ に丸められるからです。右辺は、どの行でも正しい値です。
+$a = -120$ では、$p \approx e^{-120} \approx 10^{-52}$ が float32 で表せる最小の正の数（約 $10^{-45}$）より小さいため、0 になります。その結果、$x = 1$ では $-\ln 0 = \infty$、$x = 0$ では $0 \times \ln 0$ が NaN になります。正しい値は 120 と 0 です。
+$a = 20$ では $p$ が 1 に丸められ、$\ln (1 - p)$ が無限大になります。$a = -20$ の $p \approx 2 \times 10^{-9}$ は float32 で表せますが、0 になりました。`F.sigmoid` は $p$ を $\frac{1}{2} + \frac{1}{2} \tanh \frac{a}{2}$ と計算するので、$\tanh$ が $-1$ に丸められるからです。右辺は、どの行でも正しい値です。
 
-これは作り話ではありません。学習済みのモデルで、画像 100 枚について両方を計算します。$p$ は、`F.sigmoid` と、式の通りの $1 / (1 + e^{-a})$ の 2 通りで求めます。
+これは実際に起きる問題です。学習済みのモデルで、画像 100 枚について両方を計算します。$p$ は、`F.sigmoid` と、式のとおりの $1 / (1 + e^{-a})$ の 2 通りで計算します。
 """
 
 # %% [markdown] lang="en"
 r"""
-At $a = -120$, $p \approx e^{-120} \approx 10^{-52}$ is below the smallest positive number that float32 has (about $10^{-45}$), and becomes 0. For $x = 1$ this gives $-\ln 0 = \infty$; for $x = 0$, $0 \times \ln 0$ is NaN. The true values are 120 and 0.
-At $a = 20$, $p$ is rounded to 1, and $\ln (1 - p)$ breaks. At $a = -20$ float32 could hold $p \approx 2 \times 10^{-9}$, and yet it became 0: `F.sigmoid` computes $p$ as $\frac{1}{2} + \frac{1}{2} \tanh \frac{a}{2}$, and $\tanh$ is rounded to $-1$. The right-hand side is correct in every row.
+At $a = -120$, $p \approx e^{-120} \approx 10^{-52}$ is below the smallest positive float32 (about $10^{-45}$), so it becomes 0. For $x = 1$ this gives $-\ln 0 = \infty$; for $x = 0$, $0 \times \ln 0$ is NaN. The correct values are 120 and 0.
+At $a = 20$, $p$ is rounded to 1, and $\ln (1 - p)$ becomes infinite. At $a = -20$, float32 could represent $p \approx 2 \times 10^{-9}$, yet the result is 0: `F.sigmoid` computes $p$ as $\frac{1}{2} + \frac{1}{2} \tanh \frac{a}{2}$, and $\tanh$ is rounded to $-1$. The right-hand side is correct in every row.
 
-This is no made-up trouble. We compute both, for 100 images, with a trained model, and take $p$ in two ways: from `F.sigmoid`, and as the formula has it, $1 / (1 + e^{-a})$.
+This problem occurs in practice. With a trained model, we compute both sides for 100 images. We compute $p$ in two ways: with `F.sigmoid`, and directly by the formula $1 / (1 + e^{-a})$.
 """
 
 # %%
@@ -719,25 +716,25 @@ with np.errstate(over="ignore"):
     ways = {"F.sigmoid": F.sigmoid(logits).array, "1 / (1 + exp(-a))": 1 / (1 + np.exp(-logits))}
 for way, p in ways.items():
     broken = ~np.isfinite(from_probability(x, p))
-    print(f"{way}: ⟦壊れる画素は|pixels that break:⟧ {broken.mean():.0%}")
+    print(f"{way}: ⟦NaN か無限大になる画素|pixels with NaN or infinity:⟧ {broken.mean():.0%}")
 assert np.isfinite(F.bernoulli_nll(x, logits, reduce="no").array).all()
 
 # %% [markdown] lang="ja"
 r"""
-学習済みのモデルは、黒に違いない画素に大きく負のロジットを与えます（最小は −275）。そのため `F.sigmoid` の確率から計算すると 40 %、式の通りの確率から計算しても 2 % の画素が壊れます。1 画素でも壊れれば、和である損失は NaN か無限大です。ロジットからの計算は 1 画素も壊れません。
+学習済みのモデルは、確実に黒い画素に、大きな負のロジットを与えます（最小は −275）。そのため、`F.sigmoid` の確率から計算すると 40 %、式のとおりの確率から計算しても 2 % の画素が NaN か無限大になります。1 画素でもそうなれば、その和である損失も NaN か無限大です。ロジットから計算すれば、そのような画素は 1 つもありません。
 
 ### 記事のモデルと比べる
 
-ここまでのクラスを、パッケージの `chainer_vae.VAE` と比べます。同じシードなら同じ重みになり、同じ重みなら同じ出力になるはずです。さらに `copyparams` で学習済みの重みを移し、もう一度比べます。
+ここまでのクラスを、パッケージの `chainer_vae.VAE` と比べます。同じシードなら同じ重みになり、同じ重みなら同じ出力になるはずです。さらに、`copyparams` で学習済みの重みをコピーし、もう一度比べます。
 """
 
 # %% [markdown] lang="en"
 r"""
-Where it is certain that a pixel is black, a trained model gives a logit far below 0 (−275 is the lowest). So, computed from the probabilities of `F.sigmoid`, 40 % of the pixels break, and even from those of the formula, 2 %. A single one is enough to make the loss, which is their sum, NaN or infinite. From logits, not one breaks.
+Where a pixel is certainly black, a trained model gives a logit far below 0 (the lowest is −275). Computed from the probabilities of `F.sigmoid`, 40 % of the pixels become NaN or infinite, and even from those of the formula 2 % do. A single such pixel makes the loss, which is their sum, NaN or infinite. Computed from logits, there is not one.
 
-### Compared with the article's model
+### Comparison with the article's model
 
-Now we compare our class with the package's `chainer_vae.VAE`. The same seed should give the same weights, and the same weights the same outputs. Then `copyparams` brings the trained weights over, and we compare again.
+Now we compare our class with the package's `chainer_vae.VAE`. The same seed should give the same weights, and the same weights the same outputs. Then we copy the trained weights with `copyparams`, and compare again.
 """
 
 # %%
@@ -753,7 +750,7 @@ for weights in (theirs, trained):
     for ours, article in zip(mine.encode(x), weights.encode(x)):
         np.testing.assert_array_equal(ours.array, article.array)
     np.testing.assert_array_equal(mine(x).array, weights(x).array)
-print("⟦重みも出力も、1 ビットも違わない|weights and outputs are the same to the last bit⟧")
+print("⟦重みも出力も、最後のビットまで一致|weights and outputs are identical to the last bit⟧")
 
 # %% [markdown] lang="ja"
 r"""
@@ -761,19 +758,19 @@ r"""
 
 ### 式とコード
 
-最小にする損失は、変分下限の符号を変えたものです。$B$ はバッチの画像の枚数です。
+最小化する損失は、変分下限（ELBO）の符号を変えたものです。$B$ はバッチに含まれる画像の枚数です。
 
 $$
 L = \underbrace{\frac{1}{kB} \sum_{l=1}^{k} \sum_{n, i} \left[ \mathrm{softplus}(a^{(l)}_{ni}) - x_{ni} \, a^{(l)}_{ni} \right]}_{\text{reconstruction error}} + \underbrace{\frac{C}{B} \sum_{n, j} \frac{1}{2} \left( \mu_{nj}^2 + \sigma_{nj}^2 - \ln \sigma_{nj}^2 - 1 \right)}_{\text{latent loss}}
 $$
 
-$n$ は画像、$i$ は画素、$j$ は潜在変数の番号です。ロジット $a^{(l)}$ は、$l$ 番目に引いた $z^{(l)} = \mu + \sigma \varepsilon^{(l)}$（$\varepsilon^{(l)} \sim \mathcal{N}(0, I)$）のデコーダーの出力です。次の 3 つの関数が、それぞれの部分を計算します。
+$n$ は画像、$i$ は画素、$j$ は潜在次元の番号です。ロジット $a^{(l)}$ は、$l$ 番目のサンプル $z^{(l)} = \mu + \sigma \varepsilon^{(l)}$（$\varepsilon^{(l)} \sim \mathcal{N}(0, I)$）に対するデコーダーの出力です。次の 3 つの関数が、それぞれの部分を計算します。
 
-- `F.gaussian(mu, ln_var)`：$z = \mu + \sigma \varepsilon$ を引く。
+- `F.gaussian(mu, ln_var)`：$z = \mu + \sigma \varepsilon$ をサンプリングする。
 - `F.bernoulli_nll(x, a)`：$\mathrm{softplus}(a) - x a$ の、画素と画像についての和。
 - `F.gaussian_kl_divergence(mu, ln_var)`：$q(z|x)$ と $\mathcal{N}(0, I)$ の KL ダイバージェンスの、画像についての和。
 
-どれもバッチ全体の和なので、枚数 $B$ で割って画像 1 枚あたりの値にします。単位は nat（情報量を自然対数で測る単位）です。
+損失の 2 つの項はどちらもバッチ全体の和なので、枚数 $B$ で割って画像 1 枚あたりの値にします。単位は nat（自然対数で測った情報量の単位）です。
 """
 
 # %% [markdown] lang="en"
@@ -782,19 +779,19 @@ r"""
 
 ### From the formula to the code
 
-The loss, which is to be made small, is the ELBO (the evidence lower bound) with its sign changed. $B$ is the number of images of the batch.
+The loss to be minimized is the ELBO (evidence lower bound) with its sign changed. $B$ is the number of images in the batch.
 
 $$
 L = \underbrace{\frac{1}{kB} \sum_{l=1}^{k} \sum_{n, i} \left[ \mathrm{softplus}(a^{(l)}_{ni}) - x_{ni} \, a^{(l)}_{ni} \right]}_{\text{reconstruction error}} + \underbrace{\frac{C}{B} \sum_{n, j} \frac{1}{2} \left( \mu_{nj}^2 + \sigma_{nj}^2 - \ln \sigma_{nj}^2 - 1 \right)}_{\text{latent loss}}
 $$
 
-$n$ counts the images, $i$ the pixels, $j$ the latent units. The logits $a^{(l)}$ are what the decoder makes of the $l$-th sample, $z^{(l)} = \mu + \sigma \varepsilon^{(l)}$ with $\varepsilon^{(l)} \sim \mathcal{N}(0, I)$. Three functions compute the parts:
+$n$ is the index of the image, $i$ of the pixel, $j$ of the latent dimension. The logits $a^{(l)}$ are the decoder's output for the $l$-th sample, $z^{(l)} = \mu + \sigma \varepsilon^{(l)}$ with $\varepsilon^{(l)} \sim \mathcal{N}(0, I)$. Three functions compute the parts:
 
-- `F.gaussian(mu, ln_var)` draws $z = \mu + \sigma \varepsilon$.
+- `F.gaussian(mu, ln_var)` samples $z = \mu + \sigma \varepsilon$.
 - `F.bernoulli_nll(x, a)` is the sum of $\mathrm{softplus}(a) - x a$ over pixels and images.
 - `F.gaussian_kl_divergence(mu, ln_var)` is the KL divergence of $q(z|x)$ from $\mathcal{N}(0, I)$, summed over the images.
 
-All of these are sums over the whole batch. Dividing by its size $B$ gives the value for one image, in nats, the unit of information that goes with the natural logarithm.
+Both terms of the loss are sums over the whole batch. Dividing by the batch size $B$ gives the value per image, in nats, the unit of information for natural logarithms.
 """
 
 
@@ -829,20 +826,20 @@ print(f"{mine.rec_loss.array:.3f} + {mine.latent_loss.array:.3f}")
 
 # %% [markdown] lang="ja"
 r"""
-どの画素にも確率 0.5 を与えるモデルの再構成誤差は $784 \ln 2 \approx 543$ です。学習前のモデルの再構成誤差 607 は、それより 1 割ほど悪い値です。
+すべての画素に確率 0.5 を与えるモデルの再構成誤差は $784 \ln 2 \approx 543$ です。学習前のモデルの再構成誤差は 607 で、それより 1 割ほど悪い値です。
 
 ### NumPy だけで同じ損失を計算する
 
-Chainer を使わずに、重みの配列だけから同じ損失を計算します。乱数は、`F.gaussian` と同じシード、同じ形で引けば同じ値になります。
+Chainer を使わずに、重みの配列だけから同じ損失を計算します。`F.gaussian` と同じシード、同じ形で乱数を引けば、同じ値になります。
 """
 
 # %% [markdown] lang="en"
 r"""
-A model that gives every pixel a probability of 0.5 has a reconstruction error of $784 \ln 2 \approx 543$. Before training, that of our model is 607, about a tenth worse.
+A model that gives every pixel a probability of 0.5 has a reconstruction error of $784 \ln 2 \approx 543$. Before training, our model has 607, about a tenth worse.
 
-### The same loss by NumPy alone
+### The same loss in NumPy alone
 
-Without Chainer, from the arrays of the weights only, we compute the same loss. The noise is the same as that of `F.gaussian` if it is drawn with the same seed and shape.
+We compute the same loss without Chainer, using only the weight arrays. Drawn with the same seed and shape as in `F.gaussian`, the noise is the same.
 """
 
 
@@ -881,16 +878,16 @@ r"""
 
 ### バッチの大きさで割る
 
-$B$ で割るので、バッチの損失は「1 枚ずつ計算した損失の平均」です。乱数は 1 枚ずつでも同じ順に引かれるので、シードを揃えれば、この関係は丸め誤差を除いて厳密に成り立ちます。
+$B$ で割るので、バッチの損失は、画像 1 枚ずつの損失の平均です。1 枚ずつ計算しても乱数を引く順番は同じなので、シードを揃えれば、この関係は丸め誤差を除いて厳密に成り立ちます。
 """
 
 # %% [markdown] lang="en"
 r"""
-In all three cases they agree, up to the rounding of float32.
+In all three cases they agree, up to the rounding error of float32.
 
 ### Dividing by the batch size
 
-Because of the division by $B$, the loss of a batch is the mean of the losses of its images, one at a time. The noise comes in the same order, so with the same seed this holds exactly but for rounding.
+Because of the division by $B$, the loss of a batch is the mean of the losses of its individual images. The noise is drawn in the same order either way, so with the same seed this holds exactly, apart from rounding.
 """
 
 # %%
@@ -906,9 +903,9 @@ np.testing.assert_allclose(np.mean(one_by_one), of_batch, rtol=1e-5)
 r"""
 どちらも 91.255 です。
 
-### `k` の働き：ばらつきを減らす
+### `k` の働き：損失のばらつきを減らす
 
-再構成誤差は $\varepsilon$ を引くたびに変わります。`k` 回引いて平均すると、期待値はそのままで、分散が $1/k$ になるはずです。10 枚の画像について何度も計算し、平均と分散を調べ、損失の分布（左）と分散（右）を図にします。
+再構成誤差は、$\varepsilon$ をサンプリングするたびに変わります。`k` 個のサンプルの平均をとると、期待値は変わらず、分散が $1/k$ になるはずです。10 枚の画像について損失を何度も計算し、平均と分散を調べます。図の左は損失の分布、右は分散です。
 `no_backprop_mode()` の中では計算の記録を作らないので、時間とメモリーを節約できます。
 """
 
@@ -916,10 +913,10 @@ r"""
 r"""
 Both are 91.255.
 
-### What `k` does: less spread
+### What `k` does: less variance
 
-The reconstruction error changes with every draw of $\varepsilon$. The mean of `k` draws should keep its expectation, and have $1/k$ of its variance. We compute it many times for 10 images, look at mean and variance, and plot the distribution of the losses (left) and their variance (right).
-Within `no_backprop_mode()` no record of the computation is kept, which saves time and memory.
+The reconstruction error changes with every sample of $\varepsilon$. The mean of `k` samples should have the same expectation, and $1/k$ of the variance. We compute the loss many times for 10 images and look at the mean and the variance. The figure shows the distribution of the losses (left) and their variance (right).
+Within `no_backprop_mode()`, no record of the computation is kept, which saves time and memory.
 """
 
 
@@ -947,8 +944,8 @@ axes[0].set(xlabel="⟦損失|loss⟧ [nat]", ylabel="⟦回数|count⟧")
 axes[0].legend()
 variances = np.array([samples[k].var(ddof=1) for k in counts])
 axes[1].loglog(counts, variances, "o", color=style.ENCODER, label="⟦測定|measured⟧")
-of_one = np.mean(counts * variances)  # ⟦k = 1 での分散の見積もり|the variance for k = 1⟧
-axes[1].loglog(counts, of_one / counts, color=style.MUTED, label="∝ 1 / k")
+single = np.mean(counts * variances)  # ⟦k = 1 での分散の推定値|estimated variance for k = 1⟧
+axes[1].loglog(counts, single / counts, color=style.MUTED, label="∝ 1 / k")
 axes[1].set_xticks(counts, [str(k) for k in counts])
 axes[1].set_yticks([0.1, 0.2, 0.5, 1], ["0.1", "0.2", "0.5", "1"])
 axes[1].minorticks_off()
@@ -958,22 +955,22 @@ plt.show()
 
 # %% [markdown] lang="ja"
 r"""
-平均はどの `k` でもほぼ同じ 88.3 で、`k` × 分散は 1.0 から 1.2 の間でした。100 回の反復から求めた分散には $\sqrt{2/99} \approx 14\%$ ほどの誤差があるので、分散は $1/k$ と見てよいでしょう。
-`k` 倍の計算で標準偏差が $1/\sqrt{k}$ になる、という取引です。記事は、学習では `k=1`、テストでは `k=10` を使っています。
+平均はどの `k` でもほぼ同じ 88.3 で、`k` × 分散は 1.0 から 1.2 の間でした。100 回の反復から求めた分散には $\sqrt{2/99} \approx 14\%$ ほどの誤差があるので、分散は $1/k$ に比例すると見てよいでしょう。
+つまり、計算量を `k` 倍にすると、標準偏差は $1/\sqrt{k}$ になります。記事は、学習では `k=1`、テストでは `k=10` を使っています。
 
 ### `C` の働き：latent loss の重み
 
-`C` は latent loss に掛かるだけです。同じシードで計算すると、再構成誤差は変わりません。
+`C` は latent loss に掛かる係数です。同じシードで計算すると、再構成誤差は変わりません。
 """
 
 # %% [markdown] lang="en"
 r"""
-The mean is about 88.3 for every `k`, and `k` × variance is between 1.0 and 1.2. A variance that is taken from 100 repeats is off by $\sqrt{2/99} \approx 14\%$ or so, and within that it is $1/k$.
-This is the bargain: `k` times the computation for a standard deviation of $1/\sqrt{k}$. The article takes `k=1` for training, and `k=10` for the test.
+The mean is about 88.3 for every `k`, and `k` × variance lies between 1.0 and 1.2. A variance estimated from 100 repeats has an error of about $\sqrt{2/99} \approx 14\%$, so the variance is consistent with $1/k$.
+The trade-off is this: `k` times the computation gives a standard deviation of $1/\sqrt{k}$. The article uses `k=1` for training, and `k=10` for the test.
 
 ### What `C` does: the weight of the latent loss
 
-`C` multiplies the latent loss, and nothing else. With the same seed, the reconstruction error stays the same.
+`C` multiplies only the latent loss. With the same seed, the reconstruction error stays the same.
 """
 
 # %%
@@ -985,26 +982,26 @@ for C in (0.5, 1.0, 4.0):
 
 # %% [markdown] lang="ja"
 r"""
-latent loss は `C` に比例しました。値を大きくして学習すると、潜在変数が $\mathcal{N}(0, I)$ に強く引き寄せられ、その分、再構成が犠牲になります。`C` が 1 のときだけ、損失が変分下限（の符号違い）になります。
+latent loss は `C` に比例しました。大きな `C` で学習すると、潜在変数が $\mathcal{N}(0, I)$ に強く引き寄せられ、その分、再構成誤差が大きくなります。`C` が 1 のときだけ、損失は変分下限の符号を変えたものになります。
 
 ## 2-5. 計算グラフ
 
-### 描く
+### グラフを図にする
 
-損失を計算すると、そこに至る計算の記録が残ります。これを図にしたものが計算グラフです。`chainer_vae.graph.dump(loss)` は、グラフを Graphviz の言語で書き出します。
-自分のクラスのグラフと、パッケージの VAE のグラフが、文字列として同じになることをまず確かめ、書き出しの冒頭を見て、関数の数も数えます。`n0 [...]` のような 1 行が 1 つのノードで、形が `octagon` なら変数、`record` なら関数です。
+損失を計算すると、そこに至る計算の記録が残ります。これを図にしたものが計算グラフです。`chainer_vae.graph.dump(loss)` は、グラフを Graphviz の言語で出力します。
+まず、ここで作ったクラスのグラフと、パッケージの VAE のグラフが、文字列として一致することを確かめます。続けて、出力の冒頭を表示し、関数の数を数えます。`n0 [...]` のような 1 行が 1 つのノードで、形が `octagon` なら変数、`record` なら関数です。
 """
 
 # %% [markdown] lang="en"
 r"""
-The latent loss is proportional to `C`. Trained with a larger one, the latents are drawn to $\mathcal{N}(0, I)$ more strongly, at the cost of the reconstruction. Only with `C` = 1 the loss is the ELBO, with its sign changed.
+The latent loss is proportional to `C`. Training with a larger `C` pulls the latent variables more strongly towards $\mathcal{N}(0, I)$, at the cost of the reconstruction error. Only with `C` = 1 is the loss the ELBO with its sign changed.
 
 ## 2-5. The computational graph
 
-### The picture
+### Drawing the graph
 
-A loss that was computed leaves a record of all that led to it. Drawn, this is the computational graph. `chainer_vae.graph.dump(loss)` writes it down in the language of Graphviz.
-First we make sure that the graph of our class and that of the package's VAE are the same text, look at how it begins, and count the functions in it. A line such as `n0 [...]` is a node, a variable if its shape is `octagon`, a function if it is `record`.
+When a loss is computed, a record remains of all the computations that led to it. Drawn as a figure, this is the computational graph. `chainer_vae.graph.dump(loss)` writes it in the Graphviz language.
+First we check that the graph of our class and that of the package's VAE are identical as text. Then we print the first lines, and count the functions. A line such as `n0 [...]` is a node: a variable if its shape is `octagon`, a function if it is `record`.
 """
 
 # %%
@@ -1019,27 +1016,27 @@ print(Counter(node.label for node in parsed.nodes.values() if node.function))
 r"""
 `LinearFunction` は 7 つ（層の数）、`Softplus` は 5 つです。活性化関数は 4 つなので、残りの 1 つは `F.bernoulli_nll` の中の $\mathrm{softplus}(a)$ です。`Gaussian` は 1 つで、乱数が入るのはここだけです。
 
-図を描く関数もパッケージにあります。描かれるのは付属の学習済みモデルのグラフですが、重みの値が違うだけで同じグラフです。青い四角が関数、それ以外が変数です。上から下へ、計算される順に並んでいます。
+パッケージには、このグラフの図を描く関数もあります。描かれるのは同梱の学習済みモデルのグラフで、重みの値以外は同じです。青い四角が関数、それ以外が変数です。計算は上から下へ進みます。
 """
 
 # %% [markdown] lang="en"
 r"""
-There are 7 `LinearFunction`, one for each layer, and 5 `Softplus`. Four of these are activations; the fifth is the $\mathrm{softplus}(a)$ within `F.bernoulli_nll`. There is one `Gaussian`, the only place where chance comes in.
+There are 7 `LinearFunction`, one for each layer, and 5 `Softplus`. Four of these are activations; the fifth is the $\mathrm{softplus}(a)$ in `F.bernoulli_nll`. There is one `Gaussian`, the only place where random numbers enter.
 
-The package can draw it, too. What it draws is the graph of the trained model that comes with it, the same graph with other weights. Blue boxes are functions, all others are variables. The computation runs from top to bottom.
+The package can also draw the graph. It draws the graph of the trained model that comes with it, which is the same apart from the values of the weights. Blue boxes are functions, all others are variables. The computation runs from top to bottom.
 """
 
 # %%
 spec = next(spec for spec in figures.all_figures() if spec.id == "network")
-picture = draw(spec, figures.Context("⟦ja|en⟧", {"z20": "z20"}))
-picture.set_dpi(85)
-display(picture)
+graph_figure = draw(spec, figures.Context("⟦ja|en⟧", {"z20": "z20"}))
+graph_figure.set_dpi(85)
+display(graph_figure)
 
 # %% [markdown] lang="ja"
 r"""
-名前の付いた変数と、式、コードの対応は次の通りです。
+名前の付いた変数と、式、コードの対応は次のとおりです。
 
-| 変数 | 式 | 計算する行 |
+| 変数 | 式 | 計算するコード |
 |---|---|---|
 | `x` | $x$ | `chainer.as_variable(x)` |
 | `enc_h1` | $h_1 = f(x W_1^\top + b_1)$ | `self.act_func(self.le1(x))` |
@@ -1054,19 +1051,19 @@ r"""
 | `latent loss` | $L$ の第 2 項 | `C * F.gaussian_kl_divergence(mu, ln_var) / batchsize` |
 | `loss` | $L$ | `self.rec_loss + self.latent_loss` |
 
-読みどころを挙げます。
+図の読み方は次のとおりです。
 
-- `x` から出る矢印は 2 本です。1 本はエンコーダーへ、もう 1 本は左端を通って再構成誤差の $x a$ の掛け算 `_ * _` へ向かいます。
-- `z_mu` と `z_ln_var` からは、`Gaussian` を経てデコーダーへ進む道と、右側の latent loss へ進む道が出ています。
+- `x` から出る矢印は 2 本です。1 本はエンコーダーへ、もう 1 本は左端を通って、再構成誤差の $x a$ を計算する掛け算 `_ * _` へ向かいます。
+- `z_mu` と `z_ln_var` からは、`Gaussian` を経てデコーダーへ進む経路と、右側の latent loss へ進む経路が出ています。
 - 右側の列は上から順に、$\mu^2$ と $e^{\ln \sigma^2}$ の和、$- \ln \sigma^2$、$- 1$、$\times 0.5$、和、`C` 倍（`_ * 1.0`）、$1 / B$ 倍（`_ * 0.01`）です。
-- `_ + 0` は、`rec_loss` を 0 から足し始めたことの名残です。
+- `_ + 0` は、`rec_loss` を 0 から足し始めたためにできたノードです。
 """
 
 # %% [markdown] lang="en"
 r"""
-This is how the variables with names, the formulas and the code belong together:
+The named variables correspond to formulas and code as follows:
 
-| variable | formula | the line that computes it |
+| variable | formula | code that computes it |
 |---|---|---|
 | `x` | $x$ | `chainer.as_variable(x)` |
 | `enc_h1` | $h_1 = f(x W_1^\top + b_1)$ | `self.act_func(self.le1(x))` |
@@ -1081,26 +1078,26 @@ This is how the variables with names, the formulas and the code belong together:
 | `latent loss` | second term of $L$ | `C * F.gaussian_kl_divergence(mu, ln_var) / batchsize` |
 | `loss` | $L$ | `self.rec_loss + self.latent_loss` |
 
-What to look for:
+How to read the figure:
 
-- Two arrows leave `x`: one to the encoder, and one along the left edge to the multiplication `_ * _`, the $x a$ of the reconstruction error.
-- From `z_mu` and `z_ln_var` there are two ways down: through `Gaussian` to the decoder, and on the right to the latent loss.
-- The column on the right is, from above: the sum of $\mu^2$ and $e^{\ln \sigma^2}$, $- \ln \sigma^2$, $- 1$, $\times 0.5$, the sum, times `C` (`_ * 1.0`), times $1 / B$ (`_ * 0.01`).
-- The `_ + 0` is left over from `rec_loss`, to which the terms are added, starting at 0.
+- Two arrows leave `x`: one goes to the encoder, and one along the left edge to the multiplication `_ * _`, which computes the $x a$ of the reconstruction error.
+- From `z_mu` and `z_ln_var` there are two paths: through `Gaussian` to the decoder, and on the right to the latent loss.
+- The column on the right is, from top to bottom: the sum of $\mu^2$ and $e^{\ln \sigma^2}$, $- \ln \sigma^2$, $- 1$, $\times 0.5$, the sum, times `C` (`_ * 1.0`), times $1 / B$ (`_ * 0.01`).
+- The `_ + 0` appears because `rec_loss` starts at 0 before the terms are added.
 """
 
 # %% [markdown] lang="ja"
 r"""
 ### コードでたどる
 
-グラフは図にしなくてもたどれます。変数の `creator` はその変数を計算した関数、関数の `inputs` はその入力です。`loss` から始めて、入力がいくつかあるときは、計算の段数（`rank`）がいちばん大きいもの（同じなら最初のもの）へ進みます。
+グラフは、図にしなくてもコードでたどれます。変数の `creator` はその変数を計算した関数、関数の `inputs` はその入力です。`loss` から始めて、入力が複数あるときは、計算の段数（`rank`）が最も大きいもの（同じなら最初のもの）へ進みます。
 """
 
 # %% [markdown] lang="en"
 r"""
-### Walking it by code
+### Traversing the graph in code
 
-The graph can be walked without a picture. A variable's `creator` is the function that computed it, and a function's `inputs` are what it took. We start at `loss`; where there are several inputs, we go on to the one that took the most steps to compute (`rank`), of equals the first.
+The graph can also be traversed in code, without a figure. A variable's `creator` is the function that computed it, and a function's `inputs` are its inputs. We start at `loss`. Where there are several inputs, we follow the one that took the most steps to compute (`rank`), or the first of them in case of a tie.
 """
 
 # %%
@@ -1113,12 +1110,12 @@ assert node.name == "x"
 
 # %% [markdown] lang="ja"
 r"""
-`loss` から `dec_h3`、`z`、`z_mu`、`enc_h2` を通って `x` に着きました。次は枝分かれも含めてすべてたどり、変数を残らず集めます。その数は、図の変数の数と一致するはずです。
+`loss` から `dec_h3`、`z`、`z_mu`、`enc_h2` を通って `x` に到達しました。次は、枝分かれもすべてたどり、すべての変数を集めます。その数は、図の変数の数と一致するはずです。
 """
 
 # %% [markdown] lang="en"
 r"""
-From `loss` it went by `dec_h3`, `z`, `z_mu` and `enc_h2` to `x`. Now we take every branch and collect all variables. There should be as many as in the picture.
+From `loss`, the path went through `dec_h3`, `z`, `z_mu` and `enc_h2` to `x`. Now we follow every branch and collect all variables. Their number should match the number of variables in the figure.
 """
 
 # %%
@@ -1134,34 +1131,34 @@ assert len(found) == sum(not node.function for node in parsed.nodes.values())
 names = ["x", "enc_h1", "enc_h2", "z_mu", "z_ln_var", "z", "dec_h1", "dec_h2", "dec_h3"]
 names += ["reconstruction error", "latent loss", "loss"]
 nodes = {node.name: node for node in found}
-assert set(names) <= set(nodes)  # ⟦表の変数はすべてある|all of the table are there⟧
+assert set(names) <= set(nodes)  # ⟦表の変数がすべてある|all variables of the table are there⟧
 parameters = [node for node in found if node.name in ("W", "b")]
-print(f"⟦変数|variables⟧ {len(found)}, ⟦そのうちパラメーター|of them parameters⟧ {len(parameters)}")
+print(f"⟦変数|variables⟧ {len(found)}, ⟦うちパラメーター|of which parameters⟧ {len(parameters)}")
 
 # %% [markdown] lang="ja"
 r"""
 表の 12 個の変数がすべて見つかりました。`W` と `b` は 7 つずつ、合わせて 14 個です。
 
-`backward()` は、まさにこの道を `loss` から逆にたどり、関数ごとの微分を掛け合わせていきます。1 か所だけ手計算と比べましょう。$L$ の第 1 項をロジットで微分すると、$\mathrm{softplus}' = \mathrm{sigmoid}$ なので、
+`backward()` は、まさにこの経路を `loss` から逆向きにたどり、関数ごとの微分を掛け合わせていきます。1 か所だけ手計算と比べてみます。$L$ の第 1 項をロジットで微分すると、$\mathrm{softplus}' = \mathrm{sigmoid}$ なので、
 
 $$
 \frac{\partial L}{\partial a_{ni}} = \frac{\mathrm{sigmoid}(a_{ni}) - x_{ni}}{B}
 $$
 
-となります（$k = 1$）。「予測した確率 − 正解」という、分かりやすい形です。`chainer.grad` は同じ道をたどって、指定した変数の勾配を返します。
+となります（$k = 1$）。「予測した確率 − 正解」という、わかりやすい形です。`chainer.grad` は同じ経路をたどり、指定した変数の勾配を返します。
 """
 
 # %% [markdown] lang="en"
 r"""
-All 12 variables of the table are there, and 7 `W` and 7 `b`, 14 parameters in all.
+All 12 variables of the table are there. There are 7 `W` and 7 `b`, 14 parameters in all.
 
-This is the way that `backward()` takes, from `loss` backwards, multiplying the derivatives of the functions. Let us compare it with pen and paper at one place. The first term of $L$ has, since $\mathrm{softplus}' = \mathrm{sigmoid}$, the derivative
+`backward()` follows exactly these paths backwards from `loss`, multiplying the derivatives of the functions. Let us compare it with pen and paper at one point. Since $\mathrm{softplus}' = \mathrm{sigmoid}$, the first term of $L$ has the derivative
 
 $$
 \frac{\partial L}{\partial a_{ni}} = \frac{\mathrm{sigmoid}(a_{ni}) - x_{ni}}{B}
 $$
 
-by the logits (for $k = 1$): the predicted probability minus the truth, as plain as one could wish. `chainer.grad` takes the same way, and returns the gradient by the variable that we name.
+with respect to the logits (for $k = 1$). It is simply the predicted probability minus the target. `chainer.grad` follows the same paths, and returns the gradient with respect to the variable we specify.
 """
 
 # %%
@@ -1175,18 +1172,18 @@ np.testing.assert_allclose(gradient.array, by_hand, atol=1e-8)
 r"""
 ## 2-6. 学習、保存、読み込み
 
-### 記事のループ
+### 記事の学習ループ
 
-シードを固定し、重みを引き、画像の順番を引き、100 枚ずつ `loss_func` → `cleargrads` → `backward` → `update` を繰り返します。オプティマイザーは、勾配とその 2 乗の移動平均から、歩幅をパラメーターごとに決める Adam です。1 エポック（全画像を 1 周）だけ学習します。
+シードを固定し、重みを初期化し、画像の順番をシャッフルします。そして 100 枚ずつ、`loss_func` → `cleargrads` → `backward` → `update` を繰り返します。オプティマイザーは Adam です。Adam は、勾配とその 2 乗の移動平均から、ステップ幅をパラメーターの成分ごとに決めます。ここでは 1 エポック（全画像を 1 周）だけ学習します。
 """
 
 # %% [markdown] lang="en"
 r"""
 ## 2-6. Training, saving, loading
 
-### The article's loop
+### The article's training loop
 
-Fix the seed, draw the weights, draw an order of the images, and then, 100 images at a time: `loss_func`, `cleargrads`, `backward`, `update`. The optimizer is Adam, which fits the step of each parameter to running means of its gradient and of the square of it. We train for one epoch, once through all images.
+Fix the seed, initialize the weights, and shuffle the images. Then, 100 images at a time: `loss_func`, `cleargrads`, `backward`, `update`. The optimizer is Adam, which sets the step size of each parameter entry from moving averages of its gradient and of the squared gradient. We train for one epoch, that is, one pass over all images.
 """
 
 
@@ -1199,7 +1196,7 @@ def train(model, images, batchsize=100):
     losses = []
     for start in range(0, len(images), batchsize):
         loss = loss_func(images[order[start : start + batchsize]])
-        model.cleargrads()  # ⟦消さないと、前の勾配に足される|else they add up with the last ones⟧
+        model.cleargrads()  # ⟦クリアしないと、前の勾配に加算される|otherwise they add to the previous gradients⟧
         loss.backward()
         optimizer.update()
         losses.append(float(loss.array))
@@ -1217,41 +1214,41 @@ print(f"⟦最後の 100 ステップの平均|mean of the last 100 steps⟧: {n
 
 # %% [markdown] lang="ja"
 r"""
-損失の推移を描きます。比較のため、入力を見ずに、いつも「訓練画像の平均」を答えるモデルの損失を破線で示します。再構成誤差は $x$ について 1 次式なので、その平均は $x$ を平均画像で置き換えたものです。
+損失の推移をプロットします。比較のため、入力を見ずに、常に訓練画像の平均を出力するモデルの損失を破線で示します。再構成誤差は $x$ の 1 次式なので、その平均は、$x$ を平均画像で置き換えた値と同じです。
 """
 
 # %% [markdown] lang="en"
 r"""
-We plot the losses. To compare with, the dashed line is the loss of a model that never looks at its input and always answers with the mean of the training images. The reconstruction error is linear in $x$, so its mean is what it is with the mean image in place of $x$.
+We plot the losses. For comparison, the dashed line is the loss of a model that ignores its input and always outputs the mean of the training images. The reconstruction error is linear in $x$, so its mean equals its value with the mean image in place of $x$.
 """
 
 # %%
 mean = images.mean(axis=0)
-of_mean = np.nansum(from_probability(mean, mean))  # ⟦0 ln 0 は 0 とみなす|0 ln 0 counts as 0⟧
-print(f"⟦平均画像の損失|loss of the mean image⟧: {of_mean:.1f}")
+mean_image_loss = np.nansum(from_probability(mean, mean))  # ⟦0 ln 0 は 0 とする|0 ln 0 is 0 here⟧
+print(f"⟦平均画像の損失|loss of the mean image⟧: {mean_image_loss:.1f}")
 
 plt.figure(figsize=(8, 3))
 plt.semilogy(losses, color=style.LOSS, lw=1)
-plt.axhline(of_mean, color=style.INK, ls="--", lw=1)
+plt.axhline(mean_image_loss, color=style.INK, ls="--", lw=1)
 plt.yticks([100, 150, 200, 300, 500], ["100", "150", "200", "300", "500"])
 plt.minorticks_off()
 plt.xlabel("⟦ステップ|step⟧")
-plt.ylabel("⟦バッチの損失|loss of the batch⟧ [nat]")
+plt.ylabel("⟦バッチの損失|loss per batch⟧ [nat]")
 plt.grid(True)
 plt.show()
 
 # %% [markdown] lang="ja"
 r"""
-損失は最初の数十ステップで破線（206.0）まで落ち、そこでしばらく足踏みします。この間のモデルは、平均画像を答えるのと変わりません。その後、画像ごとの違いを潜在変数 $z$ で伝えられるようになると破線を離れ、最後の 100 ステップでは平均 139.0 まで下がりました。
+損失は最初の数十ステップで破線（206.0）まで下がり、しばらく停滞します。この間、モデルは平均画像を出力するのと変わりません。その後、画像ごとの違いを潜在変数 $z$ で伝えられるようになると破線を離れ、最後の 100 ステップの平均は 139.0 まで下がりました。
 
-テスト画像（上）を、学習前のモデル（中）と 1 エポック後のモデル（下）で復元します。
+テスト画像（上）を、学習前のモデル（中）と 1 エポック後のモデル（下）で再構成します。
 """
 
 # %% [markdown] lang="en"
 r"""
-Within a few tens of steps the loss falls to the dashed line (206.0), and lingers there: so far the model does no better than the mean image. Once it has learned to pass on by the latents $z$ what makes one image differ from another, it leaves the line; the last 100 steps have a mean of 139.0.
+Within a few tens of steps, the loss falls to the dashed line (206.0) and stays there for a while: so far the model does no better than the mean image. Once it has learned to pass the differences between images through the latent vector $z$, the loss falls below the line. The mean of the last 100 steps is 139.0.
 
-Test images (above), as the model reconstructs them before training (middle) and after one epoch (below):
+We reconstruct test images (top) with the model before training (middle) and after one epoch (bottom):
 """
 
 # %%
@@ -1263,20 +1260,20 @@ plt.show()
 
 # %% [markdown] lang="ja"
 r"""
-学習前は砂嵐です。1 エポックで 7、1、0 と右端の 9 は読めるようになりましたが、2、4、5 はまだ他の数字と混ざっています。
+学習前の出力はノイズです。1 エポックで 7、1、0 と右端の 9 は読めるようになりましたが、2、4、5 はまだ他の数字と混ざっています。
 
 ### 同じ計算を速く
 
-Chainer のループは、行列の掛け算以外にも多くの時間を使います。そこでパッケージには、同じ計算と手で導いた勾配を、使い回す配列の上で行うエンジン（`chainer_vae.engine`）があります。乱数を引く順番も同じなので、同じシードなら、丸め誤差を除いて同じ損失になるはずです。最初の 10 ステップで比べます。
+Chainer の学習ループでは、行列積以外の処理にも多くの時間がかかります。そこでパッケージには、同じ計算を行うエンジン（`chainer_vae.engine`）があります。勾配は手で導いた式で計算し、配列は使い回します。乱数を引く順番も同じなので、同じシードなら、丸め誤差を除いて同じ損失になるはずです。最初の 10 ステップで比べます。
 """
 
 # %% [markdown] lang="en"
 r"""
-Before training, it is white noise. After one epoch the 7, the 1s, the 0 and the last 9 can be read, while the 2, the 4s and the 5 are still mixed up with other digits.
+Before training, the output is noise. After one epoch the 7, the 1s, the 0 and the last 9 are readable, while the 2, the 4s and the 5 are still mixed up with other digits.
 
-### The same, faster
+### The same computation, faster
 
-Chainer's loop spends much of its time on other things than matrix products. So the package has an engine (`chainer_vae.engine`), which does the same computation, with gradients derived by hand, in arrays that are used again and again. It draws its random numbers in the same order, so the same seed should give the same losses, but for rounding. We compare the first 10 steps.
+Chainer's training loop spends much of its time on things other than matrix products. So the package has an engine (`chainer_vae.engine`) that does the same computation, with gradients derived by hand and with reused arrays. It draws its random numbers in the same order, so the same seed should give the same losses, apart from rounding. We compare the first 10 steps.
 """
 
 # %%
@@ -1285,7 +1282,7 @@ model = chainer_vae.VAE(784, 20, 500, F.softplus)
 optimizer = chainer.optimizers.Adam()
 optimizer.setup(model)
 order = np.random.permutation(len(images))[:1000]
-with thread_pool() as pool:  # ⟦計算を分担するスレッド|threads that share the work⟧
+with thread_pool() as pool:  # ⟦計算を分担するスレッドプール|threads that share the work⟧
     fused = engine.Engine(model, optimizer, 1.0, 1, pool)  # C = 1.0, k = 1
     fused_losses = [
         fused.step(images[order[start : start + 100]])[0] for start in range(0, len(order), 100)
@@ -1298,21 +1295,21 @@ np.testing.assert_allclose(fused_losses, losses[: len(fused_losses)], rtol=1e-5)
 
 # %% [markdown] lang="ja"
 r"""
-相対差は float32 の丸め誤差の大きさ（$10^{-7}$ 程度）です。
+相対差は、float32 の丸め誤差と同じ $10^{-7}$ 程度です。
 
-`chainer_vae.Run` は、このエンジンによる学習、テスト画像での評価、保存をまとめたもので、`chainer-vae train` コマンドの中身です。同じシードで 1 エポック学習し、損失の平均を上のループと比べます。
+`chainer_vae.Run` は、このエンジンによる学習、テスト画像での評価、保存を 1 つにまとめたものです。`chainer-vae train` コマンドは、これを実行します。同じシードで 1 エポック学習し、損失の平均を上のループと比べます。
 """
 
 # %% [markdown] lang="en"
 r"""
-The relative difference is about $10^{-7}$, as large as the rounding of float32.
+The relative difference is about $10^{-7}$, the size of float32 rounding errors.
 
-`chainer_vae.Run` is the training by this engine, the evaluation on the test images and the saving in one; it is what the command `chainer-vae train` runs. We train for one epoch with the same seed, and compare the mean of the losses with that of our loop.
+`chainer_vae.Run` combines training with this engine, evaluation on the test images, and saving. It is what the command `chainer-vae train` runs. We train for one epoch with the same seed, and compare the mean of the losses with that of our loop.
 """
 
 # %%
 folder = Path("lesson02")
-shutil.rmtree(folder, ignore_errors=True)  # ⟦Run は上書きをしない|a Run overwrites nothing⟧
+shutil.rmtree(folder, ignore_errors=True)  # ⟦Run は既存の結果を上書きしない|a Run never overwrites⟧
 for entry in chainer_vae.Run.start(config, folder / "run").train():
     train_loss, test_loss = entry["main/loss"], entry["validation/main/loss"]
     print(f"⟦訓練|train⟧ {train_loss:.3f}, ⟦テスト|test⟧ {test_loss:.3f}")
@@ -1321,24 +1318,24 @@ print(sorted(file.name for file in (folder / "run").iterdir()))
 
 # %% [markdown] lang="ja"
 r"""
-訓練の損失 170.986 は、自分で書いたループと小数第 3 位まで一致しました。テストの損失 135.882 がそれより低いのは、訓練の値がエポックの初めからの平均で、テストの値が終わりの重みで計算されたものだからです。100 エポック学習すると、テストの損失は 97 ほどになります（README の表）。
+訓練損失 170.986 は、ここで書いた学習ループと小数第 3 位まで一致しました。テスト損失 135.882 のほうが低いのは、訓練損失がエポック全体の平均で、テスト損失はエポックの終わりの重みで計算した値だからです。100 エポック学習すると、テスト損失は約 97 になります（README の表）。
 
 ### 保存と読み込み
 
-モデルの保存には `chainer.serializers.save_npz` を使います。中身は、名前の付いた配列を集めた npz ファイルです。
-読み込みには注意が要ります。npz ファイルには Python のオブジェクトも入れられ、それを復元するとき（pickle）には、どんなプログラムでも実行されうるからです。`chainer.serializers.load_npz` はこれを許すので、出どころの分からないファイルには使えません。
-`chainer_vae.checkpoints.load_npz` は、同じ形式のファイルから数の配列だけを読み、それ以外を含むものは拒否します。
+モデルは `chainer.serializers.save_npz` で保存します。保存されるのは、名前の付いた配列を集めた npz ファイルです。
+読み込みには注意が必要です。npz ファイルには Python のオブジェクトも格納でき、その読み込み（pickle）では任意のプログラムが実行される可能性があります。`chainer.serializers.load_npz` はこれを許すので、出どころのわからないファイルには使えません。
+`chainer_vae.runs.checkpoints.load_npz` は、同じ形式のファイルから数値の配列だけを読み込み、それ以外を含むファイルは拒否します。
 """
 
 # %% [markdown] lang="en"
 r"""
-The training loss, 170.986, is that of our own loop to the last digit shown. The test loss, 135.882, is lower because it belongs to the weights at the end of the epoch, while the other is a mean from its beginning on. After 100 epochs the test loss is about 97 (see the table in the README).
+The training loss, 170.986, agrees with that of our own loop to the last digit shown. The test loss, 135.882, is lower because it is computed with the weights at the end of the epoch, while the training loss is a mean over the whole epoch. After 100 epochs the test loss is about 97 (see the table in the README).
 
 ### Saving and loading
 
-`chainer.serializers.save_npz` saves a model: an npz file of arrays with names.
-Loading takes some care. An npz file may hold Python objects, too, and restoring these (pickle) can run any program. `chainer.serializers.load_npz` lets that happen, and so it is not for files of unknown origin.
-`chainer_vae.checkpoints.load_npz` reads the same format, takes arrays of numbers only, and refuses a file with anything else.
+`chainer.serializers.save_npz` saves a model as an npz file of named arrays.
+Loading needs care. An npz file can also hold Python objects, and restoring these (pickle) can run arbitrary programs. `chainer.serializers.load_npz` allows this, so do not use it for files of unknown origin.
+`chainer_vae.runs.checkpoints.load_npz` reads the same format, but accepts only arrays of numbers, and refuses a file that contains anything else.
 """
 
 # %%
@@ -1353,17 +1350,17 @@ np.testing.assert_array_equal(loaded(x).array, mine(x).array)
 
 # %% [markdown] lang="ja"
 r"""
-14 個の配列が読み込まれ、自分のクラスで学習した重みが、パッケージの VAE でそのまま同じ出力を出しました。
+14 個の配列を読み込みました。自作のクラスで学習した重みは、パッケージの VAE でも同じ出力になります。
 
 ## 演習
 
 ### 演習 1（易）：`(B, 28, 28)` の画像
 
-`mine` に形が `(100, 28, 28)` の画像を渡すと、`encode` は動くのに、損失の計算は失敗します。どの行で、なぜ失敗するのでしょうか。`MyVAE` のサブクラスを作って直し、損失が `(100, 784)` のときと同じになることを確かめてください。
+`mine` に形が `(100, 28, 28)` の画像を渡すと、`encode` は動きますが、損失の計算は失敗します。どの行で、なぜ失敗するのでしょうか。`MyVAE` のサブクラスで修正し、損失が `(100, 784)` のときと同じになることを確かめてください。
 
 <details><summary>解答例</summary>
 
-`L.Linear` は、2 つ目以降の軸を自動的に 1 つにまとめるので、`encode` は動きます。失敗するのは `F.bernoulli_nll(x, logits)` です。`x` は `(100, 28, 28)`、`logits` は `(100, 784)` で、形が違うからです。損失関数の入口で平らにします。
+`L.Linear` は 2 つ目以降の軸を自動的に 1 つにまとめるので、`encode` は動きます。失敗するのは `F.bernoulli_nll(x, logits)` です。`x` は `(100, 28, 28)`、`logits` は `(100, 784)` で、形が違うからです。損失関数の最初で画像を平坦化します。
 
 ```python
 class AnyShape(MyVAE):
@@ -1389,13 +1386,13 @@ assert results[0] == results[1]
 
 </details>
 
-### 演習 2（易）：活性化関数を替える
+### 演習 2（易）：活性化関数を変える
 
 活性化関数を `F.tanh`、`F.relu`、`F.softplus` として、同じシードで最初の 10,000 枚（100 ステップ）を学習し、最後の 20 ステップの損失の平均を比べてください。
 
 <details><summary>解答例</summary>
 
-100 ステップでの差は、学習の始めの速さの差にすぎません。十分に学習した後の良し悪しは、もっと長く学習しないと分かりません。
+100 ステップでの差からわかるのは、学習初期の速さだけです。最終的にどれが良いかは、もっと長く学習しないとわかりません。
 
 ```python
 for act_func in (F.tanh, F.relu, F.softplus):
@@ -1408,11 +1405,11 @@ for act_func in (F.tanh, F.relu, F.softplus):
 
 ### 演習 3（中）：隠れ層を 1 つ増やす
 
-`MyVAE` のサブクラスで、エンコーダーとデコーダーに隠れ層を 1 つずつ足してください。名前は `le_extra`、`ld_extra` とします。計算グラフの `LinearFunction` が 9 つになること、損失が学習で下がることを確かめてください。
+`MyVAE` のサブクラスで、エンコーダーとデコーダーに隠れ層を 1 つずつ追加してください。名前は `le_extra`、`ld_extra` とします。計算グラフの `LinearFunction` が 9 つになること、学習で損失が下がることを確かめてください。
 
 <details><summary>解答例</summary>
 
-`encode` と `decode` を書き直します。損失関数はこの 2 つを呼ぶだけなので、そのまま使えます。
+`encode` と `decode` をオーバーライドします。損失関数はこの 2 つを呼ぶだけなので、そのまま使えます。
 
 ```python
 class Deeper(MyVAE):
@@ -1451,11 +1448,11 @@ print(f"{curve[0]:.1f} -> {curve[-1]:.1f}")
 
 ### 演習 4（難）：Trainer と Updater
 
-Chainer の公式の例では、ループを書く代わりに `chainer.training.Trainer` を使います。`SerialIterator`、`StandardUpdater`、`Trainer` で同じ学習を 20 ステップ行い、自分で書いたループと同じ損失になることを確かめてください。画像の順番はシャッフルしないことにします。
+Chainer の公式の例では、ループを書く代わりに `chainer.training.Trainer` を使います。`SerialIterator`、`StandardUpdater`、`Trainer` で同じ学習を 20 ステップ実行し、自分で書いたループと同じ損失になることを確かめてください。画像の順番はシャッフルしません。
 
 <details><summary>解答例</summary>
 
-`StandardUpdater` の 1 回の `update()` は、イテレーターからバッチを取り出し、`optimizer.update(loss_func, batch)` を呼びます。毎ステップ呼ばれる拡張で損失を記録します。重みも雑音も、同じシードからは同じ順に引かれるので、損失は一致します。
+`StandardUpdater` の `update()` は、イテレーターからバッチを取り出し、`optimizer.update(loss_func, batch)` を呼びます。毎ステップ呼ばれる拡張（extension）で損失を記録します。同じシードなら、重みもノイズも同じ順番で引かれるので、損失は一致します。
 
 ```python
 n = min(2000, len(images))
@@ -1497,7 +1494,7 @@ np.testing.assert_allclose(by_trainer, by_loop, rtol=1e-5)
 
 ## 次へ
 
-このノートブックでは、損失の式を与えられたものとして使いました。次は記事の 3 節に進みます。レッスン 3 では、その式が対数尤度の変分下限からどのように出てくるのかを、レッスン 4 では、`F.gaussian` の中の $z = \mu + \sigma \varepsilon$ がなぜ必要なのかを学びます。
+このレッスンでは、損失の式を所与のものとして使いました。次は記事の 3 節に進みます。レッスン 3 では、その式が対数尤度の変分下限からどのように導かれるのかを学びます。レッスン 4 では、`F.gaussian` の中の $z = \mu + \sigma \varepsilon$ がなぜ必要なのかを学びます。
 
 ### 出典
 
@@ -1510,17 +1507,17 @@ np.testing.assert_allclose(by_trainer, by_loop, rtol=1e-5)
 
 # %% [markdown] lang="en"
 r"""
-14 arrays came back, and the weights that our class learned give the same outputs in the package's VAE.
+We loaded 14 arrays. The weights that our class learned give the same outputs in the package's VAE.
 
 ## Exercises
 
 ### Exercise 1 (easy): images of shape `(B, 28, 28)`
 
-Give `mine` images of the shape `(100, 28, 28)`: `encode` works, but the loss fails. In which line, and why? Mend it in a subclass of `MyVAE`, and make sure that the loss is the same as with `(100, 784)`.
+If you pass `mine` images of shape `(100, 28, 28)`, `encode` works, but the loss fails. In which line, and why? Fix it in a subclass of `MyVAE`, and check that the loss is the same as with `(100, 784)`.
 
 <details><summary>Solution</summary>
 
-`L.Linear` joins all axes but the first by itself, so `encode` works. What fails is `F.bernoulli_nll(x, logits)`, where `x` is `(100, 28, 28)` and `logits` is `(100, 784)`: two different shapes. We flatten at the entrance of the loss function.
+`L.Linear` automatically merges all axes but the first, so `encode` works. What fails is `F.bernoulli_nll(x, logits)`: `x` has the shape `(100, 28, 28)`, and `logits` `(100, 784)`. We flatten the images at the start of the loss function.
 
 ```python
 class AnyShape(MyVAE):
@@ -1548,11 +1545,11 @@ assert results[0] == results[1]
 
 ### Exercise 2 (easy): another activation function
 
-With the activation functions `F.tanh`, `F.relu` and `F.softplus`, and the same seed, train on the first 10,000 images (100 steps), and compare the mean losses of the last 20 steps.
+Train on the first 10,000 images (100 steps) with the activation functions `F.tanh`, `F.relu` and `F.softplus`, using the same seed, and compare the mean losses of the last 20 steps.
 
 <details><summary>Solution</summary>
 
-After 100 steps the difference tells only how fast each one starts. Which is best in the end takes a longer training to see.
+After 100 steps, the difference only shows how fast each one starts. To see which is best in the end, you need to train longer.
 
 ```python
 for act_func in (F.tanh, F.relu, F.softplus):
@@ -1565,11 +1562,11 @@ for act_func in (F.tanh, F.relu, F.softplus):
 
 ### Exercise 3 (medium): one more hidden layer
 
-In a subclass of `MyVAE`, add a hidden layer to the encoder and one to the decoder, `le_extra` and `ld_extra`. Make sure that the computational graph has 9 `LinearFunction`, and that training makes the loss smaller.
+In a subclass of `MyVAE`, add one hidden layer to the encoder and one to the decoder, named `le_extra` and `ld_extra`. Check that the computational graph has 9 `LinearFunction`, and that the loss falls in training.
 
 <details><summary>Solution</summary>
 
-We write `encode` and `decode` anew. The loss function only calls these two, and stays as it is.
+We override `encode` and `decode`. The loss function only calls these two, so it works unchanged.
 
 ```python
 class Deeper(MyVAE):
@@ -1608,11 +1605,11 @@ print(f"{curve[0]:.1f} -> {curve[-1]:.1f}")
 
 ### Exercise 4 (hard): Trainer and Updater
 
-Instead of a loop, Chainer's own examples use `chainer.training.Trainer`. Do 20 steps of the same training by `SerialIterator`, `StandardUpdater` and `Trainer`, and make sure that the losses are those of a loop written by hand. Do not shuffle the images.
+Instead of a hand-written loop, Chainer's own examples use `chainer.training.Trainer`. Run 20 steps of the same training with `SerialIterator`, `StandardUpdater` and `Trainer`, and check that the losses match those of a hand-written loop. Do not shuffle the images.
 
 <details><summary>Solution</summary>
 
-One `update()` of `StandardUpdater` takes a batch from the iterator and calls `optimizer.update(loss_func, batch)`. An extension, called after every step, keeps the losses. From the same seed, weights and noise come in the same order, and so the losses agree.
+One `update()` of `StandardUpdater` takes a batch from the iterator and calls `optimizer.update(loss_func, batch)`. An extension that is called after every step records the losses. With the same seed, weights and noise are drawn in the same order, so the losses agree.
 
 ```python
 n = min(2000, len(images))
@@ -1654,12 +1651,12 @@ np.testing.assert_allclose(by_trainer, by_loop, rtol=1e-5)
 
 ## What comes next
 
-In this notebook the formula of the loss was given. Next comes section 3 of the article: in lesson 3, how this formula follows from a lower bound of the log likelihood; in lesson 4, why `F.gaussian` computes $z = \mu + \sigma \varepsilon$.
+In this lesson we took the formula of the loss as given. Next comes section 3 of the article. Lesson 3 shows how this formula follows from a lower bound of the log likelihood. Lesson 4 shows why `F.gaussian` computes $z = \mu + \sigma \varepsilon$.
 
 ### Sources
 
 - kenmatsu4, [Variational Autoencoder徹底解説](https://qiita.com/kenmatsu4/items/b029d697e9995d93aa24), 2017. Section 2.
-- D. P. Kingma and M. Welling, [Auto-Encoding Variational Bayes](https://arxiv.org/abs/1312.6114), 2013. The loss, and in appendix C the decoder.
+- D. P. Kingma and M. Welling, [Auto-Encoding Variational Bayes](https://arxiv.org/abs/1312.6114), 2013. The loss; appendix C has the decoder.
 - X. Glorot and Y. Bengio, [Understanding the difficulty of training deep feedforward neural networks](https://proceedings.mlr.press/v9/glorot10a.html), AISTATS 2010. Equation 16 is the distribution of `Xavier`.
 - D. P. Kingma and J. Ba, [Adam: A Method for Stochastic Optimization](https://arxiv.org/abs/1412.6980), 2014.
 - S. Tokui et al., [Chainer: A Deep Learning Framework for Accelerating the Research Cycle](https://arxiv.org/abs/1908.00213), 2019.

@@ -2,16 +2,16 @@
 r"""
 # 3. 理論を数値で確かめる
 
-記事の第 3 節は、VAE の理論を式で追いかけます。周辺尤度 $p(X)$ から出発し、イェンセンの不等式で変分下限 $\mathcal{L}(X, z)$ を作り、
-その差が KL ダイバージェンスであることを示して、最後に学習で使う 2 つの項にたどり着きます。このノートブックでは、その一歩一歩を
-**実際の数値**で確かめます。等号は両辺を別々に計算して比べ、不等号は「どれだけ離れているか」を測ります。
+記事の第 3 節は、VAE の理論を式で説明しています。周辺尤度 $p(X)$ から出発し、イェンセンの不等式で変分下限（ELBO）$\mathcal{L}(X, z)$ を導きます。
+次に、その差が KL ダイバージェンスであることを示し、最後に学習で使う 2 つの項を導きます。このレッスンでは、その各段階を
+**実際の数値**で確かめます。等式では両辺を別々に計算して比べ、不等式では両辺の差を測ります。
 
-ふつうの VAE では $\log p(X)$ を計算できないので、こうした確認はできません。ここでは、積分できるほど小さいモデルを 2 つ使います。
+通常の VAE では $\log p(X)$ を計算できないので、この方法は使えません。ここでは、積分できるほど小さいモデルを 2 つ使います。
 
-- 潜在変数が 1 次元、画像が 4 画素のおもちゃのモデル
-- 同梱の学習済みモデル `z2`。MNIST の VAE で、潜在変数が 2 次元しかないので、平面を格子で覆えば積分できる
+- 潜在変数が 1 次元、画像が 4 画素のトイモデル
+- 同梱の学習済みモデル `z2`。MNIST の VAE で、潜在変数が 2 次元しかないので、平面を格子で覆って積分できる
 
-以下では、記事と同じ文字を使います。データ（画像）を $X$ または $x$、潜在変数を $z$、エンコーダーの分布を $q(z|x)$、デコーダーの分布を $p(x|z)$、
+文字は記事に合わせます。データ（画像）を $X$ または $x$、潜在変数を $z$、エンコーダーの分布を $q(z|x)$、デコーダーの分布を $p(x|z)$、
 事前分布を $p(z) = \mathcal{N}(0, I)$ と書きます。対数は自然対数で、単位は nat です。
 """
 
@@ -19,17 +19,17 @@ r"""
 r"""
 # 3. The theory in numbers
 
-Section 3 of the article follows the theory of the VAE in formulas. It starts from the marginal likelihood $p(X)$, makes the lower bound $\mathcal{L}(X, z)$ with
-Jensen's inequality, shows that the difference is a KL divergence, and arrives at the two terms that training uses. In this notebook each of these steps is checked
-**in real numbers**. Where there is an equality, both sides are computed separately and compared; where there is an inequality, we measure how far apart they are.
+Section 3 of the article explains the theory of the VAE with formulas. It starts from the marginal likelihood $p(X)$ and derives the variational lower bound (ELBO) $\mathcal{L}(X, z)$ with
+Jensen's inequality. It then shows that the difference is a KL divergence, and arrives at the two terms used in training. This lesson checks each of these steps
+**with actual numbers**. For an equality, we compute both sides separately and compare them; for an inequality, we measure the difference.
 
-With an ordinary VAE this cannot be done, since nobody can compute $\log p(X)$. Here are two models small enough to integrate:
+With an ordinary VAE this is impossible, because $\log p(X)$ cannot be computed. Here we use two models that are small enough to integrate:
 
-- a toy with one latent variable and images of four pixels
-- the trained model `z2` that comes with the package: a VAE for MNIST with only two latent variables, so that a grid over the plane can do the integral
+- a toy model with a 1-dimensional latent variable and images of four pixels
+- the trained model `z2` that comes with the package: a VAE for MNIST with only 2 latent dimensions, so we can integrate on a grid over the plane
 
-The letters are the article's: $X$ or $x$ is the data (an image), $z$ the latent variable, $q(z|x)$ the encoder's distribution, $p(x|z)$ the decoder's,
-and $p(z) = \mathcal{N}(0, I)$ the prior. Logarithms are natural ones, and the unit is the nat.
+The notation follows the article: $X$ or $x$ is the data (an image), $z$ the latent variable, $q(z|x)$ the encoder's distribution, $p(x|z)$ the decoder's distribution,
+and $p(z) = \mathcal{N}(0, I)$ the prior. Logarithms are natural, and the unit is the nat.
 """
 
 # %%
@@ -50,94 +50,94 @@ from chainer_vae.figures import style
 plt.rcParams.update(style.settings("⟦ja|en⟧"))
 
 # %% tags=["parameters"] small={"n_images": 40, "n_plane": 121, "n_window": 81, "n_prior": 500, "n_draws": 1024, "n_steps": 15}
-n_images = 500  # ⟦テスト画像の枚数|how many test images⟧
-n_plane = 226  # ⟦平面全体の格子の一辺の点の数|points along a side of the plane's grid⟧
-n_window = 121  # ⟦画像 1 枚のための格子の、一辺の点の数|the same for one image's grid⟧
-n_prior = 10_000  # ⟦事前分布から引く標本の数|samples of the prior⟧
-n_draws = 16_384  # ⟦重点サンプリングで使う標本の数|samples for importance sampling⟧
-n_steps = 150  # ⟦演習 4 の最適化の回数|steps of the optimization in exercise 4⟧
+n_images = 500  # ⟦テスト画像の枚数|number of test images⟧
+n_plane = 226  # ⟦平面全体の格子の、一辺の点の数|grid points per side, for the whole plane⟧
+n_window = 121  # ⟦画像 1 枚の格子の、一辺の点の数|grid points per side, for one image⟧
+n_prior = 10_000  # ⟦事前分布からのサンプルの数|number of samples from the prior⟧
+n_draws = 16_384  # ⟦重点サンプリングで使うサンプルの数|number of samples for importance sampling⟧
+n_steps = 150  # ⟦演習 4 の最適化のステップ数|optimization steps in exercise 4⟧
 
 # %% [markdown] lang="ja"
 r"""
 ## 1. 積分できる小さな生成モデル
 
-VAE の生成モデルは「まず $z$ を事前分布から引き、次にデコーダーの分布から $x$ を引く」というものです。画像 $x$ が現れる確率は、あらゆる $z$ についての和、つまり積分になります。
+VAE の生成モデルは、まず $z$ を事前分布からサンプリングし、次に $x$ をデコーダーの分布からサンプリングします。画像 $x$ が現れる確率は、すべての $z$ についての和、つまり積分になります。
 
 $$p(x) = \int p(x|z)\, p(z)\, dz$$
 
-**おもちゃのモデル。** 一列に並んだ 4 つの画素の上を、ランプが 1 つ動くとします。$z$ はランプの位置、$x$ は各画素が光った（1）か光らなかった（0）かです。
+**トイモデル。** 一列に並んだ 4 つの画素の上を、ランプが 1 つ動くとします。$z$ はランプの位置、$x$ は各画素が光る（1）か光らない（0）かです。
 ランプが近いほど画素は光りやすく、$i$ 番目の画素が光る確率 $y_i$ は
 
 $$y_i(z) = \mathrm{sigmoid}(h_i(z)), \qquad h_i(z) = 6 - 5\,(z - c_i)^2, \qquad c = (-1.5,\ -0.5,\ 0.5,\ 1.5)$$
 
-とします。$h_i$ をロジットと呼びます。$z$ を決めれば画素は互いに独立で、$x$ の確率はベルヌーイ分布の積です。対数を取ると
+とします。$h_i$ をロジットといいます。$z$ が決まれば画素は互いに独立で、$x$ の確率はベルヌーイ分布の積です。対数をとると
 
 $$\log p(x|z) = \sum_i \left\{ x_i \log y_i + (1 - x_i) \log(1 - y_i) \right\} = \sum_i \left\{ x_i h_i - \log(1 + e^{h_i}) \right\}$$
 
-となります。2 つめの等号は第 6 節で確かめます。次のセルの関数は、おもちゃでも MNIST でもそのまま使います。$z$ は 1 行が 1 つの潜在変数です。
+となります。2 つめの等号は第 6 節で確かめます。次のセルの関数は、トイモデルと MNIST の両方で使います。配列 $z$ の 1 行が、1 つの潜在変数です。
 """
 
 # %% [markdown] lang="en"
 r"""
 ## 1. A generative model small enough to integrate
 
-The generative model of a VAE says: first draw $z$ from the prior, then draw $x$ from the decoder's distribution. The probability that an image $x$ appears is a sum over all $z$, that is, an integral:
+The generative model of a VAE first samples $z$ from the prior, and then samples $x$ from the decoder's distribution. The probability of an image $x$ is a sum over all $z$, that is, an integral:
 
 $$p(x) = \int p(x|z)\, p(z)\, dz$$
 
-**The toy.** A lamp moves along a row of four pixels. $z$ is where the lamp is, and $x$ says which pixels lit up (1) and which did not (0).
-The nearer the lamp, the likelier a pixel is to light up: pixel $i$ does so with probability $y_i$,
+**The toy model.** A lamp moves along a row of four pixels. $z$ is the position of the lamp, and $x$ says for each pixel whether it is lit (1) or not (0).
+The closer the lamp, the more likely a pixel is to be lit. Pixel $i$ is lit with probability $y_i$,
 
 $$y_i(z) = \mathrm{sigmoid}(h_i(z)), \qquad h_i(z) = 6 - 5\,(z - c_i)^2, \qquad c = (-1.5,\ -0.5,\ 0.5,\ 1.5)$$
 
-where $h_i$ is called the logit. Given $z$ the pixels are independent of each other, and the probability of $x$ is a product of Bernoulli distributions. Its logarithm is
+where $h_i$ is called the logit. Given $z$, the pixels are independent, and the probability of $x$ is a product of Bernoulli distributions. Its logarithm is
 
 $$\log p(x|z) = \sum_i \left\{ x_i \log y_i + (1 - x_i) \log(1 - y_i) \right\} = \sum_i \left\{ x_i h_i - \log(1 + e^{h_i}) \right\}$$
 
-Section 6 checks the second equality. The functions of the next cell serve the toy and MNIST alike; each row of $z$ is one code.
+Section 6 checks the second equality. We use the functions of the next cell for both the toy model and MNIST. Each row of the array $z$ is one latent vector.
 """
 
 
 # %%
 def log_bernoulli(x, logits):
-    """⟦対数尤度。行は画像、列は z|the log likelihood: a row for each image, a column for each z⟧"""
+    """⟦対数尤度。行は画像、列は z|Log likelihood: a row for each image, a column for each z⟧"""
     return x @ logits.T - np.logaddexp(0, logits).sum(axis=1)
 
 
 def log_normal(z, mu=0.0, sigma=1.0):
-    """⟦log N(z; mu, sigma^2)。次元について和を取る|log N(z; mu, sigma^2), summed over the axes of z⟧"""
+    """⟦log N(z; mu, sigma^2)。次元について和をとる|log N(z; mu, sigma^2), summed over the dimensions⟧"""
     return -0.5 * (((z - mu) / sigma) ** 2 + np.log(2 * np.pi * sigma**2)).sum(axis=-1)
 
 
 def sigmoid(h):
-    """⟦1 / (1 + exp(-h))。この形なら exp があふれない|1 / (1 + exp(-h)), in a form that never overflows⟧"""
+    """⟦1 / (1 + exp(-h))。オーバーフローしない形|1 / (1 + exp(-h)), in a form that does not overflow⟧"""
     return 0.5 * (1 + np.tanh(h / 2))
 
 
 def logsumexp(a):
-    """⟦log Σ exp(a)。最大値をくくり出すので、アンダーフローしない|log Σ exp(a), without underflow⟧"""
+    """⟦log Σ exp(a)。最大値をくくり出し、アンダーフローを防ぐ|log Σ exp(a), without underflow⟧"""
     top = a.max(axis=-1, keepdims=True)
     return top[..., 0] + np.log(np.exp(a - top).sum(axis=-1))
 
 
 # %% [markdown] lang="ja"
 r"""
-4 画素の画像は $2^4 = 16$ 通りしかありません。そこで、16 通りすべての $p(x)$ を計算します。$z$ を幅 $\Delta z$ で刻み、積分を和で置き換えます。
+4 画素の画像は $2^4 = 16$ 通りしかありません。そこで、16 通りすべての $p(x)$ を計算します。$z$ を間隔 $\Delta z$ の格子点に置き換え、積分を和で近似します。
 
 $$\log p(x) \approx \log \sum_j e^{\log p(x|z_j) + \log p(z_j)} + \log \Delta z$$
 
-`logsumexp` を使うのは、確率がとても小さいときに `exp` が 0 に潰れるのを防ぐためです。おもちゃでは要りませんが、784 画素の MNIST では確率が桁違いに小さくなるので、対数のまま計算します。
-正しく計算できていれば、16 個の確率の和は 1 になるはずです。
+`logsumexp` を使うのは、確率がとても小さいときに `exp` が 0 になるのを防ぐためです。トイモデルでは必要ありませんが、784 画素の MNIST では確率が桁違いに小さくなるので、対数のまま計算します。
+計算が正しければ、16 個の確率の和は 1 になります。
 """
 
 # %% [markdown] lang="en"
 r"""
-There are only $2^4 = 16$ images of four pixels, so we compute $p(x)$ for all of them. We cut $z$ into steps of $\Delta z$ and put a sum for the integral:
+There are only $2^4 = 16$ images of four pixels, so we compute $p(x)$ for all of them. We replace $z$ by grid points with spacing $\Delta z$, and approximate the integral by a sum:
 
 $$\log p(x) \approx \log \sum_j e^{\log p(x|z_j) + \log p(z_j)} + \log \Delta z$$
 
-`logsumexp` keeps very small probabilities from becoming 0 in `exp`. The toy could do without, but with the 784 pixels of MNIST probabilities are smaller by many orders of magnitude, so we stay in logarithms.
-If all is right, the 16 probabilities add up to 1.
+`logsumexp` prevents very small probabilities from becoming 0 in `exp`. The toy model does not need it, but with the 784 pixels of MNIST the probabilities are smaller by many orders of magnitude, so we work with logarithms.
+If the computation is correct, the 16 probabilities add up to 1.
 """
 
 # %%
@@ -150,7 +150,7 @@ def toy_logits(z):
     return 6 - 5 * (z - centres) ** 2
 
 
-line = np.linspace(-15, 15, 6001)[:, None]  # ⟦z の刻み|the values of z⟧
+line = np.linspace(-15, 15, 6001)[:, None]  # ⟦z の格子点|grid points of z⟧
 dz = line[1, 0] - line[0, 0]
 toy_joint = log_bernoulli(toy_images, toy_logits(line)) + log_normal(line)  # log p(x, z)
 toy_log_p = logsumexp(toy_joint) + np.log(dz)
@@ -159,14 +159,14 @@ np.testing.assert_allclose(np.exp(toy_log_p).sum(), 1)
 
 # %% [markdown] lang="ja"
 r"""
-和は 1 です。別の方法でも確かめましょう。モデルの定義どおりに 10 万回 $z$ を引き、$x$ を引いて、各画像が現れた割合を数えます。
-下の図の左は、各画素が光る確率 $y_i(z)$ と事前分布です。右の棒が積分で求めた $p(x)$、点が数えた割合です。
+和は 1 です。別の方法でも確かめます。モデルの定義どおりに $z$ と $x$ を 10 万回サンプリングし、各画像が現れた割合を数えます。
+下の図の左は、各画素が光る確率 $y_i(z)$ と事前分布です。右の棒は積分で求めた $p(x)$、点は数えた割合です。
 """
 
 # %% [markdown] lang="en"
 r"""
-They add up to 1. Another way to check it: do what the model says 100,000 times, draw $z$, draw $x$, and count how often each image appears.
-Below, on the left, are the probabilities $y_i(z)$ of the pixels and the prior. On the right the bars are $p(x)$ by the integral, and the dots what was counted.
+They add up to 1. We check this in another way: we sample $z$ and then $x$ from the model 100,000 times, and count how often each image appears.
+Below on the left are the probabilities $y_i(z)$ of the pixels, and the prior. On the right, the bars are $p(x)$ from the integral, and the dots are the observed frequencies.
 """
 
 # %%
@@ -180,7 +180,7 @@ for i, y in enumerate(sigmoid(toy_logits(line)).T):
     left.plot(line, y, label=f"$y_{i + 1}$")
 prior = np.exp(log_normal(line))
 left.fill_between(line[:, 0], prior, color=style.MUTED, alpha=0.3, label="$p(z)$")
-left.set(xlim=(-4, 4), ylim=(0, 1.05), xlabel="$z$", ylabel="⟦光る確率|probability of light⟧")
+left.set(xlim=(-4, 4), ylim=(0, 1.05), xlabel="$z$", ylabel="⟦光る確率|probability of being lit⟧")
 above = dict(loc="lower center", bbox_to_anchor=(0.5, 1), frameon=False)
 left.legend(**above, ncols=5, handlelength=1, columnspacing=1)
 right.bar(names, np.exp(toy_log_p), color=style.DECODER, alpha=0.5, label="⟦積分|integral⟧")
@@ -194,37 +194,37 @@ assert np.abs(counted - np.exp(toy_log_p)).max() < 0.006
 
 # %% [markdown] lang="ja"
 r"""
-積分と実験は、10 万回の標本で期待できる精度で一致しました（差は最大でも 0.002 ほど）。いちばん多いのは中央の 2 画素が光る `0110` です。
+積分とサンプリングの結果は、10 万回のサンプルで期待できる精度で一致しました（差は最大でも約 0.002）。最も多いのは中央の 2 画素が光る `0110` です。
 離れた画素だけが光る `1001` は、ランプが 1 つしかないのでほとんど現れません。
-画素が 1 つも光らない `0000` は、ランプが左右どちらかの外側にあるときの画像です。どちらの側かは分からないことを、覚えておいてください。
+画素が 1 つも光らない `0000` は、ランプが左右どちらかの外側にあるときの画像です。どちらの側かは画像からはわかりません。このことは後で重要になります。
 """
 
 # %% [markdown] lang="en"
 r"""
-Integral and experiment agree as well as 100,000 draws can tell (they differ by 0.002 at most). The most frequent image is `0110`, with the two pixels in the middle lit.
-`1001`, where only pixels far from each other are lit, hardly ever appears, for there is only one lamp.
-`0000`, with no pixel lit, is what we see when the lamp is outside, on the left or on the right. Keep in mind that it does not tell us on which side.
+The integral and the sampling agree as well as 100,000 samples allow (the largest difference is about 0.002). The most frequent image is `0110`, with the two middle pixels lit.
+`1001`, where only distant pixels are lit, hardly ever appears, because there is only one lamp.
+`0000`, with no pixel lit, appears when the lamp is outside, on the left or on the right. The image does not tell us on which side. This will matter later.
 """
 
 # %% [markdown] lang="ja"
 r"""
 ## 2. MNIST の log p(x) を積分で求める
 
-次は本物の VAE です。`z2` の潜在変数は 2 次元なので、同じことを平面の上でできます。丸め誤差を議論に入れないために、パラメーターを float64 に変えておきます。
+次は MNIST の VAE です。`z2` の潜在変数は 2 次元なので、同じ計算を平面の上でできます。丸め誤差の影響を除くため、パラメーターを float64 に変換します。
 """
 
 # %% [markdown] lang="en"
 r"""
 ## 2. log p(x) of an MNIST image, by integration
 
-Now a real VAE. `z2` has two latent variables, so the same can be done on a plane. To keep rounding errors out of the discussion, its parameters are made float64.
+Next, a VAE for MNIST. `z2` has 2 latent dimensions, so we can do the same on a plane. To exclude the effect of rounding errors, we convert its parameters to float64.
 """
 
 # %%
 model, config = chainer_vae.load_model("z2")
 for param in model.params():
     param.array = param.array.astype(np.float64)
-    param.cleargrad()  # ⟦float32 の勾配は捨てる|drops its gradient, of float32⟧
+    param.cleargrad()  # ⟦float32 の勾配を捨てる|discard its float32 gradient⟧
 
 data = chainer_vae.load_mnist()
 images = data.test_images[:n_images].astype(np.float64)
@@ -234,7 +234,7 @@ sigma = np.exp(ln_var / 2)
 
 
 def log_likelihood(model, x, z, batch=2_000):
-    """⟦対数尤度。行は画像、列は z|the log likelihood: a row for each image, a column for each z⟧"""
+    """⟦対数尤度。行は画像、列は z|Log likelihood: a row for each image, a column for each z⟧"""
     values = np.empty((len(x), len(z)))
     with chainer.no_backprop_mode():
         for start in range(0, len(z), batch):
@@ -248,18 +248,18 @@ print("sigma =", sigma[0].round(3))
 
 # %% [markdown] lang="ja"
 r"""
-最初のテスト画像（7）の $q(z|x)$ は、中心が $(1.56, 1.27)$、標準偏差が 0.03 ほどです。事前分布の標準偏差は 1 なので、平面の中のほんの小さな一角です。
-$z$ がこの近くになければ $p(x|z)$ は桁違いに小さいので、格子もこの近くで細かくなければなりません。そこで $\mu \pm 8\sigma$ の窓に格子を置きます。
+最初のテスト画像（7）の $q(z|x)$ は、中心が $(1.56, 1.27)$、標準偏差が約 0.03 です。事前分布の標準偏差は 1 なので、平面のごく小さな領域です。
+$z$ がこの近くになければ $p(x|z)$ は桁違いに小さいので、格子はこの近くで細かくする必要があります。そこで、窓 $\mu \pm 8\sigma$ に格子を置きます。
 
-格子の積分は、格子を変えても値が変わらないことを確かめて初めて信用できます。刻みを細かくした場合と、窓を広げた場合を並べて表示します。
+格子による積分は、格子を変えても値が変わらないことを確かめて初めて信用できます。間隔を細かくした場合と、窓を広げた場合の値を表示します。
 """
 
 # %% [markdown] lang="en"
 r"""
-For the first test image (a 7), $q(z|x)$ has its centre at $(1.56, 1.27)$ and standard deviations of about 0.03. The prior's is 1, so this is a tiny spot of the plane.
-Unless $z$ is near it, $p(x|z)$ is smaller by many orders of magnitude, so it is here that the grid must be fine. We put one into the window $\mu \pm 8\sigma$.
+For the first test image (a 7), $q(z|x)$ has its centre at $(1.56, 1.27)$ and standard deviations of about 0.03. The standard deviation of the prior is 1, so this is a tiny region of the plane.
+Unless $z$ is close to it, $p(x|z)$ is smaller by many orders of magnitude, so the grid must be fine here. We put a grid into the window $\mu \pm 8\sigma$.
 
-An integral on a grid deserves trust only once another grid gives the same. So we make the steps finer, and then the window wider.
+An integral on a grid can be trusted only if a different grid gives the same value. So we print the value for finer steps, and for wider windows.
 """
 
 
@@ -275,43 +275,43 @@ def log_p_in_window(i, extent, per_sigma):
 
 for per_sigma in (0.5, 1, 2, 4):
     value = log_p_in_window(0, 8, per_sigma)
-    print(f"⟦窓|window⟧ ±  8 sigma, ⟦刻み|step⟧ {1 / per_sigma:.2f} sigma: log p(x) = {value:.8f}")
+    print(f"⟦窓|window⟧ ±  8 sigma, ⟦間隔|step⟧ {1 / per_sigma:.2f} sigma: log p(x) = {value:.8f}")
 for extent in (2, 4, 12, 16):
     value = log_p_in_window(0, extent, 2)
-    print(f"⟦窓|window⟧ ± {extent:2} sigma, ⟦刻み|step⟧ 0.50 sigma: log p(x) = {value:.8f}")
+    print(f"⟦窓|window⟧ ± {extent:2} sigma, ⟦間隔|step⟧ 0.50 sigma: log p(x) = {value:.8f}")
 
 # %% [markdown] lang="ja"
 r"""
-刻みが $\sigma$ くらいまで細かくなれば、値はもう動きません。なめらかに 0 へ減っていく関数では、等間隔の和は驚くほど速く積分に近づくからです
-（正規分布なら、相対誤差はおよそ $2e^{-2\pi^2\sigma^2/h^2}$ です。刻み $h$ が $\sigma$ なら $10^{-8}$ 程度、$2\sigma$ なら 1 % 程度です）。
+間隔が $\sigma$ 程度まで細かくなれば、値はもう変わりません。なめらかに 0 へ減衰する関数では、等間隔の和が非常に速く積分に収束するからです
+（正規分布なら、相対誤差はおよそ $2e^{-2\pi^2\sigma^2/h^2}$ です。間隔 $h$ が $\sigma$ なら $10^{-8}$ 程度、$2\sigma$ なら 1 % 程度です）。
 窓も $\pm 8\sigma$ で十分で、それより広げても値は変わりません。
 
-求まった $\log p(x)$ は約 $-90.18$ です。確率に直せば $10^{-39}$ ほどで、float32 で正しく表せる範囲をもう外れています。すぐ後に出てくる $-200$ 前後の画像なら、float32 では完全に 0 です。float64 でも $e^{-745}$ あたりが限界で、もっと大きな画像ならすぐに足りなくなります。対数のまま計算していれば、その心配がありません。
+$\log p(x)$ は約 $-90.18$ です。確率に直すと約 $10^{-39}$ で、float32 で正確に表せる範囲をすでに外れています。すぐ後に出てくる $-200$ 前後の画像なら、float32 では完全に 0 になります。float64 でも $e^{-745}$ あたりが限界で、もっと大きな画像では足りません。対数のまま計算すれば、この問題は起きません。
 """
 
 # %% [markdown] lang="en"
 r"""
-Once the step is down to about $\sigma$, the value no longer moves. For functions that fall smoothly to 0, sums over equal steps approach the integral surprisingly fast
-(for a normal distribution the relative error is about $2e^{-2\pi^2\sigma^2/h^2}$: for a step $h$ of $\sigma$ about $10^{-8}$, for $2\sigma$ about 1 per cent).
-The window $\pm 8\sigma$ is enough, too: a wider one gives the same.
+Once the step is about $\sigma$ or smaller, the value no longer changes. For functions that decay smoothly to 0, sums over equal steps converge to the integral very fast
+(for a normal distribution the relative error is about $2e^{-2\pi^2\sigma^2/h^2}$: for a step $h$ of $\sigma$ about $10^{-8}$, for $2\sigma$ about 1 %).
+The window $\pm 8\sigma$ is also wide enough: a wider one gives the same value.
 
-So $\log p(x)$ is about $-90.18$. As a probability that is about $10^{-39}$, already outside the range where float32 is precise; for the images around $-200$ that come next, it would be exactly 0. Even float64 ends near $e^{-745}$, not enough for images much larger than these. In logarithms there is nothing to worry about.
+$\log p(x)$ is about $-90.18$. As a probability this is about $10^{-39}$, already outside the range that float32 represents precisely. For the images around $-200$ that follow, it would be exactly 0 in float32. Even float64 ends near $e^{-745}$, which is not enough for much larger images. With logarithms, this problem does not arise.
 """
 
 # %% [markdown] lang="ja"
 r"""
 ### 平面全体でも計算する
 
-窓は $q(z|x)$ の位置を信じて置きました。エンコーダーが見当違いの場所を指していたらどうでしょうか。念のため、平面全体 $[-4.5, 4.5]^2$ も格子で覆います。
-$\log p(x|z)$ は $x$ とロジットの行列積から求まるので、デコーダーを格子の上で 1 回計算しておけば、全部の画像に使い回せます。
+窓は $q(z|x)$ の位置に置きました。エンコーダーの出力が見当違いの位置だったらどうでしょうか。念のため、平面全体 $[-4.5, 4.5]^2$ も格子で覆います。
+$\log p(x|z)$ は $x$ とロジットの行列積から求まるので、デコーダーは格子上で 1 回計算すれば、すべての画像に使えます。
 """
 
 # %% [markdown] lang="en"
 r"""
-### The whole plane, too
+### The whole plane
 
-The window trusted the place that $q(z|x)$ names. What if the encoder points somewhere wrong? To be safe, we cover the whole square $[-4.5, 4.5]^2$ with a grid.
-Since $\log p(x|z)$ comes from a matrix product of $x$ and the logits, the decoder has to be computed on that grid only once, for all images together.
+We placed the window where $q(z|x)$ is. What if the encoder is wrong about the position? To be safe, we cover the whole square $[-4.5, 4.5]^2$ with a grid.
+$\log p(x|z)$ is a matrix product of $x$ and the logits, so we compute the decoder on the grid only once, for all images.
 """
 
 # %%
@@ -329,40 +329,40 @@ for i in range(10):
 
 # %% [markdown] lang="ja"
 r"""
-10 枚のうち 9 枚では、2 つの格子の差は 0.03 以下です（残った差は、刻み 0.04 が、いちばん狭い事後分布には少し粗いためです）。ところが 8 番の画像（5）だけは、窓の値が平面全体の値よりおよそ 49 も小さくなりました。
-この画像では、$p(x|z)$ の大きな場所が、エンコーダーの指す場所から遠く離れているのです。この例にはあとで何度も戻ってきます。
+10 枚のうち 9 枚では、2 つの格子の差は 0.03 以下です（この差は、間隔 0.04 が、最も狭い事後分布には少し粗いために残ります）。ところが 8 番の画像（5）だけは、窓の値が平面全体の値よりおよそ 49 も小さくなりました。
+この画像では、$p(x|z)$ の大きい場所が、エンコーダーの出力から遠く離れています。この例はあとで何度か取り上げます。
 """
 
 # %% [markdown] lang="en"
 r"""
-For nine of the ten, the two grids differ by 0.03 or less (what is left is because steps of 0.04 are a little coarse for the narrowest posteriors). But for image 8 (a 5), the window's value is lower than that of the whole plane by about 49.
-The place where $p(x|z)$ is large lies far from where the encoder points. We shall come back to this image several times.
+For nine of the ten images, the two grids differ by 0.03 or less (a step of 0.04 is a little too coarse for the narrowest posteriors). But for image 8 (a 5), the value of the window is lower than that of the whole plane by about 49.
+For this image, $p(x|z)$ is large only far from the encoder's output. We will come back to it several times.
 """
 
 # %% [markdown] lang="ja"
 r"""
-### なぜふつうは計算できないのか
+### なぜ一般には計算できないのか
 
-格子は、次元が増えるとすぐに破綻します。1 軸に 226 点なら 2 次元で約 5 万点ですが、20 次元では $226^{20} \approx 10^{47}$ 点です。
-それでは、$z$ を事前分布から引いて平均するのはどうでしょうか。
+格子の方法は、次元が増えるとすぐに破綻します。1 軸に 226 点なら 2 次元では約 5 万点ですが、20 次元では $226^{20} \approx 10^{47}$ 点です。
+では、$z$ を事前分布からサンプリングして平均すればどうでしょうか。
 
 $$p(x) = E_{p(z)}[p(x|z)] \approx \frac{1}{n} \sum_{j=1}^{n} p(x|z_j), \qquad z_j \sim p(z)$$
 
-次のセルは、2 次元と 20 次元のモデルで、画像 1（2）についてこれを 1 万個の標本で 3 回ずつ試します。20 次元では正解が分かりませんが、
-変分下限（すぐ後で説明します。$\log p(x)$ はこれより小さくなれません）と比べられます。
+次のセルでは、2 次元と 20 次元のモデルで、画像 1（2）についてこれを 1 万個のサンプルで 3 回ずつ試します。20 次元では真の値がわかりませんが、
+変分下限（次の節で説明します。$\log p(x)$ は必ずこれ以上です）と比べられます。
 """
 
 # %% [markdown] lang="en"
 r"""
-### Why it cannot be done in general
+### Why this is impossible in general
 
-A grid breaks down as dimensions are added. With 226 points an axis it has about 50,000 points in two dimensions, and $226^{20} \approx 10^{47}$ in twenty.
-How about drawing $z$ from the prior, and averaging?
+A grid breaks down as the number of dimensions grows. With 226 points per axis, it has about 50,000 points in 2 dimensions, and $226^{20} \approx 10^{47}$ in 20.
+What about sampling $z$ from the prior and averaging?
 
 $$p(x) = E_{p(z)}[p(x|z)] \approx \frac{1}{n} \sum_{j=1}^{n} p(x|z_j), \qquad z_j \sim p(z)$$
 
-The next cell tries this with 10,000 samples for image 1 (a 2), three times each, with the model of 2 and with that of 20 dimensions. For the latter nobody knows the true value,
-but we can compare with the lower bound (explained in a moment: $\log p(x)$ cannot be less than it).
+The next cell tries this with 10,000 samples for image 1 (a 2), three times each, with the 2-dimensional and the 20-dimensional model. In 20 dimensions the true value is unknown,
+but we can compare with the lower bound (explained in the next section: $\log p(x)$ is never below it).
 """
 
 # %%
@@ -372,7 +372,7 @@ for name, a_model, dimension in (("z2", model, 2), ("z20", model20, 20)):
     for _ in range(3):
         z = np.random.randn(n_prior, dimension)
         estimate = logsumexp(log_likelihood(a_model, images[1:2], z))[0] - np.log(len(z))
-        print(f"{name:3}: ⟦事前分布からの標本で|samples of the prior⟧ {estimate:8.2f}")
+        print(f"{name:3}: ⟦事前分布からのサンプルで|samples from the prior⟧ {estimate:8.2f}")
 with chainer.no_backprop_mode():
     lower_bound = -float(model20.get_loss_func(k=100)(images[1:2]).array)
 print(f"z2 : ⟦格子で|on the grid⟧ {plane_log_p[1]:8.2f}")
@@ -380,13 +380,13 @@ print(f"z20: ⟦変分下限|lower bound⟧ {lower_bound:8.2f}")
 
 # %% [markdown] lang="ja"
 r"""
-2 次元なら、1 万個で正しい値の近くまで来ます。20 次元では変分下限にさえ遠く及ばず、そのたびに値が大きく変わります。1 万個の中に、この画像をうまく作れる $z$ が 1 つも入っていないのです。
-どこを探せばよいかを教えてくれるものが必要です。それがエンコーダー $q(z|x)$ です。
+2 次元なら、1 万個のサンプルで真の値に近い値が得られます。20 次元では変分下限にさえ遠く及ばず、値も毎回大きく変わります。1 万個の中に、この画像をうまく生成できる $z$ が 1 つも含まれていないからです。
+どこを探せばよいかを示すものが必要です。それがエンコーダー $q(z|x)$ です。
 """
 
 # %% [markdown] lang="en"
 r"""
-In two dimensions, 10,000 samples come close to the truth. In twenty they do not even get near the lower bound, and the value changes much from one time to the next: among 10,000 there is not one $z$ that makes this image well.
+In 2 dimensions, 10,000 samples come close to the true value. In 20, they do not even get near the lower bound, and the value changes a lot from one run to the next: among 10,000 samples there is not one $z$ that generates this image well.
 Something has to tell us where to look. That is the encoder, $q(z|x)$.
 """
 
@@ -394,7 +394,7 @@ Something has to tell us where to look. That is the encoder, $q(z|x)$.
 r"""
 ## 3. イェンセンの不等式から変分下限へ
 
-どんな分布 $q(z|X)$ でも、積分に $q/q$ を掛ければ、$p(X)$ は $q$ についての期待値になります。そこで対数を期待値の中に入れると、不等号が現れます。
+任意の分布 $q(z|X)$ に対して、積分に $q/q$ を掛けると、$p(X)$ は $q$ についての期待値になります。ここで対数を期待値の中に入れると、不等号になります。
 
 $$\log p(X) = \log \int q(z|X)\, \frac{p(X, z)}{q(z|X)}\, dz \ \geq\ \int q(z|X) \log \frac{p(X, z)}{q(z|X)}\, dz = \mathcal{L}(X, z)$$
 
@@ -402,24 +402,24 @@ $$\log p(X) = \log \int q(z|X)\, \frac{p(X, z)}{q(z|X)}\, dz \ \geq\ \int q(z|X)
 
 $$\log E_q[w] \ \geq\ E_q[\log w]$$
 
-おもちゃの画像 `0010`（3 番目の画素だけが光った）で見てみましょう。$q$ はわざと少しずらして $\mathcal{N}(0.2,\ 0.35^2)$ とします。
-$q$ から 6 個の $z$ を引き、$w$ と $\log w$ を図にします。黒い点は、それらの平均です。
+トイモデルの画像 `0010`（3 番目の画素だけが光った）で確かめます。$q$ は意図的に少しずらして $\mathcal{N}(0.2,\ 0.35^2)$ とします。
+$q$ から 6 個の $z$ をサンプリングし、$w$ と $\log w$ を図にします。黒い点は 6 点の重心です。
 """
 
 # %% [markdown] lang="en"
 r"""
 ## 3. From Jensen's inequality to the lower bound
 
-Whatever distribution $q(z|X)$ is, multiplying by $q/q$ makes $p(X)$ an expectation over $q$. When the logarithm moves into it, the inequality appears:
+For any distribution $q(z|X)$, multiplying by $q/q$ turns $p(X)$ into an expectation over $q$. Moving the logarithm inside the expectation gives an inequality:
 
 $$\log p(X) = \log \int q(z|X)\, \frac{p(X, z)}{q(z|X)}\, dz \ \geq\ \int q(z|X) \log \frac{p(X, z)}{q(z|X)}\, dz = \mathcal{L}(X, z)$$
 
-This is Jensen's inequality. With $w(z) = p(X, z) / q(z|X)$ for the ratio, it says: the logarithm of the mean is at least the mean of the logarithms.
+This is Jensen's inequality. With the ratio $w(z) = p(X, z) / q(z|X)$, it says that the logarithm of the mean is at least the mean of the logarithms.
 
 $$\log E_q[w] \ \geq\ E_q[\log w]$$
 
-Let us look at the toy image `0010` (only the third pixel is lit). On purpose $q$ is a little off, $\mathcal{N}(0.2,\ 0.35^2)$.
-We draw 6 values of $z$ from $q$, and plot $w$ and $\log w$. The black dot is their mean.
+We look at the toy image `0010` (only the third pixel is lit). We deliberately choose a $q$ that is slightly off, $\mathcal{N}(0.2,\ 0.35^2)$.
+We sample 6 values of $z$ from $q$, and plot $w$ and $\log w$. The black dot is the centre of gravity of the 6 points.
 """
 
 # %%
@@ -439,7 +439,7 @@ w = np.exp(toy_log_w(q_mu + q_sigma * np.random.randn(6, 1)))
 fig, axes = plt.subplots(figsize=(6.5, 3.4), layout="constrained")
 curve = np.linspace(0.0015, 0.037, 500)
 axes.plot(curve, np.log(curve), color=style.MUTED, label=r"$\log w$")
-axes.plot(w, np.log(w), "o", color=style.LATENT, label="⟦6 個の標本|6 samples⟧")
+axes.plot(w, np.log(w), "o", color=style.LATENT, label="⟦6 個のサンプル|6 samples⟧")
 mean, low, high = w.mean(), np.log(w).mean(), np.log(w.mean())
 axes.annotate(
     "", (mean, high), (mean, low), arrowprops=dict(arrowstyle="<->", color=style.LOSS, lw=1.5)
@@ -458,16 +458,16 @@ print(f"⟦6 個|6 samples⟧: log mean w = {high:.3f}, mean log w = {low:.3f}")
 
 # %% [markdown] lang="ja"
 r"""
-対数の曲線は上に膨らんでいるので、点の重心（黒）は必ず曲線の下に来ます。赤い矢印がイェンセンの不等式の隙間です。$w$ がすべて同じ値なら、隙間は消えます。
+対数の曲線は上に凸なので、点の重心（黒）は必ず曲線の下に来ます。赤い矢印がイェンセンの不等式の隙間です。$w$ がすべて同じ値なら、隙間はなくなります。
 
-標本を 20 万個に増やせば、平均の対数は $\log p(x)$ に、対数の平均は変分下限 $\mathcal{L}$ に近づくはずです。どちらも格子の上の積分と比べます。
+サンプルを 20 万個に増やせば、平均の対数は $\log p(x)$ に、対数の平均は変分下限 $\mathcal{L}$ に近づくはずです。どちらも格子上の積分と比べます。
 """
 
 # %% [markdown] lang="en"
 r"""
-The curve of the logarithm bulges upwards, so the centre of gravity of the points (black) always lies below it. The red arrow is the gap of Jensen's inequality. It would vanish if all $w$ were equal.
+The logarithm is concave, so the centre of gravity of the points (black) always lies below the curve. The red arrow is the gap of Jensen's inequality. It would vanish if all $w$ were equal.
 
-With 200,000 samples, the log of the mean should come close to $\log p(x)$, and the mean of the logs to the lower bound $\mathcal{L}$. We compare both with integrals on the grid.
+With 200,000 samples, the log of the mean should approach $\log p(x)$, and the mean of the logs the lower bound $\mathcal{L}$. We compare both with integrals on the grid.
 """
 
 # %%
@@ -477,52 +477,52 @@ log_w = toy_log_w(q_mu + q_sigma * np.random.randn(200_000, 1))
 toy_log_q = log_normal(line, q_mu, q_sigma)
 bound = (np.exp(toy_log_q) * (toy_joint[toy] - toy_log_q)).sum() * dz  # ∫ q log(p(x, z) / q) dz
 
-print(f"log p(x): ⟦標本|samples⟧ {logsumexp(log_w) - np.log(len(log_w)):.4f}", end="")
+print(f"log p(x): ⟦サンプル|samples⟧ {logsumexp(log_w) - np.log(len(log_w)):.4f}", end="")
 print(f", ⟦格子|grid⟧ {toy_log_p[toy]:.4f}")
-print(f"L       : ⟦標本|samples⟧ {log_w.mean():.4f}, ⟦格子|grid⟧ {bound:.4f}")
+print(f"L       : ⟦サンプル|samples⟧ {log_w.mean():.4f}, ⟦格子|grid⟧ {bound:.4f}")
 np.testing.assert_allclose(log_w.mean(), bound, atol=0.03)
 assert bound < toy_log_p[toy]
 
 # %% [markdown] lang="ja"
 r"""
-変分下限は $\log p(x)$ より 0.52 ほど低いところにあります。記事の図で「？」と書かれた隙間が、ここでは数値として見えています。その正体を次に調べます。
+変分下限は $\log p(x)$ より約 0.52 低くなりました。記事の図で「？」と書かれた隙間が、ここでは数値で得られます。次に、その正体を調べます。
 """
 
 # %% [markdown] lang="en"
 r"""
-The lower bound lies below $\log p(x)$ by about 0.52. The gap that the article's picture marks with "?" is visible here as a number. Next we find out what it is.
+The lower bound is about 0.52 below $\log p(x)$. The gap that the article's figure marks with "?" is available here as a number. Next we find out what it is.
 """
 
 # %% [markdown] lang="ja"
 r"""
 ## 4. 隙間の正体は KL ダイバージェンス
 
-記事は $\log p(X)$ と $\mathcal{L}(X, z)$ の差を計算して、
+記事は $\log p(X)$ と $\mathcal{L}(X, z)$ の差を計算し、
 
 $$\log p(X) - \mathcal{L}(X, z) = D_{\mathrm{KL}}\left[ q(z|X) \,\|\, p(z|X) \right] \geq 0$$
 
-を導きます。右辺の $p(z|X)$ は真の事後分布で、ベイズの定理により $p(z|X) = p(X, z) / p(X)$ です。格子の上では、これも、2 つの分布 $q$ と $r$ の KL ダイバージェンスの定義も、そのまま計算できます。
+を導きます。右辺の $p(z|X)$ は真の事後分布で、ベイズの定理により $p(z|X) = p(X, z) / p(X)$ です。格子の上では、この事後分布も、次の KL ダイバージェンスの定義も、そのまま計算できます（$q$ と $r$ は 2 つの分布です）。
 
 $$D_{\mathrm{KL}}\left[ q \,\|\, r \right] = \int q(z) \left\{ \log q(z) - \log r(z) \right\} dz$$
 
-まずおもちゃで、$q$ をいくつか替えてみます。左は画像 `0010`、右は `0000` です。青は変分下限 $\mathcal{L}$、赤は別に計算した KL、
-黒い線は $\log p(x)$ です。式が正しければ、$q$ が何であっても赤の上端が黒い線に揃います。
+まずトイモデルで、$q$ をいくつか変えて試します。左は画像 `0010`、右は `0000` です。青は変分下限 $\mathcal{L}$、赤は別に計算した KL、
+黒い線は $\log p(x)$ です。式が正しければ、$q$ が何であっても赤の上端が黒い線に一致します。
 """
 
 # %% [markdown] lang="en"
 r"""
 ## 4. The gap is a KL divergence
 
-The article computes the difference of $\log p(X)$ and $\mathcal{L}(X, z)$ and finds
+The article computes the difference between $\log p(X)$ and $\mathcal{L}(X, z)$ and finds
 
 $$\log p(X) - \mathcal{L}(X, z) = D_{\mathrm{KL}}\left[ q(z|X) \,\|\, p(z|X) \right] \geq 0$$
 
-On the right, $p(z|X)$ is the true posterior: $p(z|X) = p(X, z) / p(X)$ by Bayes' theorem. On a grid it can be computed as it stands, and so can the definition of the KL divergence of two distributions $q$ and $r$:
+On the right, $p(z|X)$ is the true posterior: $p(z|X) = p(X, z) / p(X)$ by Bayes' theorem. On a grid we can compute this directly, and also the definition of the KL divergence between two distributions $q$ and $r$:
 
 $$D_{\mathrm{KL}}\left[ q \,\|\, r \right] = \int q(z) \left\{ \log q(z) - \log r(z) \right\} dz$$
 
-The toy first, with several $q$. On the left is image `0010`, on the right `0000`. Blue is the lower bound $\mathcal{L}$, red the KL divergence, computed separately,
-and the black line is $\log p(x)$. If the formula is right, red ends at the black line whatever $q$ is.
+First the toy model, with several $q$. On the left is image `0010`, on the right `0000`. Blue is the lower bound $\mathcal{L}$, red the separately computed KL divergence,
+and the black line is $\log p(x)$. If the formula is right, the top of the red bar is at the black line whatever $q$ is.
 """
 
 # %%
@@ -535,16 +535,16 @@ for (name, q_list), (top, bottom) in zip(choices.items(), panels.T):
     log_joint, log_p = toy_joint[names.index(name)], toy_log_p[names.index(name)]
     log_posterior = log_joint - log_p  # ⟦ベイズの定理|Bayes' theorem⟧
     top.fill_between(line[:, 0], np.exp(log_posterior), color=style.DECODER, alpha=0.4)
-    for place, (m, s) in enumerate(q_list):
+    for column, (m, s) in enumerate(q_list):
         log_q = log_normal(line, m, np.array([s]))
         q = np.exp(log_q)
         bound = (q * (log_joint - log_q)).sum() * dz
         kl = (q * (log_q - log_posterior)).sum() * dz
         np.testing.assert_allclose(log_p - bound, kl, rtol=1e-9)
         print(f"{name}, q = N({m}, {s}²): log p(x) = {log_p:.4f}, L = {bound:.4f}, KL = {kl:.4f}")
-        top.plot(line, q, color=style.ENCODER, lw=1 + 0.7 * place)
-        bottom.bar(place, bound + 12, bottom=-12, color=style.ENCODER, alpha=0.5)
-        bottom.bar(place, kl, bottom=bound, color=style.LOSS, alpha=0.35)
+        top.plot(line, q, color=style.ENCODER, lw=1 + 0.7 * column)
+        bottom.bar(column, bound + 12, bottom=-12, color=style.ENCODER, alpha=0.5)
+        bottom.bar(column, kl, bottom=bound, color=style.LOSS, alpha=0.35)
     bottom.axhline(log_p, color=style.INK, lw=1.5)
     top.set(xlim=(-4, 4), xlabel="$z$", title=f"$x$ = {name}", yticks=[])
     bottom.set_xticks(range(3), [rf"$\mathcal{{N}}({m}, {s}^2)$" for m, s in q_list])
@@ -556,41 +556,41 @@ plt.show()
 # %% [markdown] lang="ja"
 r"""
 上の段では、オレンジ色が真の事後分布、青い線が $q$ です（太い線ほど、棒グラフの右側に対応します）。
-$q$ を替えても $\log p(x)$ は動かず、変分下限と KL の**分け前**だけが変わります。記事が「$\mathcal{L}$ の最大化は KL の最小化と同じ」と言うのは、このことです
-（デコーダーを固定して $q$ だけを動かすとき、です。$\theta$ も動かす学習では $\log p(x)$ 自身も変わります）。
+$q$ を変えても $\log p(x)$ は変わらず、変分下限と KL の**内訳**だけが変わります。記事の「$\mathcal{L}$ の最大化は KL の最小化と同じ」とは、このことです
+（デコーダーを固定して $q$ だけを動かす場合です。$\theta$ も動かす学習では、$\log p(x)$ 自身も変わります）。
 
-左では、$q$ を事後分布に合わせると隙間は 0.03 まで縮みます。右の `0000` では事後分布に山が 2 つあるので、1 つの正規分布では合わせようがありません。
-両方を覆うより片方の山だけに合わせたほうがよく、それでも 0.74 が残ります。そのうち $\log 2 \approx 0.69$ は、もう片方の山にある確率の半分を無視した代償です。
+左では、$q$ を事後分布に合わせると隙間は 0.03 まで縮みます。右の `0000` では事後分布に山が 2 つあるので、1 つの正規分布ではうまく近似できません。
+両方を覆うより片方の山だけに合わせるほうがよく、それでも 0.74 が残ります。そのうち $\log 2 \approx 0.69$ は、もう片方の山にある半分の確率を無視したことによります。
 """
 
 # %% [markdown] lang="en"
 r"""
-In the upper row the true posterior is orange, and the blue lines are the $q$ (the thicker, the further right in the bar chart).
-Whatever $q$ is, $\log p(x)$ does not move; only how it is **shared out** between the bound and the KL divergence changes. That is what the article means when it says that to maximize $\mathcal{L}$ is to minimize the KL divergence
-(as long as the decoder stays and only $q$ moves: training moves $\theta$, too, and with it $\log p(x)$ itself).
+In the upper row, the true posterior is orange and the blue lines are the $q$ (thicker lines correspond to bars further right).
+Whatever $q$ is, $\log p(x)$ does not change. Only its **split** into the lower bound and the KL divergence does. This is what the article means by saying that maximizing $\mathcal{L}$ is the same as minimizing the KL divergence
+(as long as the decoder is fixed and only $q$ changes: training also changes $\theta$, and with it $\log p(x)$ itself).
 
-On the left, a $q$ that fits the posterior shrinks the gap to 0.03. On the right the posterior of `0000` has two peaks, and no single normal distribution can fit it.
-It is better to fit one of the peaks than to cover both; still, 0.74 remains. Of this, $\log 2 \approx 0.69$ is the price for ignoring half of the probability, in the other peak.
+On the left, a $q$ that fits the posterior shrinks the gap to 0.03. On the right, the posterior of `0000` has two peaks, and no single normal distribution fits it well.
+It is better to fit one of the peaks than to cover both. Even so, 0.74 remains. Of this, $\log 2 \approx 0.69$ comes from ignoring half of the probability, in the other peak.
 """
 
 # %% [markdown] lang="ja"
 r"""
 ### MNIST でも同じ等式を確かめる
 
-同じことを `z2` で、4 枚のテスト画像について行います。今度は、$q$ と事後分布の**両方**がすっぽり入る窓を使います。事後分布の位置は、平面全体の格子から分かります。
+同じことを `z2` で、4 枚のテスト画像について行います。今度は、$q$ と事後分布の**両方**が完全に入る窓を使います。事後分布の位置は、平面全体の格子からわかります。
 """
 
 # %% [markdown] lang="en"
 r"""
 ### The same equality on MNIST
 
-Now the same with `z2`, for four test images. This time the window holds **both** $q$ and the posterior; the grid over the whole plane tells where the latter is.
+Now the same with `z2`, for four test images. This time the window contains **both** $q$ and the posterior. The grid over the whole plane tells us where the posterior is.
 """
 
 
 # %%
 def window(i):
-    """⟦q と事後分布の、平均 ± 8 標準偏差を含む格子|A grid that holds mean ± 8 sd of q and posterior⟧"""
+    """⟦q と事後分布の、平均 ± 8 標準偏差を含む格子|A grid that contains mean ± 8 sd of both q and the posterior⟧"""
     p = np.exp(plane_joint[i] - logsumexp(plane_joint[i]))
     mean = p @ plane
     sd = np.maximum(np.sqrt(p @ (plane - mean) ** 2), step)
@@ -623,14 +623,14 @@ for i in examples:
 
 # %% [markdown] lang="ja"
 r"""
-差と KL は小数第 5 位まで一致しました。隙間の大きさは画像によってまるで違います。$q$ と真の事後分布を重ねて描けば、その理由が分かります。
+差と KL は小数第 5 位まで一致しました。隙間の大きさは画像によって大きく異なります。$q$ と真の事後分布を重ねて描くと、その理由がわかります。
 等高線は、それぞれの最大値の $e^{-r^2/2}$ 倍（$r = 1, 2, 3$）の高さです。青が $q(z|x)$、オレンジ色が $p(z|x)$ です。
 """
 
 # %% [markdown] lang="en"
 r"""
-Difference and KL divergence agree to five decimal places. How large the gap is differs a great deal between the images. Drawing $q$ and the true posterior on top of each other shows why.
-The contours are at $e^{-r^2/2}$ times the maximum of each, for $r = 1, 2, 3$. Blue is $q(z|x)$, orange $p(z|x)$.
+The difference and the KL divergence agree to five decimal places. The size of the gap varies a lot between images. A plot of $q$ and the true posterior together shows why.
+The contours are at $e^{-r^2/2}$ times the maximum of each, for $r = 1, 2, 3$. Blue is $q(z|x)$, orange is $p(z|x)$.
 """
 
 # %%
@@ -663,52 +663,52 @@ r"""
 
 - **画像 0**：形も大きさもよく似ていますが、中心が少しずれています。それだけで 1.7 nat です。
 - **画像 7**：事後分布は斜めに伸びています。$q$ は軸に平行な楕円しか表せないので、中心だけでなく向きも合いません。
-- **画像 3**：事後分布には山が 2 つあり、正規分布とはまるで違う形です。$q$ は一方の山に寄りかかっています。
-- **画像 8**：事後分布は $q$ から遠く離れています。エンコーダーがこの画像を見誤りました。隙間は 118 nat です。
+- **画像 3**：事後分布には山が 2 つあり、正規分布とは大きく異なる形です。$q$ は一方の山に偏っています。
+- **画像 8**：事後分布は $q$ から遠く離れています。エンコーダーがこの画像を別の数字と取り違えたためです。隙間は 118 nat です。
 
-隙間の原因は 2 つあります。軸に平行な正規分布では事後分布の形を表せないこと（画像 3, 7 に見えます）と、エンコーダーが最適な $\mu, \sigma$ を出せなかったこと（画像 0, 8 ではっきり見えます）です。演習 4 で、この 2 つを数値で分けます。
+隙間の原因は 2 つあります。軸に平行な正規分布では事後分布の形を表せないこと（画像 3, 7）と、エンコーダーが最適な $\mu, \sigma$ を出力できなかったこと（画像 0, 8 ではっきりわかります）です。演習 4 で、この 2 つを数値で分けます。
 """
 
 # %% [markdown] lang="en"
 r"""
 From left to right:
 
-- **Image 0**: shape and size are much alike, but the centre is a little off. That alone costs 1.7 nats.
-- **Image 7**: the posterior is drawn out along a diagonal. $q$ can only be an ellipse along the axes, so besides the centre the direction does not fit.
-- **Image 3**: the posterior has two peaks and is not at all like a normal distribution. $q$ leans on one of them.
-- **Image 8**: the posterior is far away from $q$. The encoder misread this image, and the gap is 118 nats.
+- **Image 0**: the shapes and sizes are very similar, but the centre is slightly off. That alone costs 1.7 nats.
+- **Image 7**: the posterior is elongated along a diagonal. $q$ can only be an ellipse aligned with the axes, so not only the centre but also the direction is off.
+- **Image 3**: the posterior has two peaks and is far from a normal distribution. $q$ leans towards one of them.
+- **Image 8**: the posterior is far away from $q$, because the encoder mistook this image for another digit. The gap is 118 nats.
 
-The gap has two causes: a normal distribution along the axes cannot take the shape of the posterior (to be seen in images 3 and 7), and the encoder does not give the best $\mu, \sigma$ (plain in images 0 and 8). Exercise 4 separates the two in numbers.
+The gap has two causes. A normal distribution aligned with the axes cannot take the shape of the posterior (images 3 and 7), and the encoder does not output the best $\mu, \sigma$ (clear in images 0 and 8). Exercise 4 separates the two in numbers.
 """
 
 # %% [markdown] lang="ja"
 r"""
-## 5. 3 つの項への分解と、2 つの項の変分下限
+## 5. 3 つの項への分解と、2 つの項による変分下限
 
-真の事後分布はふつう分からないので、隙間の式のままでは学習に使えません。記事はベイズの定理で KL を 3 つの項に分けます。
+真の事後分布は一般にわからないので、隙間の式のままでは学習に使えません。記事は、ベイズの定理で KL を 3 つの項に分解します。
 
 $$D_{\mathrm{KL}}\left[ q(z|X) \,\|\, p(z|X) \right] = D_{\mathrm{KL}}\left[ q(z|X) \,\|\, p(z) \right] - E_{q(z|X)}\left[ \log p(X|z) \right] + \log p(X)$$
 
-これを $\mathcal{L} = \log p(X) - D_{\mathrm{KL}}[q(z|X) \,\|\, p(z|X)]$ に代入すると、計算できない $\log p(X)$ が消えて、計算できる 2 つの項が残ります。
+これを $\mathcal{L} = \log p(X) - D_{\mathrm{KL}}[q(z|X) \,\|\, p(z|X)]$ に代入すると、計算できない $\log p(X)$ が消え、計算できる 2 つの項が残ります。
 
 $$\mathcal{L}(X, z) = -D_{\mathrm{KL}}\left[ q(z|X) \,\|\, p(z) \right] + E_{q(z|X)}\left[ \log p(X|z) \right]$$
 
-4 枚の画像で、各項を格子の上で別々に計算し、両方の等式を確かめます。
+4 枚の画像で、各項を格子の上で別々に計算し、2 つの等式を確かめます。
 """
 
 # %% [markdown] lang="en"
 r"""
-## 5. Three terms, and the bound in two
+## 5. Three terms, and the lower bound in two terms
 
-The true posterior is unknown in general, so the formula for the gap cannot be used in training as it is. The article splits the divergence into three terms by Bayes' theorem:
+In general the true posterior is unknown, so the formula for the gap cannot be used in training as it is. The article splits the KL divergence into three terms by Bayes' theorem:
 
 $$D_{\mathrm{KL}}\left[ q(z|X) \,\|\, p(z|X) \right] = D_{\mathrm{KL}}\left[ q(z|X) \,\|\, p(z) \right] - E_{q(z|X)}\left[ \log p(X|z) \right] + \log p(X)$$
 
-Put into $\mathcal{L} = \log p(X) - D_{\mathrm{KL}}[q(z|X) \,\|\, p(z|X)]$, the $\log p(X)$ that nobody can compute cancels, and two terms remain that anybody can:
+Substituted into $\mathcal{L} = \log p(X) - D_{\mathrm{KL}}[q(z|X) \,\|\, p(z|X)]$, the intractable $\log p(X)$ cancels, and two terms remain that can be computed:
 
 $$\mathcal{L}(X, z) = -D_{\mathrm{KL}}\left[ q(z|X) \,\|\, p(z) \right] + E_{q(z|X)}\left[ \log p(X|z) \right]$$
 
-For the four images we compute each term on the grid by itself, and check both equalities.
+For the four images, we compute each term separately on the grid, and check both equalities.
 """
 
 # %%
@@ -731,28 +731,28 @@ for i, result in results.items():
 r"""
 どの画像でも、両方の等式が成り立ちました。たとえば画像 0 では、$7.9 - (-84.0) + (-90.2) = 1.7$ が隙間、$-7.9 - 84.0 = -91.9$ が変分下限です。
 
-格子だけで確かめたのでは心もとないので、格子を使わない方法でも $\mathcal{L}$ を求めます。$z = \mu + \sigma \varepsilon$ と書けば、$E_q$ は標準正規分布 $\varepsilon$ についての期待値です。
-これは、よく選ばれた少数の点での重み付き和でとても正確に計算できます（ガウス・エルミート求積。1 軸 $m$ 点なら、各軸について $2m - 1$ 次までの多項式で厳密です）。ここでは $8 \times 8 = 64$ 点を使います。
+ここまでは同じ格子を使ったので、格子を使わない方法でも $\mathcal{L}$ を求めます。$z = \mu + \sigma \varepsilon$ と書けば、$E_q$ は標準正規分布に従う $\varepsilon$ についての期待値です。
+これは、適切に選んだ少数の点での重み付き和で、非常に正確に計算できます（ガウス・エルミート求積。1 軸 $m$ 点なら、各軸について $2m - 1$ 次までの多項式で厳密です）。ここでは $8 \times 8 = 64$ 点を使います。
 KL は次の節の閉じた式で計算します。
 """
 
 # %% [markdown] lang="en"
 r"""
-Both equalities hold for each image. For image 0, for instance, the gap is $7.9 - (-84.0) + (-90.2) = 1.7$, and the lower bound $-7.9 - 84.0 = -91.9$.
+Both equalities hold for every image. For image 0, for instance, the gap is $7.9 - (-84.0) + (-90.2) = 1.7$, and the lower bound is $-7.9 - 84.0 = -91.9$.
 
-All this was on one grid, so let us find $\mathcal{L}$ without it, too. With $z = \mu + \sigma \varepsilon$, $E_q$ is an expectation over a standard normal $\varepsilon$,
-and a weighted sum over a few well-chosen points computes that very precisely (Gauss-Hermite quadrature: $m$ points an axis are exact for polynomials of degree up to $2m - 1$ in each axis). We take $8 \times 8 = 64$ points.
-The divergence comes from the closed form of the next section.
+All of this used the same grid, so we also compute $\mathcal{L}$ without it. With $z = \mu + \sigma \varepsilon$, $E_q$ is an expectation over a standard normal $\varepsilon$.
+A weighted sum over a few well-chosen points computes it very precisely (Gauss-Hermite quadrature: $m$ points per axis are exact for polynomials of degree up to $2m - 1$ in each axis). We use $8 \times 8 = 64$ points.
+The KL divergence comes from the closed form of the next section.
 """
 
 # %%
 node, weight = np.polynomial.hermite_e.hermegauss(8)
 eps = np.stack(np.meshgrid(node, node), axis=-1).reshape(-1, 2)
-weights = np.outer(weight, weight).ravel() / (2 * np.pi)  # ⟦和は 1|they add up to 1⟧
+weights = np.outer(weight, weight).ravel() / (2 * np.pi)  # ⟦和は 1|they sum to 1⟧
 
 
 def two_terms(x, mu, sigma):
-    """⟦画像 1 枚の、変分下限の 2 つの項|the two terms of the bound, for one image⟧"""
+    """⟦画像 1 枚の、変分下限の 2 つの項|The two terms of the lower bound, for one image⟧"""
     log_lik = log_likelihood(model, x[None], mu + sigma * eps)[0]
     kl = 0.5 * (mu**2 + sigma**2 - np.log(sigma**2) - 1).sum()
     return weights @ log_lik, kl
@@ -769,12 +769,12 @@ for i, result in results.items():
 
 # %% [markdown] lang="ja"
 r"""
-格子とはまったく別の 64 点で、同じ変分下限が出ました。
+格子とは無関係な 64 点でも、同じ変分下限が得られました。
 """
 
 # %% [markdown] lang="en"
 r"""
-64 points that have nothing to do with the grid give the same lower bound.
+64 points that are unrelated to the grid give the same lower bound.
 """
 
 # %% [markdown] lang="ja"
@@ -783,12 +783,12 @@ r"""
 
 ### 正規分布どうしの KL ダイバージェンス
 
-$q(z|X) = \mathcal{N}(\mu, \mathrm{diag}(\sigma^2))$、$p(z) = \mathcal{N}(0, I)$ のとき、正則化項は閉じた形で書けます。
+$q(z|X) = \mathcal{N}(\mu, \mathrm{diag}(\sigma^2))$、$p(z) = \mathcal{N}(0, I)$ のとき、正則化項（KL）は閉じた形で書けます。
 
 $$D_{\mathrm{KL}}\left[ q(z|X) \,\|\, p(z) \right] = \frac{1}{2} \sum_{j=1}^{J} \left( \mu_j^2 + \sigma_j^2 - \log \sigma_j^2 - 1 \right)$$
 
-これを 3 通りで確かめます。Chainer の `gaussian_kl_divergence`、前節の格子、そして定義どおりのモンテカルロ法 $\frac{1}{n} \sum_i \{\log q(z_i|X) - \log p(z_i)\}$、$z_i \sim q$ です。
-モンテカルロ法の誤差は、標本の数 $n$ に対して $1/\sqrt{n}$ で小さくなるはずです。左の図は 1 回の推定と誤差棒（標準誤差の 2 倍）、右の図は 200 回繰り返したときの誤差の大きさ（二乗平均平方根）です。
+これを 3 通りの方法で確かめます。Chainer の `gaussian_kl_divergence`、前節の格子、そして定義どおりのモンテカルロ法 $\frac{1}{n} \sum_i \{\log q(z_i|X) - \log p(z_i)\}$、$z_i \sim q$ です。
+モンテカルロ法の誤差は、サンプル数 $n$ に対して $1/\sqrt{n}$ に比例して小さくなるはずです。左の図は 1 回の推定とエラーバー（標準誤差の 2 倍）、右の図は 200 回繰り返したときの誤差の大きさ（二乗平均平方根）です。
 """
 
 # %% [markdown] lang="en"
@@ -797,12 +797,12 @@ r"""
 
 ### The KL divergence between normal distributions
 
-For $q(z|X) = \mathcal{N}(\mu, \mathrm{diag}(\sigma^2))$ and $p(z) = \mathcal{N}(0, I)$, the regularization has a closed form:
+For $q(z|X) = \mathcal{N}(\mu, \mathrm{diag}(\sigma^2))$ and $p(z) = \mathcal{N}(0, I)$, the regularization term (the KL divergence) has a closed form:
 
 $$D_{\mathrm{KL}}\left[ q(z|X) \,\|\, p(z) \right] = \frac{1}{2} \sum_{j=1}^{J} \left( \mu_j^2 + \sigma_j^2 - \log \sigma_j^2 - 1 \right)$$
 
-We check it in three ways: against Chainer's `gaussian_kl_divergence`, against the grid of the last section, and against Monte Carlo by the definition, $\frac{1}{n} \sum_i \{\log q(z_i|X) - \log p(z_i)\}$ with $z_i \sim q$.
-The error of the last should shrink like $1/\sqrt{n}$ with the number $n$ of samples. On the left are single estimates with error bars (twice the standard error); on the right is the size of the error (root mean square) over 200 repetitions.
+We check it in three ways: with Chainer's `gaussian_kl_divergence`, with the grid of the last section, and with Monte Carlo by the definition, $\frac{1}{n} \sum_i \{\log q(z_i|X) - \log p(z_i)\}$ with $z_i \sim q$.
+The error of Monte Carlo should shrink like $1/\sqrt{n}$ with the number of samples $n$. On the left are single estimates with error bars (twice the standard error). On the right is the size of the error (root mean square) over 200 repetitions.
 """
 
 # %%
@@ -820,53 +820,51 @@ for n in sizes:
     terms = log_normal(z, mu[0], sigma[0]) - log_normal(z)  # (200, n)
     estimates.append((terms[0].mean(), 2 * terms[0].std(ddof=1) / np.sqrt(n)))
     errors.append(np.sqrt(np.mean((terms.mean(axis=1) - closed) ** 2)))
-spread = terms.std()  # ⟦1 つの標本のばらつき|the spread of a single sample⟧
+spread = terms.std()  # ⟦1 つのサンプルの標準偏差|standard deviation of a single sample⟧
 
 fig, (left, right) = plt.subplots(1, 2, figsize=(8, 3), layout="constrained")
 left.errorbar(sizes, *np.transpose(estimates), fmt="o", color=style.LATENT, capsize=3)
 left.axhline(closed, color=style.INK, lw=1, label="⟦閉じた式|closed form⟧")
 left.set(xscale="log", xlabel="$n$", ylabel="⟦KL の推定値|estimate of the KL divergence⟧")
 left.legend(frameon=False)
-right.loglog(sizes, errors, "o", color=style.LATENT, label="⟦200 回の誤差|error, 200 times⟧")
+right.loglog(sizes, errors, "o", color=style.LATENT, label="⟦200 回の誤差|error over 200 runs⟧")
 right.loglog(sizes, spread / np.sqrt(sizes), color=style.MUTED, label=r"$1/\sqrt{n}$")
 right.set(xlabel="$n$", ylabel="⟦誤差の大きさ|size of the error⟧")
 right.legend(frameon=False)
 plt.show()
-print(
-    f"⟦n = 10 での誤差|error with n = 10⟧ {errors[0]:.3f}, ⟦10000 では|with 10000⟧ {errors[-1]:.4f}"
-)
+print(f"⟦n = 10 での誤差|error at n = 10⟧ {errors[0]:.3f}, ⟦10000 では|at 10000⟧ {errors[-1]:.4f}")
 np.testing.assert_allclose(errors, spread / np.sqrt(sizes), rtol=0.25)
 
 # %% [markdown] lang="ja"
 r"""
-閉じた式、Chainer、格子は同じ値です。モンテカルロ法もそこへ近づき、誤差は $n$ を 1000 倍にしても $\sqrt{1000} \approx 32$ 分の 1 にしかなりません。
-閉じた式があれば誤差は 0 で、乱数も要りません。だからこの項だけは標本を使わずに計算するのです。
+閉じた式、Chainer、格子は同じ値です。モンテカルロ法の値もこれに近づきますが、$n$ を 1000 倍にしても、誤差は $\sqrt{1000} \approx 32$ 分の 1 にしかなりません。
+閉じた式なら誤差はなく、乱数も必要ありません。そのため、この項だけはサンプルを使わずに計算します。
 """
 
 # %% [markdown] lang="en"
 r"""
-The closed form, Chainer and the grid give the same value. Monte Carlo comes near it, but making $n$ 1,000 times as large makes its error only $\sqrt{1000} \approx 32$ times smaller.
-With the closed form there is no error and no random number. That is why this term is computed without samples.
+The closed form, Chainer and the grid give the same value. Monte Carlo approaches it, but increasing $n$ by a factor of 1,000 reduces the error only by a factor of $\sqrt{1000} \approx 32$.
+The closed form has no error and needs no random numbers. That is why this term is computed without samples.
 """
 
 # %% [markdown] lang="ja"
 r"""
 ### ベルヌーイ分布の対数尤度
 
-もう 1 つの項の中身は $\log p(x|z)$ です。第 1 節の 2 通りの式と、記事のプログラムが使う `F.bernoulli_nll`（負の対数尤度）を、画像 0 とその $\mu$ で比べます。
+もう 1 つの項は、$\log p(x|z)$ の期待値です。第 1 節の 2 通りの式と、記事のプログラムが使う `F.bernoulli_nll`（負の対数尤度）を、画像 0 とその $\mu$ で比べます。
 
-2 つの式が等しいのは、$y = \mathrm{sigmoid}(h)$ なら $\log y = h - \log(1 + e^h)$、$\log(1 - y) = -\log(1 + e^h)$ だからです。数学では同じでも、レッスン 2 で見たように、計算機ではロジット $h$ の式のほうが安全です。
-float64 でも、$h = 40$ では $y$ が丸められてちょうど 1 になり、$\log(1 - y)$ が $-\infty$ になってしまいます。そこで $y$ の式は、$|h| < 30$ の画素だけで比べます。
+2 つの式が等しいのは、$y = \mathrm{sigmoid}(h)$ なら $\log y = h - \log(1 + e^h)$、$\log(1 - y) = -\log(1 + e^h)$ だからです。数学的には同じですが、レッスン 2 で見たように、計算機ではロジット $h$ の式のほうが安全です。
+float64 でも、$h = 40$ では $y$ が丸められてちょうど 1 になり、$\log(1 - y)$ が $-\infty$ になります。そこで $y$ の式は、$|h| < 30$ の画素だけで比べます。
 """
 
 # %% [markdown] lang="en"
 r"""
 ### The Bernoulli log likelihood
 
-Inside the other term is $\log p(x|z)$. With image 0 and its $\mu$, we compare the two forms of section 1 and `F.bernoulli_nll`, which the article's program uses (the negative log likelihood).
+The other term is the expectation of $\log p(x|z)$. With image 0 and its $\mu$, we compare the two forms of section 1 with `F.bernoulli_nll` (the negative log likelihood), which the article's program uses.
 
-The two forms are equal because for $y = \mathrm{sigmoid}(h)$ we have $\log y = h - \log(1 + e^h)$ and $\log(1 - y) = -\log(1 + e^h)$. Mathematics does not care which we take, but on a computer, as lesson 2 showed, the one with the logit $h$ is safer.
-Even in float64, at $h = 40$, $y$ is rounded to exactly 1, and $\log(1 - y)$ becomes $-\infty$. So we compare the form with $y$ only on the pixels with $|h| < 30$.
+The two forms are equal because for $y = \mathrm{sigmoid}(h)$ we have $\log y = h - \log(1 + e^h)$ and $\log(1 - y) = -\log(1 + e^h)$. Mathematically they are the same, but on a computer, as lesson 2 showed, the form with the logit $h$ is safer.
+Even in float64, at $h = 40$, $y$ is rounded to exactly 1, and $\log(1 - y)$ becomes $-\infty$. So we compare the form with $y$ only on pixels with $|h| < 30$.
 """
 
 # %%
@@ -888,22 +886,22 @@ print("1 - sigmoid(40) =", 1 - sigmoid(40))
 
 # %% [markdown] lang="ja"
 r"""
-3 つとも同じ値です。784 画素のうち 198 画素は $|h| \geq 30$ で、どれも黒い画素です。そこでは対数尤度はほぼ 0 なので、586 画素の和が全画素の和と一致しています。
+3 つとも同じ値です。784 画素のうち 198 画素は $|h| \geq 30$ で、どれも黒い画素です。これらの画素では対数尤度がほぼ 0 なので、残りの 586 画素の和が全画素の和と一致します。
 
-**グレースケールの画素についての注意。** ここまで「$\log p(x)$」と書いてきましたが、厳密には、これが確率の対数なのは画素が 0 か 1 のときだけです。おもちゃの画像では 16 個の $p(x)$ の和が 1 でした。
-一方、MNIST の画素は 0 から 1 までの灰色の値を取ります。そこに $y^x (1 - y)^{1 - x}$ を当てはめても、$x$ について積分して 1 にはなりません。たとえば $y = 0.5$ なら、$x$ が何であっても値は 0.5 で、積分も 0.5 です。次のセルは、いくつかの $y$ でこの積分を計算し、式 $(2y - 1) / \log \frac{y}{1 - y}$ の値と比べます。
+**グレースケールの画素についての注意。** ここまで「$\log p(x)$」と書いてきましたが、これが厳密に確率の対数になるのは、画素が 0 か 1 のときだけです。トイモデルの画像では、16 個の $p(x)$ の和が 1 でした。
+一方、MNIST の画素は 0 から 1 までの灰色の値をとります。そこに $y^x (1 - y)^{1 - x}$ を当てはめても、$x$ についての積分は 1 になりません。たとえば $y = 0.5$ なら、$x$ が何であっても値は 0.5 で、積分も 0.5 です。次のセルは、いくつかの $y$ でこの積分を計算し、式 $(2y - 1) / \log \frac{y}{1 - y}$ の値と比べます。
 """
 
 # %% [markdown] lang="en"
 r"""
-All three are the same. Of the 784 pixels, 198 have $|h| \geq 30$; all of them are black, and there the log likelihood is almost 0, so the sum over the other 586 is that over all.
+All three agree. Of the 784 pixels, 198 have $|h| \geq 30$. All of them are black, and their log likelihood is almost 0, so the sum over the other 586 equals the sum over all pixels.
 
-**A caution about grey pixels.** We have been writing "$\log p(x)$", but strictly this is the logarithm of a probability only where pixels are 0 or 1. For the toy's images, the 16 values of $p(x)$ did add up to 1.
-The pixels of MNIST, however, are shades of grey between 0 and 1, and $y^x (1 - y)^{1 - x}$, applied to those, does not integrate to 1 over $x$. With $y = 0.5$, for instance, it is 0.5 whatever $x$ is, and so is the integral. The next cell computes that integral for several $y$, and compares it with its formula, $(2y - 1) / \log \frac{y}{1 - y}$.
+**A caution about grey pixels.** We have been writing "$\log p(x)$", but strictly this is the logarithm of a probability only if the pixels are 0 or 1. For the toy images, the 16 values of $p(x)$ did add up to 1.
+The pixels of MNIST, however, are grey values between 0 and 1. Applied to those, $y^x (1 - y)^{1 - x}$ does not integrate to 1 over $x$. With $y = 0.5$, for instance, it is 0.5 whatever $x$ is, and so is the integral. The next cell computes this integral for several $y$, and compares it with the formula $(2y - 1) / \log \frac{y}{1 - y}$.
 """
 
 # %%
-grey = (np.arange(1000) + 0.5) / 1000  # ⟦1000 区間の中点|the middles of 1,000 steps⟧
+grey = (np.arange(1000) + 0.5) / 1000  # ⟦1000 区間の中点|midpoints of 1,000 intervals⟧
 for y in (0.5, 0.9, 0.99):
     integral = np.mean(y**grey * (1 - y) ** (1 - grey))
     exact = (2 * y - 1) / np.log(y / (1 - y)) if y != 0.5 else 0.5
@@ -912,46 +910,46 @@ for y in (0.5, 0.9, 0.99):
 
 # %% [markdown] lang="ja"
 r"""
-どれも 1 より小さい値です。つまり、このノートブックの MNIST の $\log p(x)$ は、正規化されていない「擬似的な対数尤度」です。別のモデル（たとえば灰色の値をきちんと扱う分布）の対数尤度と大小を比べることはできません。この問題はレッスン 5 で取り上げます。
+どれも 1 より小さい値です。つまり、このレッスンの MNIST の $\log p(x)$ は、正規化されていない「擬似的な対数尤度」です。別の種類のモデル（たとえば灰色の値を正しく扱う分布）の対数尤度と大小を比べることはできません。この問題はレッスン 5 で取り上げます。
 
-それでも、これまでの等式と不等式はすべてそのまま正しく成り立ちます。どれも、$x$ を 1 つ固定したときの正の関数 $p(x|z)$ についての事実で、$x$ についての和が 1 かどうかを使っていないからです。
-事後分布 $p(z|x)$ も、$z$ について積分すれば 1 になる、本物の確率分布です。
+それでも、これまでの等式と不等式はすべて成り立ちます。どれも、$x$ を 1 つ固定したときの正の関数 $p(x|z)$ についての関係で、$x$ についての和が 1 であることを使っていないからです。
+事後分布 $p(z|x)$ も、$z$ について積分すれば 1 になる、正しい確率分布です。
 """
 
 # %% [markdown] lang="en"
 r"""
-All of them are below 1. So what this notebook calls $\log p(x)$ of an MNIST image is a pseudo log likelihood, one that is not normalized. It must not be compared with the log likelihood of another kind of model, such as one with a proper distribution for shades of grey. Lesson 5 takes this up.
+All of them are below 1. So what this lesson calls $\log p(x)$ of an MNIST image is a pseudo log likelihood that is not normalized. It must not be compared with the log likelihood of another kind of model, such as one with a proper distribution for grey values. Lesson 5 discusses this problem.
 
-Every equality and inequality so far is true all the same. They are facts about a positive function $p(x|z)$ for one fixed $x$, and none of them uses what it adds up to over $x$.
-The posterior $p(z|x)$, too, is a genuine distribution: over $z$ it integrates to 1.
+Still, all equalities and inequalities so far hold. They are relations for a positive function $p(x|z)$ at one fixed $x$, and none of them uses that the sum over $x$ is 1.
+The posterior $p(z|x)$ is also a proper probability distribution: over $z$ it integrates to 1.
 """
 
 # %% [markdown] lang="ja"
 r"""
-## 7. 標本を増やす：k 個の変分下限と、K 個の重点サンプリング
+## 7. サンプルを増やす：k 個の変分下限と、K 個の重点サンプリング
 
-学習では、$E_q[\log p(x|z)]$ を $k$ 個の標本の平均で置き換えます。$k$ を増やすと何が良くなるでしょうか。$w_j = p(x, z_j) / q(z_j|x)$、$z_j \sim q$ として、2 つの量を比べます。
+学習では、$E_q[\log p(x|z)]$ を $k$ 個のサンプルの平均で置き換えます。$k$ を増やすと何が良くなるでしょうか。$w_j = p(x, z_j) / q(z_j|x)$、$z_j \sim q$ として、2 つの量を比べます。
 
 $$\mathcal{L}^{(k)} = \frac{1}{k} \sum_{j=1}^{k} \log w_j, \qquad \mathcal{L}_K = \log \left( \frac{1}{K} \sum_{j=1}^{K} w_j \right)$$
 
-左は記事の $k$ で、**対数の平均**です（記事のプログラムは KL に閉じた式を使うので、$w$ の形は少し違いますが、期待値は同じです）。右は**平均の対数**で、Burda らが 2015 年に使った重点サンプリングの下限です（IWAE）。
-その期待値は $K$ とともに大きくなり、緩い条件のもとで、$K \to \infty$ で $\log p(x)$ に近づくことが証明されています。
+左は記事の $k$ で、**対数の平均**です（記事のプログラムは KL に閉じた式を使うので、平均する値は少し違いますが、期待値は同じです）。右は**平均の対数**で、Burda らが 2015 年に提案した重点サンプリングによる下限です（IWAE）。
+この下限の期待値は、$K$ とともに大きくなり、緩い条件のもとで、$K \to \infty$ で $\log p(x)$ に近づくことが証明されています。
 
-次の図では、4 枚の画像について、どちらも何度も繰り返した平均を、標準誤差の 2 倍の誤差棒とともに示します。2 本の横線は格子で求めた $\log p(x)$ と $\mathcal{L}$ です。
+次の図では、4 枚の画像について、それぞれを何度も繰り返した平均を、標準誤差の 2 倍のエラーバーとともに示します。2 本の横線は、格子で求めた $\log p(x)$ と $\mathcal{L}$ です。
 """
 
 # %% [markdown] lang="en"
 r"""
-## 7. More samples: the bound with k, and importance sampling with K
+## 7. More samples: the lower bound with k samples, and importance sampling with K
 
-In training, the mean of $k$ samples takes the place of $E_q[\log p(x|z)]$. What gets better as $k$ grows? With $w_j = p(x, z_j) / q(z_j|x)$ and $z_j \sim q$, compare two quantities:
+In training, the mean of $k$ samples replaces $E_q[\log p(x|z)]$. What improves as $k$ grows? With $w_j = p(x, z_j) / q(z_j|x)$ and $z_j \sim q$, we compare two quantities:
 
 $$\mathcal{L}^{(k)} = \frac{1}{k} \sum_{j=1}^{k} \log w_j, \qquad \mathcal{L}_K = \log \left( \frac{1}{K} \sum_{j=1}^{K} w_j \right)$$
 
-The first, with the article's $k$, is a **mean of logs** (the article's program takes the closed form for the divergence, so its $w$ differs a little in form, but not in expectation). The second is the **log of a mean**: the bound by importance sampling that Burda and others used in 2015 (IWAE).
+The first, with the article's $k$, is a **mean of logs** (the article's program uses the closed form for the KL divergence, so the values that it averages differ a little, but their expectation is the same). The second is the **log of a mean**: the lower bound by importance sampling proposed by Burda and others in 2015 (IWAE).
 It has been proved that its expectation grows with $K$ and approaches $\log p(x)$ as $K \to \infty$ (under mild conditions).
 
-The next plot shows for four images the mean of many repetitions of each, with error bars of twice the standard error. The two horizontal lines are $\log p(x)$ and $\mathcal{L}$ from the grid.
+The next plot shows, for four images, the mean of many repetitions of each, with error bars of twice the standard error. The two horizontal lines are $\log p(x)$ and $\mathcal{L}$ from the grid.
 """
 
 # %%
@@ -986,34 +984,34 @@ for i, result in results.items():
     )
 for k in (1, 16, 256):
     spread = results[0]["log_w"].reshape(-1, k).mean(axis=1).std()
-    print(f"⟦画像|image⟧ 0, k = {k}: ⟦1 回の推定のばらつき|spread of one estimate⟧ {spread:.2f}")
+    print(f"⟦画像|image⟧ 0, k = {k}: ⟦1 回の推定の標準偏差|std of one estimate⟧ {spread:.2f}")
 
 # %% [markdown] lang="ja"
 r"""
-青い点（$k$）は、$k$ がいくつでも同じ高さです。同じ標本をどう組に分けても、対数の平均の平均は変わらないからです。$k$ を増やしても下限は高くならず、1 回の推定のばらつきが $1/\sqrt{k}$ に減るだけです。赤い点（$K$）は $\mathcal{L}$ から始まって $K$ とともに上がり、画像 0 と 7 では黒い線 $\log p(x)$ に届きます。山が 2 つある画像 3 では、$q$ の覆っていない山に標本がなかなか当たらないので歩みが遅く、$K = 1024$ でもまだ 0.6 ほど足りません。
+青い点（$k$）は、$k$ がいくつでも同じ高さです。同じサンプルをどのように分けても、対数の平均の平均は変わらないからです。$k$ を増やしても下限は高くならず、1 回の推定のばらつきが $1/\sqrt{k}$ に減るだけです。赤い点（$K$）は $\mathcal{L}$ から始まって $K$ とともに上がり、画像 0 と 7 では黒い線 $\log p(x)$ に届きます。山が 2 つある画像 3 では、$q$ の覆っていない山にサンプルがなかなか当たらないので収束が遅く、$K = 1024$ でもまだ約 0.6 足りません。
 
-画像 8 は、$K = 1024$ でもまだ 91 nat も下です。標本はすべて $q$ のまわりにあり、事後分布がある場所には 1 つも届かないからです。重点サンプリングが働くのは、$q$ が正しい場所を（少しでも）覆っているときだけです。
+画像 8 は、$K = 1024$ でもまだ 91 nat 下です。サンプルはすべて $q$ のまわりにあり、事後分布のある場所には 1 つも届かないからです。重点サンプリングが有効なのは、$q$ が正しい場所を（わずかでも）覆っているときだけです。
 """
 
 # %% [markdown] lang="en"
 r"""
-The blue points ($k$) are at the same height for every $k$: however the same samples are grouped, the mean of the means of logs is the same. A larger $k$ does not raise the bound, it only makes a single estimate less noisy, by $1/\sqrt{k}$. The red points ($K$) start at $\mathcal{L}$ and rise with $K$; for images 0 and 7 they reach the black line, $\log p(x)$. For image 3, with its two peaks, samples seldom hit the peak that $q$ does not cover, so the climb is slow: at $K = 1024$ about 0.6 is still missing.
+The blue points ($k$) are at the same height for every $k$: however we group the same samples, the mean of the means of logs is the same. A larger $k$ does not raise the bound. It only reduces the noise of a single estimate, by $1/\sqrt{k}$. The red points ($K$) start at $\mathcal{L}$ and rise with $K$. For images 0 and 7 they reach the black line, $\log p(x)$. For image 3, with its two peaks, samples seldom hit the peak that $q$ does not cover, so convergence is slow: at $K = 1024$, about 0.6 is still missing.
 
-For image 8 they are still 91 nats below at $K = 1024$. All samples lie around $q$, and none gets to where the posterior is. Importance sampling works only if $q$ covers the right place (if ever so thinly).
+For image 8, they are still 91 nats below at $K = 1024$. All samples lie around $q$, and none reaches the posterior. Importance sampling works only if $q$ covers the right place (however thinly).
 """
 
 # %% [markdown] lang="ja"
 r"""
 ## 8. 500 枚のテスト画像で測る
 
-最後に、たくさんの画像で平均を取ります。$\log p(x)$ は平面全体の格子から、$\mathcal{L}$ は 64 点の求積から求めます。変分下限の平均は、パッケージの `evaluate`（標本で推定する）とも比べます。
+最後に、多くの画像で平均をとります。$\log p(x)$ は平面全体の格子から、$\mathcal{L}$ は 64 点の求積から求めます。変分下限の平均は、パッケージの `evaluate`（サンプルによる推定）とも比べます。
 """
 
 # %% [markdown] lang="en"
 r"""
 ## 8. Five hundred test images
 
-Last, averages over many images: $\log p(x)$ from the grid over the whole plane, $\mathcal{L}$ from the 64 points. We compare the mean of the bound with the package's `evaluate`, which estimates it with samples.
+Finally, we average over many images: $\log p(x)$ from the grid over the whole plane, $\mathcal{L}$ from the quadrature with 64 points. We also compare the mean of the lower bound with the package's `evaluate`, which estimates it with samples.
 """
 
 # %%
@@ -1026,27 +1024,27 @@ evaluation = chainer_vae.evaluate(model, images, k=10)
 print(f"log p(x)   {plane_log_p.mean():8.1f}")
 print(f"L          {bounds.mean():8.1f}  (evaluate, k = 10: {-evaluation.loss:.1f})")
 print(f"⟦隙間|gap ⟧       {gaps.mean():8.1f}  (⟦中央値|median⟧ {np.median(gaps):.1f})")
-print(f"⟦最小と最大|least and largest⟧: {gaps.min():.2f}, {gaps.max():.2f}")
+print(f"⟦最小と最大|smallest and largest⟧: {gaps.min():.2f}, {gaps.max():.2f}")
 np.testing.assert_allclose(-evaluation.loss, bounds.mean(), atol=1)
 share = np.sort(gaps)[-(n_images // 10) :].sum() / gaps.sum()
 print(
-    f"⟦大きい方の 1 割の画像が、隙間の合計に占める割合|share of the top tenth of the gaps⟧: {share:.0%}"
+    f"⟦隙間の大きい 1 割の画像が、合計に占める割合|share of the total from the largest tenth of the gaps⟧: {share:.0%}"
 )
 
 # %% [markdown] lang="ja"
 r"""
-$\log p(x)$ の平均は約 $-133.3$、$\mathcal{L}$ の平均は約 $-141.5$ で、`evaluate` の値とも合っています。隙間の平均は 8.2 nat ですが、中央値は 1.8 nat しかありません。隙間の大きい 1 割の画像が、合計の 68 % を占めています。隙間の分布（横軸は対数）と、数字ごとの中央値と平均を見てみましょう。
+$\log p(x)$ の平均は約 $-133.3$、$\mathcal{L}$ の平均は約 $-141.5$ で、`evaluate` の値とも一致しています。隙間の平均は 8.2 nat ですが、中央値は 1.8 nat しかありません。隙間の大きい 1 割の画像が、合計の 68 % を占めています。隙間の分布（横軸は対数）と、数字ごとの中央値と平均を図にします。
 """
 
 # %% [markdown] lang="en"
 r"""
-$\log p(x)$ is about $-133.3$ on average, and $\mathcal{L}$ about $-141.5$, which agrees with `evaluate`. The mean gap is 8.2 nats, but the median only 1.8: the tenth of the images with the largest gaps makes up 68% of the total. Let us see how the gaps are distributed (on a logarithmic axis), and the median and mean for each digit.
+$\log p(x)$ is about $-133.3$ on average, and $\mathcal{L}$ about $-141.5$, which agrees with `evaluate`. The mean gap is 8.2 nats, but the median is only 1.8: the tenth of the images with the largest gaps makes up 68 % of the total. We plot the distribution of the gaps (on a logarithmic axis), and the median and mean for each digit.
 """
 
 # %%
 fig, (left, right) = plt.subplots(1, 2, figsize=(8, 3), layout="constrained")
 left.hist(gaps, bins=np.geomspace(0.01, 300, 40), color=style.LOSS, alpha=0.5)
-left.set(xscale="log", xlabel="⟦隙間 (nat)|gap (nats)⟧", ylabel="⟦画像の数|images⟧")
+left.set(xscale="log", xlabel="⟦隙間 (nat)|gap (nats)⟧", ylabel="⟦画像の枚数|number of images⟧")
 digits = np.unique(labels)
 colors = style.DIGIT_COLORS(digits)
 medians = np.array([np.median(gaps[labels == digit]) for digit in digits])
@@ -1054,23 +1052,23 @@ means = np.array([gaps[labels == digit].mean() for digit in digits])
 right.bar(digits, means, color=colors, alpha=0.35)
 right.bar(digits, medians, color=colors, width=0.5)
 right.set(xlabel="⟦数字|digit⟧", ylabel="⟦隙間 (nat)|gap (nats)⟧", xticks=digits)
-right.set_title("⟦淡い棒：平均、濃い棒：中央値|pale: mean, strong: median⟧")
+right.set_title("⟦淡い棒：平均、濃い棒：中央値|light: mean, dark: median⟧")
 plt.show()
 for digit, median, mean in zip(digits, medians, means):
     print(f"{digit}: ⟦中央値|median⟧ {median:.1f}, ⟦平均|mean⟧ {mean:.1f}")
 
 # %% [markdown] lang="ja"
 r"""
-隙間は 0.03 から 155 nat まで、4 桁近くに広がっています。中央値で見ると、大きいのは 5（4.8）、2（3.9）、7（3.0）、小さいのは 1 と 9（0.9）です。各数字は 50 枚ほどなので、平均のほうは数枚の画像で大きく変わります。
+隙間は 0.03 から 155 nat まで、4 桁近い範囲に広がっています。中央値で見ると、大きいのは 5（4.8）、2（3.9）、7（3.0）、小さいのは 1 と 9（0.9）です。各数字は 50 枚ほどなので、平均のほうは数枚の画像で大きく変わります。
 
-隙間の大きい画像では、何が起きているのでしょうか。上位 8 枚について、元の画像、エンコーダーの $\mu$ から復元した画像、平面全体で $p(x|z)\,p(z)$ が最大になる $z$ から復元した画像を並べます。
+隙間の大きい画像では、何が起きているのでしょうか。上位 8 枚について、元の画像、エンコーダーの $\mu$ からの再構成、平面全体で $p(x|z)\,p(z)$ が最大になる $z$ からの再構成を並べます。
 """
 
 # %% [markdown] lang="en"
 r"""
-The gaps reach from 0.03 to 155 nats, over almost four powers of ten. By the median, they are largest for 5 (4.8), 2 (3.9) and 7 (3.0), and smallest for 1 and 9 (0.9). There are only about 50 images of each digit, and a few of them change the mean a lot.
+The gaps range from 0.03 to 155 nats, almost four orders of magnitude. By the median, they are largest for 5 (4.8), 2 (3.9) and 7 (3.0), and smallest for 1 and 9 (0.9). There are only about 50 images of each digit, so a few of them change the mean a lot.
 
-What happens to the images with large gaps? For the top eight, here are the image, what the decoder makes of the encoder's $\mu$, and what it makes of the $z$ of the whole plane for which $p(x|z)\,p(z)$ is largest.
+What happens in the images with large gaps? For the top eight, we show the image, the reconstruction from the encoder's $\mu$, and the reconstruction from the $z$ that maximizes $p(x|z)\,p(z)$ on the whole plane.
 """
 
 # %%
@@ -1080,31 +1078,31 @@ rows = np.stack([images[worst], latent.decode(model, mu[worst]), latent.decode(m
 fig, axes = plt.subplots(figsize=(8, 3.2), layout="constrained")
 axes.imshow(latent.montage(rows.reshape(3, 8, 28, 28)))
 axes.set_xticks(14 + 28 * np.arange(8), [f"⟦隙間|gap⟧ {gaps[i]:.0f}" for i in worst], fontsize=9)
-axes.set_yticks(14 + 28 * np.arange(3), ["⟦元の画像|image⟧", r"$\mu$", "⟦最良の $z$|best $z$⟧"])
+axes.set_yticks(14 + 28 * np.arange(3), ["⟦元の画像|image⟧", r"$\mu$", "⟦最適な $z$|best $z$⟧"])
 axes.tick_params(length=0)
 plt.show()
 at_mu = log_likelihood(model, images[worst], mu[worst]).diagonal()
 at_best = log_likelihood(model, images[worst], best_z).diagonal()
-print("⟦対数尤度の差|difference of the log likelihoods⟧:", (at_best - at_mu).round(0))
+print("⟦対数尤度の差|difference of log likelihoods⟧:", (at_best - at_mu).round(0))
 
 # %% [markdown] lang="ja"
 r"""
-上の段と中の段を比べると、エンコーダーは元の画像を別の数字と取り違えています。下の段は、同じデコーダーが平面全体の中で出せる、いちばんましな画像です。左から 3 枚目の 8 や右端の 0 では正しい数字が出てきます。
-そうでない画像でも、ぼかして大きな外れを避けるなどして、$p(x|z)$ は $e^{90}$ 倍以上も大きくなっています。
+上の段と中の段を比べると、エンコーダーは元の画像を別の数字と取り違えています。下の段は、同じデコーダーが平面全体の中で出力できる、最も良い再構成です。左から 3 枚目の 8 や右端の 0 では、正しい数字になっています。
+そうでない画像でも、ぼかして大きな外れを避けるなどして、$p(x|z)$ は $e^{90}$ 倍以上になっています。
 
 ### 訓練画像ではどうか
 
-学習で最大化していたのは訓練画像の $\mathcal{L}$ であって、テスト画像の $\mathcal{L}$ ではありません。訓練画像でも同じものを測って比べます。
+学習で最大化したのは訓練画像の $\mathcal{L}$ で、テスト画像の $\mathcal{L}$ ではありません。訓練画像でも同じ量を測り、比べます。
 """
 
 # %% [markdown] lang="en"
 r"""
-Comparing the first row with the second, the encoder took the image for another digit. The third row is the best that the same decoder can do anywhere on the plane. For the third image, an 8, and the last, a 0, the right digit comes out.
-Where it does not, it hedges its bets with a blur, for instance, and $p(x|z)$ still becomes more than $e^{90}$ times larger.
+A comparison of the first two rows shows that the encoder mistook each image for another digit. The third row is the best reconstruction that the same decoder can give anywhere on the plane. For the third image, an 8, and the last one, a 0, it is the right digit.
+Where it is not, the reconstruction avoids large errors, for instance by blurring, and $p(x|z)$ still becomes more than $e^{90}$ times larger.
 
-### And the training images?
+### What about the training images?
 
-Training maximized the $\mathcal{L}$ of the training images, not the $\mathcal{L}$ of the test images. We measure the same for training images, and compare.
+Training maximized the $\mathcal{L}$ of the training images, not the $\mathcal{L}$ of the test images. We measure the same quantities for training images, and compare.
 """
 
 # %%
@@ -1129,15 +1127,15 @@ for name, log_p, bound in (
 # %% [markdown] lang="ja"
 r"""
 ± は標準誤差の 2 倍です。隙間の平均は、訓練画像では 2.1、テスト画像では 8.2 と、4 倍近く違います。$\mathcal{L}$ の差およそ 10 nat のうち、6 nat が隙間の差です。
-残りの 4 nat は $\log p(x)$ の差ですが、$\log p(x)$ は画像ごとに大きく違うので（± を見てください）、この枚数では偶然の範囲です。
-つまり、この枚数ではっきり言えるのは、エンコーダーの過学習がテスト画像での成績を 6 nat ほど下げていることです。デコーダーにはもっとよい $z$ があるのに、エンコーダーが初めて見る画像でそれを言い当てられません。Zhang らが 2022 年に報告しているのと同じ傾向です。
+残りの 4 nat は $\log p(x)$ の差ですが、$\log p(x)$ は画像ごとに大きく違うので（± を見てください）、この枚数では偶然の可能性があります。
+この枚数ではっきり言えるのは、エンコーダーの過学習によって、テスト画像の変分下限が 6 nat ほど低くなっていることです。デコーダーにはもっと良い $z$ があるのに、学習で見ていない画像では、エンコーダーがそれを出力できません。Zhang らが 2022 年に報告したのと同じ傾向です。
 """
 
 # %% [markdown] lang="en"
 r"""
-± is twice the standard error. The mean gap is 2.1 for training images and 8.2 for test images, almost four times as much. Of the difference in $\mathcal{L}$, about 10 nats, 6 are the difference of the gaps.
-The other 4 are a difference in $\log p(x)$; but $\log p(x)$ varies so much between images (see its ±) that with this many it may be chance.
-What this many images do show is that an encoder that overfits makes the result on test images about 6 nats worse. The decoder has a better $z$, and the encoder fails to name it for an image that it has not seen. Zhang and others reported the same tendency in 2022.
+± is twice the standard error. The mean gap is 2.1 for training images and 8.2 for test images, almost four times as large. Of the difference in $\mathcal{L}$, about 10 nats, 6 are the difference of the gaps.
+The other 4 are a difference in $\log p(x)$, but $\log p(x)$ varies so much between images (see its ±) that with this many images it may be chance.
+What these images do show is that overfitting of the encoder lowers the bound on test images by about 6 nats. The decoder has a better $z$, but the encoder does not find it for images that it has not seen in training. Zhang and others reported the same tendency in 2022.
 """
 
 # %% [markdown] lang="ja"
@@ -1146,12 +1144,12 @@ r"""
 
 ### 演習 1（易）：格子の粗さ
 
-画像 0, 7, 3 の $\log p(x)$ を、窓 $\mu \pm 8\sigma$、刻み $h = \sigma / 0.3$ から $\sigma$ までの格子で計算し、細かい格子の値（`results`）との差を表にしてください。
-第 2 節の式 $2e^{-2\pi^2\sigma^2/h^2}$ は、誤差の大きさを言い当てるでしょうか。
+画像 0, 7, 3 の $\log p(x)$ を、窓 $\mu \pm 8\sigma$、間隔 $h = \sigma / 0.3$ から $\sigma$ までの格子で計算し、細かい格子の値（`results`）との差を表にしてください。
+第 2 節の式 $2e^{-2\pi^2\sigma^2/h^2}$ は、誤差の大きさを予測できるでしょうか。
 
 <details><summary>解答例</summary>
 
-対数の誤差は、誤差が小さければ元の値の相対誤差と同じです。
+誤差が小さければ、対数の誤差は、元の値の相対誤差にほぼ等しくなります。
 
 ```python
 for per_sigma in (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0):
@@ -1160,14 +1158,14 @@ for per_sigma in (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0):
     print(f"h = {1 / per_sigma:.2f} sigma:", np.abs(errors).round(6), f"公式 {formula:.6f}")
 ```
 
-画像 0 では、$h = 2\sigma$ の誤差 0.011 に対して式は 0.014、$h = 1.43\sigma$ では 0.00015 に対して 0.00013 と、桁がよく合います。画像 3 の誤差は上下しますが（$h = 2\sigma$ で小さいのは偶然です）、$h = 1.25\sigma$ でもまだ 0.0003 あり、式の 50 倍です。
-事後分布の山が $q$ より狭い方向を持つので、$q$ の $\sigma$ で測った刻みは、実質的にはもっと粗いのです。
+画像 0 では、$h = 2\sigma$ の誤差 0.011 に対して式は 0.014、$h = 1.43\sigma$ では 0.00015 に対して 0.00013 と、桁が合います。画像 3 の誤差は増減しますが（$h = 2\sigma$ で小さいのは偶然です）、$h = 1.25\sigma$ でもまだ 0.0003 あり、式の 50 倍です。
+画像 3 の事後分布には $q$ より狭い方向があるので、$q$ の $\sigma$ を基準にした間隔は、実質的にはもっと粗いからです。
 
 </details>
 
-### 演習 2（中）：逆向きの KL
+### 演習 2（中）：逆向きの KL ダイバージェンス
 
-$D_{\mathrm{KL}}[p(z|x) \,\|\, q(z|x)]$ を 4 枚の画像で計算し、$D_{\mathrm{KL}}[q(z|x) \,\|\, p(z|x)]$ と比べてください。次に、おもちゃの `0000` で、それぞれの KL を最小にする正規分布を探してください。
+$D_{\mathrm{KL}}[p(z|x) \,\|\, q(z|x)]$ を 4 枚の画像で計算し、$D_{\mathrm{KL}}[q(z|x) \,\|\, p(z|x)]$ と比べてください。次に、トイモデルの `0000` で、それぞれの KL を最小にする正規分布を探してください。
 
 <details><summary>解答例</summary>
 
@@ -1192,14 +1190,14 @@ for name, value in (("KL[q||p]", forward), ("KL[p||q]", reverse)):
     print(f"{name}: N({m[best]:.1f}, {s[best]:.1f}²), 最小値 {value[best]:.2f}")
 ```
 
-逆向きの KL は、事後分布があるのに $q$ が小さい場所を厳しく罰します。画像 3 では 2.29 が 7.69 に、画像 8 では 118 が 525 になります。
-おもちゃでは、VAE の使う $D_{\mathrm{KL}}[q \,\|\, p]$ は片方の山だけを選び、逆向きの $D_{\mathrm{KL}}[p \,\|\, q]$ は両方の山を 1 つの広い分布で覆います。後者を最小にするのは、平均と分散が事後分布と等しい正規分布です。
+逆向きの KL は、事後分布があるのに $q$ が小さい場所があると大きくなります。画像 3 では 2.29 が 7.69 に、画像 8 では 118 が 525 になります。
+トイモデルでは、VAE の使う $D_{\mathrm{KL}}[q \,\|\, p]$ は片方の山だけを選び、逆向きの $D_{\mathrm{KL}}[p \,\|\, q]$ は両方の山を 1 つの広い分布で覆います。後者を最小にするのは、平均と分散が事後分布と等しい正規分布です。
 
 </details>
 
-### 演習 3（中）：わざと悪い q を使う
+### 演習 3（中）：意図的に悪い q を使う
 
-画像 0 の $q$ の $\sigma$ を 0.1 倍から 4 倍まで変えて、変分下限を描いてください。最もよいのは 1 倍でしょうか。また、ほかの画像の $q$ を使うと、画像 0 の変分下限はどうなるでしょうか。$\log p(x)$ を超えることはあるでしょうか。
+画像 0 の $q$ の $\sigma$ を 0.1 倍から 4 倍まで変えて、変分下限をプロットしてください。最もよいのは 1 倍でしょうか。また、ほかの画像の $q$ を使うと、画像 0 の変分下限はどうなるでしょうか。$\log p(x)$ を超えることはあるでしょうか。
 
 <details><summary>解答例</summary>
 
@@ -1218,19 +1216,19 @@ order = np.argsort(others)[::-1][:5]
 print("上位 5 枚:", [(int(i), int(labels[i]), round(float(others[i]), 1)) for i in order])
 ```
 
-1 倍ではなく 1.3 倍ほどが最良です。中心がずれているぶん、少し広げておいたほうが得なのです。倍率を間違えても、ほかの画像の $q$ を使っても、変分下限は $\log p(x)$ を超えません。悪い $q$ は下限を低くするだけで、真の値より高く見せることはありません。
-よその $q$ では、同じ 7 の画像 17 のものがいちばんよいのですが、それでも $-120.5$ まで下がります。その次が画像 8、エンコーダーが見誤ったあの 5 です。
+最もよいのは 1 倍ではなく、約 1.3 倍です。中心がずれているので、少し広いほうが下限は高くなります。倍率を変えても、ほかの画像の $q$ を使っても、変分下限は $\log p(x)$ を超えません。悪い $q$ は下限を低くするだけで、真の値より高くすることはありません。
+ほかの画像の $q$ では、同じ 7 である画像 17 のものが最もよいのですが、それでも下限は $-120.5$ まで下がります。その次が画像 8、エンコーダーが取り違えた 5 です。
 
 </details>
 
 ### 演習 4（難）：エンコーダーのせいか、正規分布のせいか
 
-隙間は 2 つに分けられます。1 枚の画像のために最もよい $\mu, \sigma$ を選んでも残る分（近似ギャップ）と、エンコーダーがその最良の値を出せなかった分（償却ギャップ、amortization gap）です。
-画像 0, 7, 3, 8 について、$\mu$ と $\ln\sigma^2$ を Adam で直接最適化して、2 つを求めてください。エンコーダーの出力から始めた場合と、平面全体で $p(x, z)$ が最大の点から始めた場合を比べてください。
+隙間は 2 つに分けられます。1 枚の画像のために最適な $\mu, \sigma$ を選んでも残る分（近似ギャップ、approximation gap）と、エンコーダーがその最適な値を出力できなかった分（償却ギャップ、amortization gap）です。
+画像 0, 7, 3, 8 について、$\mu$ と $\ln\sigma^2$ を Adam で直接最適化し、2 つを求めてください。エンコーダーの出力から始めた場合と、平面全体で $p(x, z)$ が最大の点から始めた場合を比べてください。
 
 <details><summary>解答例</summary>
 
-$E_q$ は $4 \times 4 = 16$ 点の求積で計算するので、乱数は要らず、普通の関数の最大化です。最後の値は、64 点で計算し直します。
+$E_q$ は $4 \times 4 = 16$ 点の求積で計算するので、乱数を含まない関数の最大化になります。最後の値は、64 点で計算し直します。
 
 ```python
 node4, weight4 = np.polynomial.hermite_e.hermegauss(4)
@@ -1240,22 +1238,22 @@ weights4 = np.outer(weight4, weight4).ravel() / (2 * np.pi)
 
 def optimize(x, mu, ln_var):
     # mu と ln_var を、x の変分下限が最大になるように動かす
-    code = chainer.Link()
-    with code.init_scope():
-        code.mu = chainer.Parameter(mu[None].copy())
-        code.ln_var = chainer.Parameter(ln_var[None].copy())
-    optimizer = chainer.optimizers.Adam(alpha=0.02).setup(code)
+    q = chainer.Link()
+    with q.init_scope():
+        q.mu = chainer.Parameter(mu[None].copy())
+        q.ln_var = chainer.Parameter(ln_var[None].copy())
+    optimizer = chainer.optimizers.Adam(alpha=0.02).setup(q)
     for _ in range(n_steps):
         size = eps4.shape
-        z = F.broadcast_to(code.mu, size) + F.broadcast_to(F.exp(code.ln_var / 2), size) * eps4
+        z = F.broadcast_to(q.mu, size) + F.broadcast_to(F.exp(q.ln_var / 2), size) * eps4
         h = model.decode(z, sigmoid=False)
         log_lik = F.sum(h * np.broadcast_to(x, h.shape) - F.softplus(h), axis=1)
-        loss = gaussian_kl_divergence(code.mu, code.ln_var) - F.sum(weights4 * log_lik)
-        code.cleargrads()
+        loss = gaussian_kl_divergence(q.mu, q.ln_var) - F.sum(weights4 * log_lik)
+        q.cleargrads()
         model.cleargrads()
         loss.backward()
         optimizer.update()
-    return code.mu.array[0], np.exp(code.ln_var.array[0] / 2)
+    return q.mu.array[0], np.exp(q.ln_var.array[0] / 2)
 
 
 for i, result in results.items():
@@ -1265,18 +1263,18 @@ for i, result in results.items():
         gaps_after.append(result["log_p"] - reconstruction + kl)
     print(
         f"画像 {i}: 隙間 {result['kl']:.3f}, 最適化後 {gaps_after[0]:.3f} (エンコーダーから),"
-        f" {gaps_after[1]:.3f} (最大の点から)"
+        f" {gaps_after[1]:.3f} (事後分布が最大の点から)"
     )
 ```
 
-最適化すると、画像 0 の隙間は 1.72 から 0.005 に、画像 8 の隙間は 118 から 0.29 になります。つまり、ほとんどが償却ギャップです。画像 7 では、斜めの分布を軸に平行な楕円で近似した分の 0.36 が残ります。
-画像 3 では、始める点によって 0.96 か 0.72 になります。2 つの山のどちらを選ぶかで、行き着く先が違うのです。0.72 は $\log 2 \approx 0.69$ に近く、同じくらいの山が 2 つあるときの代償です。
+最適化すると、画像 0 の隙間は 1.72 から 0.005 に、画像 8 の隙間は 118 から 0.29 になります。つまり、ほとんどが償却ギャップです。画像 7 では、斜めの分布を軸に平行な楕円で近似したことによる 0.36 が残ります。
+画像 3 では、開始点によって 0.96 か 0.72 になります。2 つの山のどちらに収束するかが違うからです。0.72 は $\log 2 \approx 0.69$ に近く、同程度の山が 2 つあるときに片方だけを覆った場合の値です。
 
 </details>
 
 ## 次へ
 
-- 式は揃いました。残る問題は、$z$ を乱数で引く操作を越えて勾配を伝えることです。レッスン 4 で、Reparameterization Trick と誤差逆伝播を手で書きます。
+- これで式は揃いました。残る問題は、$z$ のサンプリングを通して勾配を伝えることです。レッスン 4 で、Reparameterization Trick と誤差逆伝播を手で書きます。
 - 灰色の画素にベルヌーイ分布を当てはめてよいのか、$C$ や $k$ を変えると何が起きるのかは、レッスン 5 で調べます。
 
 ## 出典
@@ -1294,14 +1292,14 @@ for i, result in results.items():
 r"""
 ## Exercises
 
-### Exercise 1 (easy): how coarse may the grid be?
+### Exercise 1 (easy): how coarse can the grid be?
 
 Compute $\log p(x)$ of images 0, 7 and 3 in the window $\mu \pm 8\sigma$ with steps from $h = \sigma / 0.3$ down to $\sigma$, and tabulate the difference from the fine grid (`results`).
 Does the formula of section 2, $2e^{-2\pi^2\sigma^2/h^2}$, predict the size of the error?
 
 <details><summary>Solution</summary>
 
-As long as it is small, the error of the logarithm is the relative error of the value itself.
+If the error is small, the error of the logarithm is approximately the relative error of the value itself.
 
 ```python
 for per_sigma in (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0):
@@ -1310,14 +1308,14 @@ for per_sigma in (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0):
     print(f"h = {1 / per_sigma:.2f} sigma:", np.abs(errors).round(6), f"formula {formula:.6f}")
 ```
 
-For image 0 the order of magnitude is right: at $h = 2\sigma$ the error is 0.011 and the formula says 0.014, at $h = 1.43\sigma$ it is 0.00015 against 0.00013. For image 3 the error goes up and down (that it is small at $h = 2\sigma$ is chance), but at $h = 1.25\sigma$ it is still 0.0003, 50 times the formula.
-Its posterior is narrower than $q$ in one direction, so a step measured in the $\sigma$ of $q$ is in fact coarser than it looks.
+For image 0, the order of magnitude is right: at $h = 2\sigma$ the error is 0.011 and the formula gives 0.014; at $h = 1.43\sigma$ it is 0.00015 against 0.00013. For image 3, the error goes up and down (that it is small at $h = 2\sigma$ is chance), but at $h = 1.25\sigma$ it is still 0.0003, 50 times the formula.
+The posterior of image 3 is narrower than $q$ in one direction, so a step measured in the $\sigma$ of $q$ is effectively coarser.
 
 </details>
 
-### Exercise 2 (medium): the KL divergence the other way round
+### Exercise 2 (medium): the reverse KL divergence
 
-Compute $D_{\mathrm{KL}}[p(z|x) \,\|\, q(z|x)]$ for the four images, and compare it with $D_{\mathrm{KL}}[q(z|x) \,\|\, p(z|x)]$. Then, for the toy's `0000`, find the normal distribution that makes each of them smallest.
+Compute $D_{\mathrm{KL}}[p(z|x) \,\|\, q(z|x)]$ for the four images, and compare it with $D_{\mathrm{KL}}[q(z|x) \,\|\, p(z|x)]$. Then, for `0000` of the toy model, find the normal distribution that minimizes each of them.
 
 <details><summary>Solution</summary>
 
@@ -1342,14 +1340,14 @@ for name, value in (("KL[q||p]", forward), ("KL[p||q]", reverse)):
     print(f"{name}: N({m[best]:.1f}, {s[best]:.1f}²), minimum {value[best]:.2f}")
 ```
 
-The other way round, places where the posterior is but $q$ is small cost a lot: for image 3 the 2.29 becomes 7.69, and for image 8 the 118 becomes 525.
-In the toy, the $D_{\mathrm{KL}}[q \,\|\, p]$ of the VAE picks one of the peaks, and $D_{\mathrm{KL}}[p \,\|\, q]$ covers both with one wide distribution: the normal distribution with the posterior's mean and variance.
+The reverse KL divergence is large where the posterior has probability but $q$ is small. For image 3, 2.29 becomes 7.69, and for image 8, 118 becomes 525.
+In the toy model, the $D_{\mathrm{KL}}[q \,\|\, p]$ used by the VAE picks one of the peaks, while the reverse $D_{\mathrm{KL}}[p \,\|\, q]$ covers both with one wide distribution. The latter is minimized by the normal distribution with the posterior's mean and variance.
 
 </details>
 
-### Exercise 3 (medium): a bad q on purpose
+### Exercise 3 (medium): a deliberately bad q
 
-Multiply the $\sigma$ of image 0's $q$ by factors from 0.1 to 4, and plot the lower bound. Is a factor of 1 the best? And what becomes of the lower bound of image 0 with the $q$ of other images? Does it ever exceed $\log p(x)$?
+Multiply the $\sigma$ of image 0's $q$ by factors from 0.1 to 4, and plot the lower bound. Is a factor of 1 the best? And what is the lower bound of image 0 with the $q$ of other images? Does it ever exceed $\log p(x)$?
 
 <details><summary>Solution</summary>
 
@@ -1368,19 +1366,19 @@ order = np.argsort(others)[::-1][:5]
 print("top five:", [(int(i), int(labels[i]), round(float(others[i]), 1)) for i in order])
 ```
 
-Not 1 but about 1.3 is the best: as the centre is off, it pays to be a little wider. Neither a wrong factor nor the $q$ of another image lifts the bound above $\log p(x)$. A bad $q$ lowers the bound, but never makes it promise more than the truth.
-Among the $q$ of the others, that of image 17, also a 7, is the best, and even so the bound falls to $-120.5$. Next comes image 8, the 5 that the encoder misread.
+The best factor is not 1 but about 1.3: since the centre is off, a slightly wider distribution gives a higher bound. Neither another factor nor the $q$ of another image lifts the bound above $\log p(x)$. A bad $q$ only lowers the bound. It never raises it above the true value.
+Among the $q$ of other images, that of image 17, also a 7, is the best, and even so the bound falls to $-120.5$. Next comes image 8, the 5 that the encoder mistook.
 
 </details>
 
 ### Exercise 4 (hard): the encoder, or the normal distribution?
 
-The gap has two parts: what remains even with the best $\mu, \sigma$ for this one image (the approximation gap), and what is lost because the encoder does not give these best values (the amortization gap).
+The gap has two parts: what remains even with the best $\mu, \sigma$ for this one image (the approximation gap), and what is lost because the encoder does not output these best values (the amortization gap).
 Find both for images 0, 7, 3 and 8, by optimizing $\mu$ and $\ln\sigma^2$ directly with Adam. Compare starting from the encoder's output with starting from the point of the whole plane where $p(x, z)$ is largest.
 
 <details><summary>Solution</summary>
 
-$E_q$ is computed by quadrature with $4 \times 4 = 16$ points, so there are no random numbers: it is the maximum of an ordinary function. The final value is computed again with 64 points.
+$E_q$ is computed by quadrature with $4 \times 4 = 16$ points, so this is the maximization of a function without random numbers. The final value is recomputed with 64 points.
 
 ```python
 node4, weight4 = np.polynomial.hermite_e.hermegauss(4)
@@ -1390,22 +1388,22 @@ weights4 = np.outer(weight4, weight4).ravel() / (2 * np.pi)
 
 def optimize(x, mu, ln_var):
     # moves mu and ln_var to where the lower bound of x is largest
-    code = chainer.Link()
-    with code.init_scope():
-        code.mu = chainer.Parameter(mu[None].copy())
-        code.ln_var = chainer.Parameter(ln_var[None].copy())
-    optimizer = chainer.optimizers.Adam(alpha=0.02).setup(code)
+    q = chainer.Link()
+    with q.init_scope():
+        q.mu = chainer.Parameter(mu[None].copy())
+        q.ln_var = chainer.Parameter(ln_var[None].copy())
+    optimizer = chainer.optimizers.Adam(alpha=0.02).setup(q)
     for _ in range(n_steps):
         size = eps4.shape
-        z = F.broadcast_to(code.mu, size) + F.broadcast_to(F.exp(code.ln_var / 2), size) * eps4
+        z = F.broadcast_to(q.mu, size) + F.broadcast_to(F.exp(q.ln_var / 2), size) * eps4
         h = model.decode(z, sigmoid=False)
         log_lik = F.sum(h * np.broadcast_to(x, h.shape) - F.softplus(h), axis=1)
-        loss = gaussian_kl_divergence(code.mu, code.ln_var) - F.sum(weights4 * log_lik)
-        code.cleargrads()
+        loss = gaussian_kl_divergence(q.mu, q.ln_var) - F.sum(weights4 * log_lik)
+        q.cleargrads()
         model.cleargrads()
         loss.backward()
         optimizer.update()
-    return code.mu.array[0], np.exp(code.ln_var.array[0] / 2)
+    return q.mu.array[0], np.exp(q.ln_var.array[0] / 2)
 
 
 for i, result in results.items():
@@ -1415,26 +1413,26 @@ for i, result in results.items():
         gaps_after.append(result["log_p"] - reconstruction + kl)
     print(
         f"image {i}: gap {result['kl']:.3f}, optimized {gaps_after[0]:.3f} (from the encoder),"
-        f" {gaps_after[1]:.3f} (from the largest point)"
+        f" {gaps_after[1]:.3f} (from the posterior's maximum)"
     )
 ```
 
-After the optimization the gap of image 0 goes from 1.72 to 0.005, and that of image 8 from 118 to 0.29. So nearly all of it is the amortization gap. For image 7, 0.36 remains for approximating a slanting distribution by an ellipse along the axes.
-For image 3 it is 0.96 or 0.72, depending on the start: which of the two peaks is chosen decides where it ends. 0.72 is close to $\log 2 \approx 0.69$, the price where there are two peaks of about the same weight.
+After the optimization, the gap of image 0 falls from 1.72 to 0.005, and that of image 8 from 118 to 0.29. So nearly all of it is the amortization gap. For image 7, 0.36 remains, the cost of approximating a slanted distribution by an ellipse aligned with the axes.
+For image 3 it is 0.96 or 0.72, depending on the start, because the optimization converges to one or the other of the two peaks. 0.72 is close to $\log 2 \approx 0.69$, the value for covering only one of two peaks of about equal weight.
 
 </details>
 
 ## What comes next
 
-- The formulas are complete. What is left is to get a gradient past the drawing of $z$ at random. Lesson 4 writes the reparameterization trick and backpropagation by hand.
-- Whether grey pixels may go into a Bernoulli distribution, and what happens with another $C$ or $k$, is the subject of lesson 5.
+- The formulas are now complete. What remains is to pass gradients through the sampling of $z$. Lesson 4 writes the reparameterization trick and backpropagation by hand.
+- Lesson 5 asks whether a Bernoulli distribution may be applied to grey pixels, and what happens when $C$ or $k$ changes.
 
 ## Sources
 
-- D. P. Kingma, M. Welling, "Auto-Encoding Variational Bayes", 2013, [arXiv:1312.6114](https://arxiv.org/abs/1312.6114) (the bound and its two terms; appendix B has the closed form of the divergence, appendix C the Bernoulli decoder)
+- D. P. Kingma, M. Welling, "Auto-Encoding Variational Bayes", 2013, [arXiv:1312.6114](https://arxiv.org/abs/1312.6114) (the lower bound and its two terms; appendix B has the closed form of the KL divergence, appendix C the Bernoulli decoder)
 - Y. Burda, R. Grosse, R. Salakhutdinov, "Importance Weighted Autoencoders", 2015, [arXiv:1509.00519](https://arxiv.org/abs/1509.00519) ($\mathcal{L}_K$)
 - C. Cremer, X. Li, D. Duvenaud, "Inference Suboptimality in Variational Autoencoders", 2018, [arXiv:1801.03558](https://arxiv.org/abs/1801.03558) (the approximation gap and the amortization gap)
-- M. Zhang, P. Hayes, D. Barber, "Generalization Gap in Amortized Inference", 2022, [arXiv:2205.11640](https://arxiv.org/abs/2205.11640) (encoders that overfit)
+- M. Zhang, P. Hayes, D. Barber, "Generalization Gap in Amortized Inference", 2022, [arXiv:2205.11640](https://arxiv.org/abs/2205.11640) (overfitting of the encoder)
 - G. Loaiza-Ganem, J. P. Cunningham, "The continuous Bernoulli: fixing a pervasive error in variational autoencoders", 2019, [arXiv:1907.06845](https://arxiv.org/abs/1907.06845) (grey pixels)
 - L. N. Trefethen, J. A. C. Weideman, "The Exponentially Convergent Trapezoidal Rule", SIAM Review 56, 2014 (why sums over equal steps converge so fast)
 - kenmatsu4, "[Variational Autoencoder徹底解説](https://qiita.com/kenmatsu4/items/b029d697e9995d93aa24)", 2017
