@@ -41,6 +41,12 @@ def use_device(gpu: int) -> None:
     cuda.get_device_from_id(gpu).use()
 
 
+def move_model(model: chainer.Link, gpu: int) -> None:
+    """Put a model on a GPU; a negative number leaves it on the CPU."""
+    if gpu >= 0:
+        model.to_device(f"@cupy:{gpu}")
+
+
 def gpu_fault(gpu: int) -> Optional[str]:
     """Why GPU number ``gpu`` cannot be used, and what to do; None where it can."""
     try:

@@ -14,7 +14,7 @@ from typing import Any, Callable, Optional, Protocol
 import chainer
 import numpy as np
 
-from chainer_vae import engine
+from chainer_vae import devices, engine
 from chainer_vae.config import Config
 from chainer_vae.datasets import Dataset
 from chainer_vae.errors import InputError, NonFiniteLossError
@@ -75,14 +75,12 @@ class Training:
     def __init__(self, config: Config, data: Dataset) -> None:
         self.config = config
         self.images = data.train_images
-        self.test_images = data.test_images
         self.image_shape = data.image_shape
         with numpy_random(np.random.RandomState(config.seed).get_state()) as get_state:
             self.model = build_model(config, n_in=self.images.shape[1])
             self.random_state = get_state()
-        if config.gpu >= 0:
-            self.model.to_device(f"@cupy:{config.gpu}")
-            self.test_images = self.model.xp.asarray(data.test_images)
+        devices.move_model(self.model, config.gpu)
+        self.test_images = self.model.xp.asarray(data.test_images)
         self.optimizer = chainer.optimizers.Adam()
         self.optimizer.setup(self.model)
         self._gpu_engine: Optional[Backend] = None

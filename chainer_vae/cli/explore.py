@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     if args.out.is_dir():
         raise InputError(f"--out {args.out} is a folder; give the name of a file in it")
     runs = {name: getattr(args, f"run_{name}") or choose_run(name) for name in ("z2", "z20", "ae2")}
-    print("fitting the models into a page; this takes some 20 seconds", flush=True)
+    print("fitting the models into the page; this takes about 20 seconds", flush=True)
     written = write_page(args.out, **runs)
     for name, words in written.shown.items():
         print(f"{name}: {words}")
@@ -42,6 +42,6 @@ def run(args: argparse.Namespace) -> int:
     if written.epochs:
         print(f"training: {written.epochs} epochs")
     else:
-        print("training: not shown; a run keeps its epochs with `chainer-vae train --snapshots`")
+        print("training: not shown; `chainer-vae train --dimz 2 --snapshots` saves it to be shown")
     print(f"{args.out}: {written.size / 1e6:.1f} MB; open it in a browser")
     return 0

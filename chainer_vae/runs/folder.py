@@ -136,7 +136,7 @@ def load_info(folder: Path) -> RunInfo:
             content["environments"],
         )
         sound = isinstance(info.environments, list)
-    except (LookupError, TypeError, AttributeError, InputError):
+    except (LookupError, TypeError, AttributeError, ValueError):
         sound = False
     if not sound:
         raise InputError(f"{folder / CONFIG} does not hold the settings of a run")

@@ -83,8 +83,7 @@ def _load(run: Union[str, Path], gpu: int, kind: str) -> tuple[Any, Config]:
         raise InputError(f"the run in {run} is of model {info.config.model}, but {kind} is needed")
     devices.use_device(gpu)
     model = _restored(info, model_file(folder, info.config.dimz))
-    if gpu >= 0:
-        model.to_device(f"@cupy:{gpu}")
+    devices.move_model(model, gpu)
     return model, info.config
 
 
