@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Generator
-from typing import Any, Callable
+from dataclasses import dataclass
+from typing import Any, Callable, ClassVar, Optional
 
 import chainer
 import numpy as np
@@ -92,31 +93,19 @@ class Engine(FlatModel):
         return network
 
 
+@dataclass
 class CpuSteps:
-    """The steps of a training by :class:`Engine`, epoch by epoch.
+    """The steps of a training by :class:`Engine`, epoch by epoch; in a new thread pool each."""
 
-    Args:
-        model, optimizer, C, k: As :class:`FlatModel`'s.
-        images: The training images, shape (number, n_in).
-        batchsize: Number of images in a step.
-    """
+    name: ClassVar[str] = "fused"
+    reason: ClassVar[Optional[str]] = None
 
-    name = "fused"
-    reason = None
-
-    def __init__(
-        self,
-        model: VAE,
-        optimizer: chainer.optimizers.Adam,
-        C: float,
-        k: int,
-        images: np.ndarray,
-        batchsize: int,
-    ) -> None:
-        self.model, self.optimizer = model, optimizer
-        self.C, self.k = C, k
-        self.images = images
-        self.batchsize = batchsize
+    model: VAE
+    optimizer: chainer.optimizers.Adam
+    C: float  # weight of the KL divergence
+    k: int  # samples for each image
+    images: np.ndarray  # for training, shape (number, n_in)
+    batchsize: int
 
     def epoch(
         self,
