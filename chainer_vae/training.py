@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
-from typing import Any, Callable, Optional, Protocol
+from typing import Any, Callable, Optional
 
 import chainer
 import numpy as np
@@ -17,43 +17,12 @@ import numpy as np
 from chainer_vae import devices, engine
 from chainer_vae.config import Config
 from chainer_vae.datasets import Dataset
+from chainer_vae.engine import Backend
 from chainer_vae.errors import InputError, NonFiniteLossError
 from chainer_vae.evaluation import evaluate, squared_error
 from chainer_vae.model import build_model
 
 TEST_SAMPLES = 10  # the article's k for the test loss
-
-
-class Backend(Protocol):
-    """What computes the steps of a training."""
-
-    @property
-    def name(self) -> str:
-        """As config.json records it: "fused", "fused, without a CUDA graph" or "chainer"."""
-
-    @property
-    def reason(self) -> Optional[str]:
-        """Why it is not the first."""
-
-    def epoch(
-        self,
-        permutation: np.ndarray,
-        first: int,
-        go_on: Callable[[], bool],
-        on_step: Callable[[], None],
-    ) -> Generator[tuple[float, float], None, None]:
-        """The steps of an epoch.
-
-        Args:
-            permutation: The order of the images.
-            first: The number of the first step to do, from 0.
-            go_on: Asked before each step; False ends the epoch.
-            on_step: Called after each step (on a GPU, after its launch).
-
-        Yields:
-            tuple: loss and rec_loss of each step's batch, before its update.  Where the loss is not
-            finite, the parameters stay as they are (on a GPU, they are lost).
-        """
 
 
 class Training:

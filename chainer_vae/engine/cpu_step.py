@@ -95,7 +95,7 @@ class Engine(FlatModel):
 
 @dataclass
 class CpuSteps:
-    """The steps of a training by :class:`Engine`, epoch by epoch; in a new thread pool each."""
+    """The backend on the CPU: :class:`Engine`, in a new thread pool for each epoch."""
 
     name: ClassVar[str] = "fused"
     reason: ClassVar[Optional[str]] = None
@@ -114,7 +114,7 @@ class CpuSteps:
         go_on: Callable[[], bool],
         on_step: Callable[[], None],
     ) -> Generator[tuple[float, float], None, None]:
-        """The steps of an epoch from number ``first``; yields loss and rec_loss of each."""
+        """As :meth:`Backend.epoch`."""
         with thread_pool() as pool:
             engine = Engine(self.model, self.optimizer, self.C, self.k, pool)
             for start in range(first * self.batchsize, len(permutation), self.batchsize):

@@ -106,7 +106,7 @@ _record = cp.ElementwiseKernel(
 
 
 class GpuEngine(FlatModel):
-    """Training epochs on a GPU, for a model, its optimizer and a data set.
+    """The backend on a GPU, for a model, its optimizer and a data set.
 
     Adam's settings may change from epoch to epoch.  A loss that is not finite does not stop an
     epoch: the parameters are lost then, and what was saved before stands.
@@ -120,7 +120,7 @@ class GpuEngine(FlatModel):
 
     Attributes:
         uncaptured (str): Why a step cannot be captured; None where it is.
-        name (str), reason (str): The same in words, for whoever asks what computes the steps.
+        name (str), reason (str): As :class:`Backend`'s.
 
     Raises:
         ValueError: The engine cannot compute this.
@@ -208,8 +208,7 @@ class GpuEngine(FlatModel):
         go_on: Callable[[], bool],
         on_step: Callable[[], None],
     ) -> Generator[tuple[float, float], None, None]:
-        """The steps of an epoch from number ``first``; yields loss and rec_loss of each, once all
-        are done."""
+        """As :meth:`Backend.epoch`; yields once all steps are done."""
         count = self.launch(permutation, first, go_on, on_step)
         yield from map(tuple, self.finished(first, count))
 

@@ -296,7 +296,7 @@ def eq_two_terms(context: Context) -> Figure:
             r"\qquad + \qquad",
             Part(RECONSTRUCTION, style.DECODER,
                  text("reconstruction:\nmakes $z$\nexplain the image",
-                      "再構成項\nzから元の画像を\n再構成させる")),
+                      "再構成項\nzから元の画像を\n再構成する")),
         )),
     ])  # fmt: skip
 
