@@ -42,7 +42,10 @@ def test_train_evaluate_and_go_on(small_set, tmp_path):
     lines = result.stdout.splitlines()
     assert lines[0].startswith("VAE 784-16-16-3 (softplus), 250 training and 40 test images, seed")
     assert [line[:13] for line in lines[1:4]] == ["engine: fused", "epoch   1  tr", "epoch   2  tr"]
-    assert "do not compare with dimz 3, dim-h 16, batchsize 50, dataset " in lines[4]
+    assert (
+        "not comparable with the author's runs: dimz 3, dim-h 16, batchsize 50, dataset "
+        in lines[4]
+    )
     assert lines[-1] == "saved in a"
 
     # The same by the other two names, and then by going on: the same weights and losses.
@@ -309,7 +312,7 @@ def test_state_file_alone(run_folder, tmp_path, capsys):
     (run_folder / "mlp_3.state").rename(state)
     capsys.readouterr()
     code = main(["train", "--resume", str(state)])
-    assert_one_line(capsys, code, "give the model that belongs to it by --initmodel")
+    assert_one_line(capsys, code, "name its model with --initmodel")
     assert_one_line(capsys, main(["train", "--resume", str(run_folder / "log")]), "log is not")
     model = str(run_folder / "mlp_3.model")
     code = main(["train", "--resume", str(run_folder), "--initmodel", model])

@@ -131,7 +131,7 @@ def run(args: argparse.Namespace) -> int:
             f" resume with: {_program()} train --resume {shlex.quote(str(run.folder))}"
         )
         return 130
-    print(_beside_the_article(run))
+    print(_compared_with_the_article(run))
     print(f"saved in {run.folder}")
     return 0
 
@@ -153,12 +153,12 @@ def _run_folder(resume: Path) -> Path:
     if resume.suffix != ".state" or not (resume.parent / CONFIG).is_file():
         raise InputError(
             f"{resume} is not the folder of a run, nor the .state file in one; to start with an"
-            " optimizer's state, give the model that belongs to it by --initmodel"
+            " optimizer's state, name its model with --initmodel"
         )
     return resume.parent
 
 
-def _beside_the_article(run: Run) -> str:
+def _compared_with_the_article(run: Run) -> str:
     """The losses of the last epoch, and the article's of the same epoch where they compare."""
     last = run.log[-1]
     epoch = int(last["epoch"])
@@ -180,7 +180,7 @@ def _beside_the_article(run: Run) -> str:
     logs = article_log.load_logs()
     unit = "nats" if run.config.model == "vae" else "squared error"
     if differing:
-        note = "the author's runs do not compare with " + ", ".join(differing)
+        note = f"not comparable with the author's runs: {', '.join(differing)}"
     elif epoch not in logs[0]:
         note = f"the author's runs end at epoch {max(logs[0])}"
     else:
