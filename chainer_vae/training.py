@@ -1,8 +1,15 @@
 """The article's training loop, in steps that may stop and resume anywhere.
 
-:class:`Training` is what the article's notebook does in one cell: an epoch goes through the images
-in a new random order, a batch at a time, and ends with the loss of the test images.  Its files are
-the business of :class:`chainer_vae.runs.Run`.
+The article's notebook has it in one cell; its lines are here in
+
+    for epoch in range(...):                    Training.epochs
+        perm = np.random.permutation(N)         Training._train
+        for i in range(0, N, batchsize):        ChainerSteps.epoch, or that of chainer_vae.engine
+            optimizer.update(loss_func, x)      ChainerSteps._step, or Engine.step
+            sum_loss += ...                     Training._train
+        (the loss of the test images)           Training._test
+
+:class:`chainer_vae.runs.Run` saves a training in a folder and resumes it.
 """
 
 import math
@@ -63,36 +70,43 @@ class Training:
     @property
     def steps_per_epoch(self) -> int:
         """The last one may have fewer images."""
-        return -(-len(self.images) // self.config.batchsize)
+        return math.ceil(len(self.images) / self.config.batchsize)
 
     @property
     def steps_done(self) -> int:
         """Since the beginning."""
-        return self.epoch * self.steps_per_epoch + -(-self.position // self.config.batchsize)
+        return self.epoch * self.steps_per_epoch + self._steps_of_epoch
 
-    def train_epoch(
+    @property
+    def _steps_of_epoch(self) -> int:
+        """Since the beginning of this epoch."""
+        return math.ceil(self.position / self.config.batchsize)
+
+    def epochs(
         self, go_on: Callable[[], bool], on_step: Callable[[], None]
-    ) -> Optional[dict[str, float]]:
-        """Train to the end of the current epoch, and test.
+    ) -> Iterator[dict[str, float]]:
+        """Train and test, epoch by epoch, to the configured number of epochs.
 
         Args:
-            go_on, on_step: As :meth:`Backend.epoch`'s.
+            go_on: Asked before each step and each test; False ends the training there.
+            on_step: As :meth:`Backend.epoch`'s.
 
-        Returns:
-            dict: The epoch's losses in nats per image, named as in Chainer's LogReport; None where
-            ``go_on`` ended it early.
+        Yields:
+            dict: The losses of each epoch in nats per image, named as in Chainer's LogReport.
 
         Raises:
             NonFiniteLossError: A loss is infinite or not a number.
         """
-        started = time.monotonic()
-        on_device = chainer.using_device(self.model.device)
-        with on_device, numpy_random(self.random_state) as get_state:
-            self._train(go_on, on_step)
-            losses = self._test() if go_on() else None
-            self.random_state = get_state()
-        self.elapsed += time.monotonic() - started
-        return losses
+        while self.epoch < self.config.epoch and go_on():
+            started = time.monotonic()
+            on_device = chainer.using_device(self.model.device)
+            with on_device, numpy_random(self.random_state) as get_state:
+                self._train(go_on, on_step)
+                losses = self._test() if go_on() else None
+                self.random_state = get_state()
+            self.elapsed += time.monotonic() - started
+            if losses is not None:
+                yield losses
 
     def _train(self, go_on: Callable[[], bool], on_step: Callable[[], None]) -> None:
         """One pass over the images: the article's inner loop."""
@@ -100,7 +114,7 @@ class Training:
         if len(self.permutation) == 0:
             self.permutation = np.random.permutation(n).astype(np.int32)
             self.sums = np.zeros(2)
-        first = -(-self.position // batchsize)
+        first = self._steps_of_epoch
         with closing(self.backend.epoch(self.permutation, first, go_on, on_step)) as steps:
             for loss, rec_loss in steps:
                 self._require_finite(loss, f"the training loss of step {self.steps_done + 1}")

@@ -169,15 +169,10 @@ class Run(Training):
             InputError: The folder cannot be written any more.
         """
         with SigintFlag() as sigint:
-            while self.epoch < self.config.epoch and not sigint.raised:
+            if self.epoch < self.config.epoch:
                 self._save_graph()
-                try:
-                    losses = self.train_epoch(lambda: not sigint.raised, on_step)
-                except NonFiniteLossError as error:
-                    raise NonFiniteLossError(
-                        f"{error}; {self.folder} keeps the state after step {self.saved_step}"
-                    ) from None
-                if losses is not None:
+            try:
+                for losses in self.epochs(lambda: not sigint.raised, on_step):
                     self.log.append({**losses, "elapsed_time": self.elapsed})
                     self._save_snapshot()
                     # On a GPU, an epoch may take less time than writing its files.
@@ -185,13 +180,16 @@ class Run(Training):
                     last = self.epoch == self.config.epoch
                     if last or time.monotonic() >= self._saved_at + pause:
                         self.save()
-                    try:
-                        yield self.log[-1]
-                    except GeneratorExit:  # the caller stops here
-                        self._save_if_needed()
-                        raise
-                if sigint.raised:
-                    self._save_if_needed()
+                    yield self.log[-1]
+            except NonFiniteLossError as error:
+                raise NonFiniteLossError(
+                    f"{error}; {self.folder} keeps the state after step {self.saved_step}"
+                ) from None
+            except GeneratorExit:  # the caller stops here
+                self._save_if_needed()
+                raise
+            if sigint.raised:
+                self._save_if_needed()
             self.interrupted = sigint.raised
 
     def save(self) -> None:
