@@ -8,6 +8,7 @@
 # make lint        run the linter, the formatter and the type checker
 # make bench       time a training step and an evaluation beside Chainer's and PyTorch's
 # make gpu-check   test, train and time on the GPU
+# make             print these lines
 # Each sets up .venv first. Python 3.9 to 3.13; to use another than python3: make PYTHON=python3.12 ...
 # make reproduce EPOCHS=10 SEED=1 GPU=0 LABELS=ja   (GPU: installs CuPy for the driver's CUDA, too)
 
@@ -24,9 +25,14 @@ CHAINER := chainer==7.8.1
 # The CUDA that the driver knows, as nvidia-smi says it.
 CUDA ?= $(if $(shell nvidia-smi 2>/dev/null | grep 'CUDA Version: 12'),cuda12,cuda13)
 
-.PHONY: install reproduce figures explore lessons notebooks always test test-all coverage bench \
+.DEFAULT_GOAL := help
+
+.PHONY: help install reproduce figures explore lessons notebooks always test test-all coverage bench \
   gpu-check wheels lint matrix clean
 .DELETE_ON_ERROR:
+
+help:
+	@sed -n '/^#/!q; s/^# //p' Makefile
 
 install: $(VENV)/installed
 
@@ -34,6 +40,7 @@ install: $(VENV)/installed
 $(VENV)/installed: setup.py pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 9) <= sys.version_info < (3, 14))' || { \
 	  echo "make: Python 3.9 to 3.13 is needed, for example: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
+	@echo "setting up $(VENV); this takes a minute or two"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet "setuptools<81" wheel
 	$(BIN)/python -m pip install --quiet --no-build-isolation $(CHAINER)

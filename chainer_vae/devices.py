@@ -205,12 +205,12 @@ def report() -> list[tuple[str, str]]:
         ("Chainer", chainer.__version__),
     ]
     lines += [
-        ("  patched", f"{patch.module}: {patch.gone}; since {patch.since}")
+        ("  patched", f"{patch.module}: {patch.gone}, changed in {patch.since}")
         for patch in compat.applied()
     ]
     fault = gpu_fault(0)
     cupy = sys.modules.get("cupy")
-    lines.append(("CuPy", getattr(cupy, "__version__", "none that can be imported")))
+    lines.append(("CuPy", getattr(cupy, "__version__", "not installed, or cannot be imported")))
     if cupy is not None and fault is None:
         runtime = cupy.cuda.runtime
         versions = runtime.runtimeGetVersion(), runtime.driverGetVersion()

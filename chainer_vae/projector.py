@@ -25,8 +25,8 @@ LEAST_DIMENSIONS = 3  # the projector opens with a 3-D view, which fails with fe
 # File names are relative to the folder, which can therefore be moved.
 CONFIG = """\
 embeddings {{
-  tensor_name: "codes"
-  tensor_path: "codes.tsv"
+  tensor_name: "latent means"
+  tensor_path: "latent_means.tsv"
   metadata_path: "metadata.tsv"
   sprite {{
     image_path: "sprite.png"
@@ -46,8 +46,9 @@ def write_projector(
 ) -> None:
     """Write latent vectors, with the image and class of each, for the Embedding Projector.
 
-    The files are ``codes.tsv``, one vector per line; ``metadata.tsv``, with the columns class and
-    index; ``sprite.png``, all images in one; and ``projector_config.pbtxt``, which names them.
+    The files are ``latent_means.tsv``, one vector per line; ``metadata.tsv``, with the columns
+    class and index; ``sprite.png``, all images in one; and ``projector_config.pbtxt``, which names
+    them.
 
     Args:
         folder: The output folder, created if missing.
@@ -85,7 +86,7 @@ def write_projector(
     sprite, side = _sprite(images, image_shape)
     latents = np.pad(latents, ((0, 0), (0, max(0, LEAST_DIMENSIONS - latents.shape[1]))))
     lines = ("\t".join(f"{value:.9g}" for value in latent) + "\n" for latent in latents.tolist())
-    save_text(folder / "codes.tsv", "".join(lines))
+    save_text(folder / "latent_means.tsv", "".join(lines))
     lines = (f"{label}\t{index}\n" for index, label in enumerate(labels))
     save_text(folder / "metadata.tsv", "class\tindex\n" + "".join(lines))
     save_bytes(folder / "sprite.png", sprite)

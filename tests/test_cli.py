@@ -258,13 +258,13 @@ def assert_one_line(capsys, code, *expected):
         (["train", "--zzz"], "unrecognized arguments: --zzz (see chainer-vae train --help)"),
         (["evaluate", "a", "b"], "unrecognized arguments: b (see chainer-vae evaluate --help)"),
         (["--epoch", "3"], "unrecognized arguments: --epoch 3; options follow a command"),
-        (["trian"], "argument COMMAND: invalid choice: 'trian'; did you mean train?"),
+        (["trian"], "unknown command 'trian'; did you mean train?"),
         (["train", "--dataset", "nowhere"], "nowhere does not exist"),
         (["train", "--initmodel", "nothing.model"], "there is no file nothing.model"),
         (["train", "--resume", "nothing"], "there is no run nothing"),
         (["evaluate", "nothing"], "nothing holds no run: it has no config.json"),
         (["evaluate", "."], ". holds no run: it has no config.json"),
-        (["dance"], "invalid choice: 'dance' (choose from train, evaluate, figures, explore"),
+        (["dance"], "unknown command 'dance' (choose from train, evaluate, figures, explore"),
     ],
 )
 def test_wrong_arguments(tmp_path, monkeypatch, capsys, args, expected):

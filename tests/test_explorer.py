@@ -176,7 +176,7 @@ class TestFile:
         assert written.epochs == 5
         entries, text = parts_of(file)
         assert [entry["epoch"] for entry in entries["epochs"]["epochs"]] == [0, 1, 2, 3, 5]
-        means = read_blob(text)(entries["epochs"]["codes"]) * entries["epochs"]["codes"]["step"]
+        means = read_blob(text)(entries["epochs"]["means"]) * entries["epochs"]["means"]["step"]
         model, config = load_model(run)
         expected = encode(model, load_data(config).test_images)[0]
         np.testing.assert_allclose(means[-1], expected, atol=1e-3)

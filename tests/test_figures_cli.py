@@ -142,8 +142,8 @@ def test_projector(tmp_path):
     assert (result.returncode, result.stderr) == (0, "")
     assert "tensorboard --logdir p\n" in result.stdout
     files = {path.name for path in (tmp_path / "p").iterdir()}
-    assert files == {"codes.tsv", "metadata.tsv", "projector_config.pbtxt", "sprite.png"}
-    assert (tmp_path / "p" / "codes.tsv").read_text().count("\n") == 10_000
+    assert files == {"latent_means.tsv", "metadata.tsv", "projector_config.pbtxt", "sprite.png"}
+    assert (tmp_path / "p" / "latent_means.tsv").read_text().count("\n") == 10_000
     result = run("projector", "nowhere", cwd=tmp_path)
     assert result.returncode == 2
     assert result.stderr == "chainer-vae: error: nowhere holds no run: it has no config.json\n"

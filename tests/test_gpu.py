@@ -27,7 +27,9 @@ pytestmark = pytest.mark.usefixtures("sigint")
 FAULT = devices.gpu_fault(0)
 ON_GPU = [
     pytest.mark.gpu,
-    pytest.mark.skipif(FAULT is not None, reason=f"no GPU can be used: {FAULT}"),
+    pytest.mark.skipif(
+        FAULT is not None, reason=f"no GPU can be used: {(FAULT or '').split(';')[0]}"
+    ),
 ]
 ACTIVATIONS = [F.softplus, F.tanh, F.relu, F.sigmoid]
 
@@ -389,4 +391,4 @@ def test_figures_and_projector(tmp_path):
     assert main(["figures", "--gpu", "0", "--out", str(tmp_path / "f"), "--only", *only]) == 0
     assert main(["projector", "z2", "--gpu", "0", "--out", str(tmp_path / "p")]) == 0
     assert (tmp_path / "f" / "2dim_map.png").stat().st_size > 100_000
-    assert (tmp_path / "p" / "codes.tsv").read_text().count("\n") == 10_000
+    assert (tmp_path / "p" / "latent_means.tsv").read_text().count("\n") == 10_000

@@ -1,4 +1,4 @@
-"""Imports run one way, from the command line down to the errors; see the map in CONTRIBUTING.md."""
+"""Imports run one way, from the command line down to the version; the map is CONTRIBUTING.md's."""
 
 import ast
 import subprocess
@@ -10,8 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "chainer_vae"
 
-# From the bottom up: each may import what stands above it in this list, and nothing below.
-# A package stands for all of its modules.
+# Each may import those before it in this list; a package stands for all of its modules.
 ORDER = [
     "version",
     "errors",
@@ -19,7 +18,7 @@ ORDER = [
     "initializers",
     "model",
     "datasets",
-    "compat",  # imports nothing of ours; what reports on it comes after it
+    "compat",
     "devices",
     "graph",
     "engine",

@@ -19,7 +19,7 @@ from chainer_vae.errors import InputError
 from chainer_vae.evaluation import encode
 from chainer_vae.projector import write_projector
 
-FILES = {"codes.tsv", "metadata.tsv", "projector_config.pbtxt", "sprite.png"}
+FILES = {"latent_means.tsv", "metadata.tsv", "projector_config.pbtxt", "sprite.png"}
 
 
 def images_of(sprite, n):
@@ -48,7 +48,7 @@ def test_files(tmp_path, mnist, n, columns):
     write_projector(folder, latents, images, labels, mnist.image_shape)
     assert {file.name for file in folder.iterdir()} == FILES
 
-    lines = (folder / "codes.tsv").read_text().splitlines()
+    lines = (folder / "latent_means.tsv").read_text().splitlines()
     found = np.array([line.split("\t") for line in lines], np.float32)
     np.testing.assert_array_equal(found.view(np.uint32), latents.view(np.uint32))
 
@@ -73,7 +73,7 @@ def test_double_precision_and_other_sizes(tmp_path):
     latents = np.random.RandomState(0).standard_normal((6, 4))
     images = np.linspace(0, 1, 6 * 25).reshape(6, 25)
     write_projector(tmp_path, latents, images, np.zeros(6, np.uint8), (5, 5))
-    found = np.loadtxt(tmp_path / "codes.tsv", np.float32, delimiter="\t")
+    found = np.loadtxt(tmp_path / "latent_means.tsv", np.float32, delimiter="\t")
     np.testing.assert_array_equal(found, latents.astype(np.float32))
     with Image.open(tmp_path / "sprite.png") as file:
         sprite = np.asarray(file)
@@ -86,7 +86,7 @@ def test_few_dimensions(tmp_path, n_latent):
     """The projector opens with a 3-D view, which shows no vectors of fewer dimensions."""
     latents = np.random.RandomState(0).standard_normal((4, n_latent)).astype(np.float32)
     write_projector(tmp_path, latents, np.zeros((4, 9)), np.arange(4), (3, 3))
-    found = np.loadtxt(tmp_path / "codes.tsv", np.float32, delimiter="\t")
+    found = np.loadtxt(tmp_path / "latent_means.tsv", np.float32, delimiter="\t")
     assert found.shape == (4, 3)
     np.testing.assert_array_equal(found[:, :n_latent], latents)
     assert not found[:, n_latent:].any()

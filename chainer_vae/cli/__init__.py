@@ -43,7 +43,7 @@ def main(argv: Optional[list[str]] = None) -> int:
         first = argv[0]
         if not first.startswith("-") and first not in COMMANDS:
             guess = did_you_mean(first, COMMANDS) or f" (choose from {', '.join(COMMANDS)})"
-            parser.error(f"argument COMMAND: invalid choice: {first!r}{guess}")
+            parser.error(f"unknown command {first!r}{guess}")
         if first.startswith("-") and first not in ("-h", "--help", "--version"):
             parser.error(f"unrecognized arguments: {' '.join(argv)}; options follow a command")
         args, unknown = parser.parse_known_args(argv)

@@ -16,8 +16,8 @@ DESCRIPTION = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name, what in (
         ("z2", "the VAE with 2 latent dimensions"),
-        ("z20", "the VAE with more, to change them one by one"),
-        ("ae2", "the plain autoencoder with 2"),
+        ("z20", "the VAE with more latent dimensions, which the page varies one by one"),
+        ("ae2", "the plain autoencoder with 2 latent dimensions"),
     ):
         parser.add_argument(
             f"--run-{name}", metavar="RUN",
@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     for name, reason in written.left_out.items():
         print(f"{name}: left out, {reason}")
     if written.epochs:
-        print(f"training: {written.epochs} epochs")
+        print(f"training: {written.epochs} snapshots")
     else:
         print("training: not shown; `chainer-vae train --dimz 2 --snapshots` saves it to be shown")
     print(f"{args.out}: {written.size / 1e6:.1f} MB; open it in a browser")

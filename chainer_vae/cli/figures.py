@@ -16,7 +16,9 @@ DESCRIPTION = "Draw the article's figures, and a page that shows them (index.htm
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--list", action="store_true", help="list the figures, and draw none")
-    parser.add_argument("--only", nargs="+", metavar="ID", help="these figures (default: all)")
+    parser.add_argument(
+        "--only", nargs="+", metavar="ID", help="draw only these figures (default: all)"
+    )
     parser.add_argument(
         "--lang", choices=("en", "ja"), default="en",
         help="language of labels and captions (default: en)",
@@ -60,17 +62,18 @@ def run(args: argparse.Namespace) -> int:
     context = figures.Context(args.lang, runs, args.gpu)
     n_drawn = 0
     with tqdm(total=len(chosen), unit="figure", disable=not sys.stderr.isatty()) as bar:
-        for drawn in figures.draw_figures(chosen, context, args.out, args.format):
-            for file in drawn.files:
-                bar.write(f"{drawn.spec.id:22} {file}  ({drawn.seconds:.1f} s)")
-            if drawn.error is not None:
-                faults.setdefault(str(drawn.error), []).append(drawn.spec.id)
+        for result in figures.draw_figures(chosen, context, args.out, args.format):
+            for file in result.files:
+                bar.write(f"{result.spec.id:22} {file}  ({result.seconds:.1f} s)")
+            if result.error is not None:
+                faults.setdefault(str(result.error), []).append(result.spec.id)
             else:
                 n_drawn += 1
             bar.update()
     if n_drawn:
         figures.write_index(args.out, args.lang, args.format)
-        print(f"{n_drawn} figures drawn; to see them, open {args.out / 'index.html'}")
+        drawn = "1 figure" if n_drawn == 1 else f"{n_drawn} figures"
+        print(f"{drawn} drawn; to see them, open {args.out / 'index.html'}")
     for reason, ids in faults.items():
         print(f"chainer-vae: error: {', '.join(ids)}: {reason}", file=sys.stderr)
     return 2 if faults else 0

@@ -28,13 +28,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     def add(*names: str, **kwargs: Any) -> None:
         parser.add_argument(*names, default=argparse.SUPPRESS, **kwargs)
 
-    def number(*names: str, help: str, default: Any, type: Any = int) -> None:
-        add(*names, type=type, metavar="N", help=f"{help} (default: {default})")
+    def integer(*names: str, help: str, default: int) -> None:
+        add(*names, type=int, metavar="N", help=f"{help} (default: {default})")
 
     add("--gpu", "-g", type=int, metavar="N", help="number of the GPU (default: CPU)")
-    number("--epoch", "-e", help="passes over the training images", default=default.epoch)
-    number("--dimz", "-z", "--dim-z", help="latent dimensions", default=default.dimz)
-    number("--batchsize", "-b", "--batch-size", help="images in a batch", default=default.batchsize)
+    integer("--epoch", "-e", help="passes over the training images", default=default.epoch)
+    integer("--dimz", "-z", "--dim-z", help="latent dimensions", default=default.dimz)
+    integer(
+        "--batchsize", "-b", "--batch-size", help="images in a batch", default=default.batchsize
+    )
     add("--initmodel", "-m", type=Path, metavar="FILE", help="start from this saved model")
     add(
         "--resume", "-r", type=Path, metavar="RUN",
@@ -43,28 +45,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add(
         "--out", "-o", type=Path, metavar="DIR",
-        help="folder of the run (default: runs/z20-seed0, by its settings)",
+        help="folder of the run (default: runs/z20-seed0, named after the settings)",
     )  # fmt: skip
     add(
         "--test", action="store_true",
         help=f"train and test on {TEST_IMAGES} images only, to try things out",
     )  # fmt: skip
-    number("--seed", help="seed of the random numbers", default=default.seed)
-    number("--dim-h", help="units in each hidden layer", default=default.dim_h)
+    integer("--seed", help="seed of the random numbers", default=default.seed)
+    integer("--dim-h", help="units in each hidden layer", default=default.dim_h)
     add(
         "--act", choices=ACTIVATIONS,
         help=f"activation of the hidden layers (default: {default.act})",
     )  # fmt: skip
-    number("--C", help="weight of the KL divergence", default=default.C, type=float)
-    number("--k", help="samples of z for each training image", default=default.k)
+    add("--C", type=float, metavar="X", help=f"weight of the KL divergence (default: {default.C})")
+    integer("--k", help="samples of z for each training image", default=default.k)
     add(
         "--dataset", type=absolute_folder, metavar="DIR",
         help="folder of IDX files to use instead of MNIST",
     )  # fmt: skip
     add(
         "--engine", choices=ENGINES,
-        help="what computes the steps: the fused engine, Chainer, or the engine where it can"
-        " (default: auto)",
+        help="what computes the steps: the fused engine where possible (auto, the default), only"
+        " Chainer's training loop, or only the fused engine",
     )  # fmt: skip
     add(
         "--model", choices=MODELS,
@@ -72,7 +74,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add(
         "--snapshots", action="store_true",
-        help="save the model of epochs 0, 1, 2, 3, 5, 7, 10 and so on, for `explore`",
+        help="also save the model after epochs 0, 1, 2, 3, 5, 7, 10 and so on, so that `explore`"
+        " can replay the training",
     )  # fmt: skip
 
 

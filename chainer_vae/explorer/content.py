@@ -217,7 +217,7 @@ class PlainAutoencoder:
             "low": self.low.tolist(),
             "high": self.high.tolist(),
             "decoder": _add_network(blob, decoder),
-            "codes": _add_latents(blob, self.latents),
+            "latents": _add_latents(blob, self.latents),
         }
 
 
@@ -242,7 +242,7 @@ def describe_epochs(plane: LatentPlane, blob: Blob) -> Optional[dict[str, Any]]:
     return {
         "limit": MAP_LIMIT,
         "epochs": epochs,
-        "codes": _add_latents(blob, np.stack(means)),
+        "means": _add_latents(blob, np.stack(means)),
         "log": [
             [round(entry["main/loss"], 3), round(entry["validation/main/loss"], 3)] for entry in log
         ],

@@ -81,7 +81,7 @@ def interp_all_anim(context: Context) -> Animation:
     "reconstruction", (4,), "1-2", "compare_reconstruction.png", "compare_reconstruction.png",
     en="The first ten test images (left) and their reconstructions from the 20-dimensional latent"
     " means (right).",
-    ja="最初のテスト画像10枚（左）と、それぞれの20次元の潜在変数から再構成した画像（右）。",
+    ja="最初のテスト画像10枚（左）と、それぞれの20次元の潜在変数の平均から再構成した画像（右）。",
     needs="z20",
 )  # fmt: skip
 def reconstruction(context: Context) -> Figure:
@@ -107,7 +107,7 @@ def reconstruction(context: Context) -> Figure:
     "digits", (), "notebook", "reconstruct_0to9.png", "",
     en="The first test image of each digit, reconstructed from its 20-dimensional latent mean. The"
     " interpolations start and end at these images.",
-    ja="各数字の最初のテスト画像を20次元の潜在変数から再構成したもの。補間の始点と終点になります。",
+    ja="各数字の最初のテスト画像を20次元の潜在変数の平均から再構成したもの。補間の始点と終点になります。",
     needs="z20",
 )  # fmt: skip
 def digits(context: Context) -> Figure:

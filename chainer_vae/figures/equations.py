@@ -305,13 +305,13 @@ def eq_two_terms(context: Context) -> Figure:
     "eq-bernoulli", (27,), "3", "eq_bernoulli.png", "bern_loss",
     en="The decoder's likelihood: each of the D pixels is a Bernoulli variable, and the network"
     " outputs its probability y.",
-    ja="デコーダーの尤度。D個の各ピクセルはベルヌーイ分布に従い、その確率yをネットワークが出力します。",
+    ja="デコーダーの尤度。D個の各画素はベルヌーイ分布に従い、その確率yをネットワークが出力します。",
 )  # fmt: skip
 def eq_bernoulli(context: Context) -> Figure:
     text = context.text
     return typeset([
         Line("p(x|z)", "=", (r"\prod_{i=1}^{D}\, y_i^{\,x_i} (1 - y_i)^{1 - x_i}",),
-             text("given z, pixels are independent", "zのもとで各ピクセルは独立")),
+             text("given z, pixels are independent", "zのもとで各画素は独立")),
         Line(r"\log p(x|z)", "=",
              (r"\sum_{i=1}^{D}\,",
               Part(r"\,\left\{x_i\,\log y_i + (1 - x_i)\,\log (1 - y_i)\right\}", style.DECODER)),

@@ -117,7 +117,7 @@ def latent_scatter(context: Context) -> Figure:
     "latent-arrow", (6,), "1-2", "scatter_with_arrow.png", "scatter_with_arrow",
     en="The latent means of the test images, and the path from a 0 to a 7 that is decoded in the"
     " next figures.",
-    ja="テスト画像の潜在変数の散布図。矢印は0から7への経路で、次の図ではこの経路に沿って画像を生成します。",
+    ja="テスト画像の潜在変数の平均の散布図。矢印は0から7への経路で、次の図ではこの経路に沿って画像を生成します。",
     needs="z2",
 )  # fmt: skip
 def latent_arrow(context: Context) -> Figure:

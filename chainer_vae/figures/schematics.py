@@ -267,7 +267,7 @@ def whole(context: Context, bell: bool) -> Figure:
     " decoder reconstructs the image from them. (X′ is a real reconstruction of X by the shipped"
     " VAE.)",
     ja="通常のオートエンコーダー。エンコーダーが画像Xを少数の値zに圧縮し、デコーダーがzから画像を"
-    "再構成します（X′は、同梱のVAEで実際にXを再構成した画像です）。",
+    "再構成します（X′は、付属のVAEで実際にXを再構成した画像です）。",
 )  # fmt: skip
 def autoencoder(context: Context) -> Figure:
     return whole(context, bell=False)
@@ -441,7 +441,7 @@ def elbo_gap_kl(context: Context) -> Figure:
     " error stops there. Right: the noise ε is a separate input, and the gradient (blue) reaches"
     " the encoder.",
     ja="左：zを分布から直接サンプリングすると、再構成誤差の勾配はそこで止まります。"
-    "右：乱数εを横から加えると、青い矢印のように勾配がエンコーダーまで届きます。",
+    "右：ノイズεを別の入力として与えると、青い矢印のように勾配がエンコーダーまで届きます。",
 )  # fmt: skip
 def reparameterization(context: Context) -> Figure:
     fig, axes = canvas(830)

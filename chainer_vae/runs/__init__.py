@@ -2,8 +2,8 @@
 
 run.py          Run: a training that is saved, stopped and resumed
 folder.py       a run's files: their names, config.json, the log
-checkpoints.py  models, optimizers and trainings as npz files, without pickle
-files.py        files written whole or not at all
+checkpoints.py  models, optimizers and training states as npz files, without pickle
+files.py        files written atomically
 interrupt.py    Ctrl-C
 models.py       trained models: those of runs, and those that come with the package
 choose.py       which run to show where the user names none

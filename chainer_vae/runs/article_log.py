@@ -1,4 +1,4 @@
-"""The losses that the article's author recorded, to lay a run of ours beside."""
+"""The losses that the article's author recorded, for comparison with our runs."""
 
 import csv
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Checkpoints: models, optimizers and trainings as npz files in Chainer's layout, without pickle.
+"""Checkpoints: models, optimizers and training states as npz files, in Chainer's layout.
 
 ``chainer.serializers.load_npz`` unpickles what it finds, so a prepared file can run a program when
 it is loaded.  The functions here read the same files, and take numbers and text only.

@@ -1,4 +1,4 @@
-"""Files written whole or not at all, and JSON.
+"""Files written atomically, whole or not at all, and JSON.
 
 Whatever the package writes, it writes by these functions.
 """

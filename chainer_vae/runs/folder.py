@@ -68,7 +68,7 @@ def require_free(folder: Path, dimz: int) -> None:
     """
     if (folder / CONFIG).exists():
         raise InputError(
-            f"{folder} already holds a run: resume it with --resume,"
+            f"{folder} already holds a run: resume it with --resume {folder},"
             " choose another folder with --out, or delete it"
         )
     for file in (model_file(folder, dimz), state_file(folder, dimz), folder / LOG):

@@ -1,4 +1,4 @@
-"""A training that lives in a folder: started, saved after each epoch, stopped, resumed."""
+"""A training run in a folder: started, saved after each epoch, stopped, resumed."""
 
 import math
 import os

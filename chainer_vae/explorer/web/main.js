@@ -98,13 +98,13 @@ async function main() {
   if (ae2) {
     plain = {
       bounds: { low: ae2.low, high: ae2.high },
-      points: { latents: read(ae2.codes), labels: points.labels },
+      points: { latents: read(ae2.latents), labels: points.labels },
       decoder: new Decoder(ae2.decoder, read),
     };
     setUpComparison(plain, { bounds, points, decoder });
   }
   byId("epochs-section").hidden = !epochs;
-  if (epochs) new Epochs(epochs, read(epochs.codes), points.labels);
+  if (epochs) new Epochs(epochs, read(epochs.means), points.labels);
 
   view.onLanguage(() => {
     const runs = Object.entries({ z2, z20, ae2 }).filter(([, model]) => model);
