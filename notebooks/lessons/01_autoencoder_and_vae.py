@@ -58,7 +58,7 @@ n_random = 500  # ⟦乱数から生成する画像の枚数|number of images ge
 
 # %% [markdown] lang="ja"
 r"""
-MNIST はパッケージに同梱されています。画像 1 枚は、0（黒）から 1（白）までの 784 個の数からなる 1 行です。
+MNIST はパッケージに付属しています。画像 1 枚は、0（黒）から 1（白）までの 784 個の数からなる 1 行です。
 画像を行ごとに並べて表示する関数 `show` も定義します。
 """
 
@@ -203,13 +203,13 @@ for epoch in range(1, epochs + 1):
 r"""
 損失は、およそ 41、34、32 と下がりました。これは小さい値でしょうか。比較のため、入力を見ずに、どの画像に対しても訓練画像の平均を出力する「再構成」を考えます。
 
-学習を続ければ、損失はさらに下がります。同じシードで 100 エポックまで学習したモデルがパッケージに同梱されているので、`ae2` という名前で読み込みます。
+学習を続ければ、損失はさらに下がります。同じシードで 100 エポックまで学習したモデルがパッケージに付属しているので、`ae2` という名前で読み込みます。
 次のセルは、平均画像、ここで学習させたモデル（自作）、`ae2` の順に**テスト画像**の再構成誤差を表示し、再構成した画像を並べます。
 """
 
 # %% [markdown] lang="en"
 r"""
-The loss fell to about 41, 34 and 32. Is that small? For comparison, consider a "reconstruction" that ignores its input and answers every image with the mean of the training images.
+The loss fell to about 41, 34 and 32. Is that small? For comparison, consider a "reconstruction" that ignores its input and outputs the mean of the training images for every input.
 
 With more training, the loss falls further. The package includes this model after 100 epochs from the same random seed, under the name `ae2`.
 The next cell prints the reconstruction error on the **test images** for the mean image, for the model we just trained, and for `ae2`, and shows the reconstructions.
@@ -327,7 +327,7 @@ r"""
 r"""
 `z20` has an error of 7.7: its images are a little blurred, but close to the originals. Between the two 2-dimensional models, `z2` has 28.9 and `ae2` has 27.4, so the plain autoencoder is better.
 This is no surprise: `ae2` was trained to minimize exactly this sum of squares, without noise and without a term that pulls it towards $\mathcal{N}(0, I)$. **If reconstruction is all you need, you do not need a VAE.**
-What, then, does the VAE gain?
+What, then, is the advantage of a VAE?
 """
 
 # %% [markdown] lang="ja"
@@ -411,7 +411,7 @@ r"""
 r"""
 - **Location and scale**: the means of `z2` are (0.01, −0.01) and its standard deviations (1.03, 1.08), close to the 0 and 1 of the prior $\mathcal{N}(0, I)$. The standard deviations of `ae2` are 41 and 48, and those of our model about 38 and 41, far from 1. Their centres are not at 0 either.
   No term in their loss determines where the latent vectors lie or how large they are.
-- **Clustering**: the share of the same digit is 0.68 for `z2`, 0.73 for `ae2`, and 0.56 for our model after three epochs. Even without randomness it is far above the 0.1 of a random choice. These numbers do not show that a VAE clusters the digits better.
+- **Clustering**: the share whose nearest neighbour is the same digit is 0.68 for `z2`, 0.73 for `ae2`, and 0.56 for our model after three epochs. Even without randomness it is far above the 0.1 of a random choice. These numbers do not show that a VAE clusters the digits better.
 
 Strictly, it is the distribution of $z$ that should be compared with $\mathcal{N}(0, I)$, not that of $\mu$. Over all images, the variance of $z$ is the variance of $\mu$ plus the mean of $\sigma^2$ (the law of total variance). We check this by sampling $z$.
 """
@@ -622,7 +622,7 @@ r"""
 # %% [markdown] lang="en"
 r"""
 Most red points of `ae2` lie in the valleys between the clusters. Images generated there look like several faint shapes on top of each other, and mostly are not digits.
-Those of `z2` lie mostly at the edge of the distribution or outside it, and most images generated there are broken, too. In its gaps, either model fails. The difference is how often a random point falls there.
+Those of `z2` lie mostly at the edge of the distribution or outside it, and most images generated there are malformed, too. In its gaps, either model fails. The difference is how often a random point falls there.
 
 What we can fairly say so far:
 
@@ -701,7 +701,7 @@ plt.show()
 
 # %% [markdown] lang="ja"
 r"""
-地図と散布図の配置はよく対応しています。経路の丸い端が 7 です。地図の隣り合う画像は少しずつしか違いません。数字と数字の境目には、どちらとも言えない形があります。
+地図と散布図の配置はよく対応しています。経路の点が付いている端が 7 です。地図の隣り合う画像は少しずつしか違いません。数字と数字の境目には、どちらとも言えない形があります。
 
 ## 1-3. 多様体仮説
 
@@ -710,7 +710,7 @@ r"""
 
 # %% [markdown] lang="en"
 r"""
-The map and the scatter plot correspond well. The round end of the path is the 7. Neighbouring images on the map differ only a little. At the border between two digits there are shapes that are neither.
+The map and the scatter plot correspond well. The end marked with a dot is the 7. Neighbouring images on the map differ only a little. At the border between two digits there are shapes that are neither.
 
 ## 1-3. The manifold hypothesis
 
@@ -811,7 +811,7 @@ r"""
 r"""
 In the top row the 0 fades while the 7 appears, and in between the two images overlap. In the lower two rows the strokes themselves change: `z2` passes through other digits. With `z20`, the left side of the 0 vanishes, and it becomes a 7 without another digit in between.
 
-A single pair may be chance. We take many pairs of test images, and compare the distance from the midpoint ($t = 0.5$) to the nearest training image. To have the same blur in both, we do not blend the original images in pixel space, but their two **reconstructions**.
+A single pair may be a coincidence. We take many pairs of test images, and compare the distance from the midpoint ($t = 0.5$) to the nearest training image. To have the same blur in both, we do not blend the original images in pixel space, but their two **reconstructions**.
 """
 
 # %%

@@ -1016,7 +1016,7 @@ print(Counter(node.label for node in parsed.nodes.values() if node.function))
 r"""
 `LinearFunction` は 7 つ（層の数）、`Softplus` は 5 つです。活性化関数は 4 つなので、残りの 1 つは `F.bernoulli_nll` の中の $\mathrm{softplus}(a)$ です。`Gaussian` は 1 つで、乱数が入るのはここだけです。
 
-パッケージには、このグラフの図を描く関数もあります。描かれるのは同梱の学習済みモデルのグラフで、重みの値以外は同じです。青い四角が関数、それ以外が変数です。計算は上から下へ進みます。
+パッケージには、このグラフの図を描く関数もあります。描かれるのは付属の学習済みモデルのグラフで、重みの値以外は同じです。青い四角が関数、それ以外が変数です。計算は上から下へ進みます。
 """
 
 # %% [markdown] lang="en"

@@ -9,7 +9,7 @@ r"""
 通常の VAE では $\log p(X)$ を計算できないので、この方法は使えません。ここでは、積分できるほど小さいモデルを 2 つ使います。
 
 - 潜在変数が 1 次元、画像が 4 画素のトイモデル
-- 同梱の学習済みモデル `z2`。MNIST の VAE で、潜在変数が 2 次元しかないので、平面を格子で覆って積分できる
+- 付属の学習済みモデル `z2`。MNIST の VAE で、潜在変数が 2 次元しかないので、平面を格子で覆って積分できる
 
 文字は記事に合わせます。データ（画像）を $X$ または $x$、潜在変数を $z$、エンコーダーの分布を $q(z|x)$、デコーダーの分布を $p(x|z)$、
 事前分布を $p(z) = \mathcal{N}(0, I)$ と書きます。対数は自然対数で、単位は nat です。
@@ -458,7 +458,7 @@ print(f"⟦6 個|6 samples⟧: log mean w = {high:.3f}, mean log w = {low:.3f}")
 
 # %% [markdown] lang="ja"
 r"""
-対数の曲線は上に凸なので、点の重心（黒）は必ず曲線の下に来ます。赤い矢印がイェンセンの不等式の隙間です。$w$ がすべて同じ値なら、隙間はなくなります。
+対数の曲線は上に凸なので、点の重心（黒）は必ず曲線の下に来ます。赤い矢印がイェンセンの不等式のギャップです。$w$ がすべて同じ値なら、ギャップはなくなります。
 
 サンプルを 20 万個に増やせば、平均の対数は $\log p(x)$ に、対数の平均は変分下限 $\mathcal{L}$ に近づくはずです。どちらも格子上の積分と比べます。
 """
@@ -485,7 +485,7 @@ assert bound < toy_log_p[toy]
 
 # %% [markdown] lang="ja"
 r"""
-変分下限は $\log p(x)$ より約 0.52 低くなりました。記事の図で「？」と書かれた隙間が、ここでは数値で得られます。次に、その正体を調べます。
+変分下限は $\log p(x)$ より約 0.52 低くなりました。記事の図で「？」と書かれたギャップが、ここでは数値で得られます。次に、その正体を調べます。
 """
 
 # %% [markdown] lang="en"
@@ -495,7 +495,7 @@ The lower bound is about 0.52 below $\log p(x)$. The gap that the article's figu
 
 # %% [markdown] lang="ja"
 r"""
-## 4. 隙間の正体は KL ダイバージェンス
+## 4. ギャップの正体は KL ダイバージェンス
 
 記事は $\log p(X)$ と $\mathcal{L}(X, z)$ の差を計算し、
 
@@ -559,7 +559,7 @@ r"""
 $q$ を変えても $\log p(x)$ は変わらず、変分下限と KL の**内訳**だけが変わります。記事の「$\mathcal{L}$ の最大化は KL の最小化と同じ」とは、このことです
 （デコーダーを固定して $q$ だけを動かす場合です。$\theta$ も動かす学習では、$\log p(x)$ 自身も変わります）。
 
-左では、$q$ を事後分布に合わせると隙間は 0.03 まで縮みます。右の `0000` では事後分布に山が 2 つあるので、1 つの正規分布ではうまく近似できません。
+左では、$q$ を事後分布に合わせるとギャップは 0.03 まで縮みます。右の `0000` では事後分布に山が 2 つあるので、1 つの正規分布ではうまく近似できません。
 両方を覆うより片方の山だけに合わせるほうがよく、それでも 0.74 が残ります。そのうち $\log 2 \approx 0.69$ は、もう片方の山にある半分の確率を無視したことによります。
 """
 
@@ -623,7 +623,7 @@ for i in examples:
 
 # %% [markdown] lang="ja"
 r"""
-差と KL は小数第 5 位まで一致しました。隙間の大きさは画像によって大きく異なります。$q$ と真の事後分布を重ねて描くと、その理由がわかります。
+差と KL は小数第 5 位まで一致しました。ギャップの大きさは画像によって大きく異なります。$q$ と真の事後分布を重ねて描くと、その理由がわかります。
 等高線は、それぞれの最大値の $e^{-r^2/2}$ 倍（$r = 1, 2, 3$）の高さです。青が $q(z|x)$、オレンジ色が $p(z|x)$ です。
 """
 
@@ -652,7 +652,7 @@ for axes, (i, result) in zip(panels, results.items()):
     half = (high - low).max() / 2
     middle = (low + high) / 2
     axes.set(xlim=middle[0] + [-half, half], ylim=middle[1] + [-half, half], aspect="equal")
-    axes.set_title(f"⟦画像|image⟧ {i} ({labels[i]})\n⟦隙間|gap⟧ {result['kl']:.2f}")
+    axes.set_title(f"⟦画像|image⟧ {i} ({labels[i]})\n⟦ギャップ|gap⟧ {result['kl']:.2f}")
     axes.set_xlabel("$z_1$")
 panels[0].set_ylabel("$z_2$", rotation=0, labelpad=10)
 plt.show()
@@ -664,9 +664,9 @@ r"""
 - **画像 0**：形も大きさもよく似ていますが、中心が少しずれています。それだけで 1.7 nat です。
 - **画像 7**：事後分布は斜めに伸びています。$q$ は軸に平行な楕円しか表せないので、中心だけでなく向きも合いません。
 - **画像 3**：事後分布には山が 2 つあり、正規分布とは大きく異なる形です。$q$ は一方の山に偏っています。
-- **画像 8**：事後分布は $q$ から遠く離れています。エンコーダーがこの画像を別の数字と取り違えたためです。隙間は 118 nat です。
+- **画像 8**：事後分布は $q$ から遠く離れています。エンコーダーがこの画像を別の数字と取り違えたためです。ギャップは 118 nat です。
 
-隙間の原因は 2 つあります。軸に平行な正規分布では事後分布の形を表せないこと（画像 3, 7）と、エンコーダーが最適な $\mu, \sigma$ を出力できなかったこと（画像 0, 8 ではっきりわかります）です。演習 4 で、この 2 つを数値で分けます。
+ギャップの原因は 2 つあります。軸に平行な正規分布では事後分布の形を表せないこと（画像 3, 7）と、エンコーダーが最適な $\mu, \sigma$ を出力できなかったこと（画像 0, 8 ではっきりわかります）です。演習 4 で、この 2 つを数値で分けます。
 """
 
 # %% [markdown] lang="en"
@@ -685,7 +685,7 @@ The gap has two causes. A normal distribution aligned with the axes cannot take 
 r"""
 ## 5. 3 つの項への分解と、2 つの項による変分下限
 
-真の事後分布は一般にわからないので、隙間の式のままでは学習に使えません。記事は、ベイズの定理で KL を 3 つの項に分解します。
+真の事後分布は一般にわからないので、ギャップの式のままでは学習に使えません。記事は、ベイズの定理で KL を 3 つの項に分解します。
 
 $$D_{\mathrm{KL}}\left[ q(z|X) \,\|\, p(z|X) \right] = D_{\mathrm{KL}}\left[ q(z|X) \,\|\, p(z) \right] - E_{q(z|X)}\left[ \log p(X|z) \right] + \log p(X)$$
 
@@ -729,7 +729,7 @@ for i, result in results.items():
 
 # %% [markdown] lang="ja"
 r"""
-どの画像でも、両方の等式が成り立ちました。たとえば画像 0 では、$7.9 - (-84.0) + (-90.2) = 1.7$ が隙間、$-7.9 - 84.0 = -91.9$ が変分下限です。
+どの画像でも、両方の等式が成り立ちました。たとえば画像 0 では、$7.9 - (-84.0) + (-90.2) = 1.7$ がギャップ、$-7.9 - 84.0 = -91.9$ が変分下限です。
 
 ここまでは同じ格子を使ったので、格子を使わない方法でも $\mathcal{L}$ を求めます。$z = \mu + \sigma \varepsilon$ と書けば、$E_q$ は標準正規分布に従う $\varepsilon$ についての期待値です。
 これは、適切に選んだ少数の点での重み付き和で、非常に正確に計算できます（ガウス・エルミート求積。1 軸 $m$ 点なら、各軸について $2m - 1$ 次までの多項式で厳密です）。ここでは $8 \times 8 = 64$ 点を使います。
@@ -1023,17 +1023,17 @@ np.random.seed(0)
 evaluation = chainer_vae.evaluate(model, images, k=10)
 print(f"log p(x)   {plane_log_p.mean():8.1f}")
 print(f"L          {bounds.mean():8.1f}  (evaluate, k = 10: {-evaluation.loss:.1f})")
-print(f"⟦隙間|gap ⟧       {gaps.mean():8.1f}  (⟦中央値|median⟧ {np.median(gaps):.1f})")
+print(f"⟦ギャップ|gap ⟧       {gaps.mean():8.1f}  (⟦中央値|median⟧ {np.median(gaps):.1f})")
 print(f"⟦最小と最大|smallest and largest⟧: {gaps.min():.2f}, {gaps.max():.2f}")
 np.testing.assert_allclose(-evaluation.loss, bounds.mean(), atol=1)
 share = np.sort(gaps)[-(n_images // 10) :].sum() / gaps.sum()
 print(
-    f"⟦隙間の大きい 1 割の画像が、合計に占める割合|share of the total from the largest tenth of the gaps⟧: {share:.0%}"
+    f"⟦ギャップの大きい 1 割の画像が、合計に占める割合|share of the total from the largest tenth of the gaps⟧: {share:.0%}"
 )
 
 # %% [markdown] lang="ja"
 r"""
-$\log p(x)$ の平均は約 $-133.3$、$\mathcal{L}$ の平均は約 $-141.5$ で、`evaluate` の値とも一致しています。隙間の平均は 8.2 nat ですが、中央値は 1.8 nat しかありません。隙間の大きい 1 割の画像が、合計の 68 % を占めています。隙間の分布（横軸は対数）と、数字ごとの中央値と平均を図にします。
+$\log p(x)$ の平均は約 $-133.3$、$\mathcal{L}$ の平均は約 $-141.5$ で、`evaluate` の値とも一致しています。ギャップの平均は 8.2 nat ですが、中央値は 1.8 nat しかありません。ギャップの大きい 1 割の画像が、合計の 68 % を占めています。ギャップの分布（横軸は対数）と、数字ごとの中央値と平均を図にします。
 """
 
 # %% [markdown] lang="en"
@@ -1044,14 +1044,14 @@ $\log p(x)$ is about $-133.3$ on average, and $\mathcal{L}$ about $-141.5$, whic
 # %%
 fig, (left, right) = plt.subplots(1, 2, figsize=(8, 3), layout="constrained")
 left.hist(gaps, bins=np.geomspace(0.01, 300, 40), color=style.LOSS, alpha=0.5)
-left.set(xscale="log", xlabel="⟦隙間 (nat)|gap (nats)⟧", ylabel="⟦画像の枚数|number of images⟧")
+left.set(xscale="log", xlabel="⟦ギャップ (nat)|gap (nats)⟧", ylabel="⟦画像の枚数|number of images⟧")
 digits = np.unique(labels)
 colors = style.DIGIT_COLORS(digits)
 medians = np.array([np.median(gaps[labels == digit]) for digit in digits])
 means = np.array([gaps[labels == digit].mean() for digit in digits])
 right.bar(digits, means, color=colors, alpha=0.35)
 right.bar(digits, medians, color=colors, width=0.5)
-right.set(xlabel="⟦数字|digit⟧", ylabel="⟦隙間 (nat)|gap (nats)⟧", xticks=digits)
+right.set(xlabel="⟦数字|digit⟧", ylabel="⟦ギャップ (nat)|gap (nats)⟧", xticks=digits)
 right.set_title("⟦淡い棒：平均、濃い棒：中央値|light: mean, dark: median⟧")
 plt.show()
 for digit, median, mean in zip(digits, medians, means):
@@ -1059,9 +1059,9 @@ for digit, median, mean in zip(digits, medians, means):
 
 # %% [markdown] lang="ja"
 r"""
-隙間は 0.03 から 155 nat まで、4 桁近い範囲に広がっています。中央値で見ると、大きいのは 5（4.8）、2（3.9）、7（3.0）、小さいのは 1 と 9（0.9）です。各数字は 50 枚ほどなので、平均のほうは数枚の画像で大きく変わります。
+ギャップは 0.03 から 155 nat まで、4 桁近い範囲に広がっています。中央値で見ると、大きいのは 5（4.8）、2（3.9）、7（3.0）、小さいのは 1 と 9（0.9）です。各数字は 50 枚ほどなので、平均のほうは数枚の画像で大きく変わります。
 
-隙間の大きい画像では、何が起きているのでしょうか。上位 8 枚について、元の画像、エンコーダーの $\mu$ からの再構成、平面全体で $p(x|z)\,p(z)$ が最大になる $z$ からの再構成を並べます。
+ギャップの大きい画像では、何が起きているのでしょうか。上位 8 枚について、元の画像、エンコーダーの $\mu$ からの再構成、平面全体で $p(x|z)\,p(z)$ が最大になる $z$ からの再構成を並べます。
 """
 
 # %% [markdown] lang="en"
@@ -1077,7 +1077,7 @@ best_z = plane[plane_joint[worst].argmax(axis=1)]
 rows = np.stack([images[worst], latent.decode(model, mu[worst]), latent.decode(model, best_z)])
 fig, axes = plt.subplots(figsize=(8, 3.2), layout="constrained")
 axes.imshow(latent.montage(rows.reshape(3, 8, 28, 28)))
-axes.set_xticks(14 + 28 * np.arange(8), [f"⟦隙間|gap⟧ {gaps[i]:.0f}" for i in worst], fontsize=9)
+axes.set_xticks(14 + 28 * np.arange(8), [f"⟦ギャップ|gap⟧ {gaps[i]:.0f}" for i in worst], fontsize=9)
 axes.set_yticks(14 + 28 * np.arange(3), ["⟦元の画像|image⟧", r"$\mu$", "⟦最適な $z$|best $z$⟧"])
 axes.tick_params(length=0)
 plt.show()
@@ -1120,13 +1120,13 @@ for name, log_p, bound in (
     ("⟦テスト画像|test images⟧", plane_log_p, bounds),
 ):
     print(name)
-    for title, values in (("log p(x)", log_p), ("L", bound), ("⟦隙間|gap⟧", log_p - bound)):
+    for title, values in (("log p(x)", log_p), ("L", bound), ("⟦ギャップ|gap⟧", log_p - bound)):
         error = 2 * values.std() / np.sqrt(len(values))
         print(f"    {title} = {values.mean():.1f} ± {error:.1f}")
 
 # %% [markdown] lang="ja"
 r"""
-± は標準誤差の 2 倍です。隙間の平均は、訓練画像では 2.1、テスト画像では 8.2 と、4 倍近く違います。$\mathcal{L}$ の差およそ 10 nat のうち、6 nat が隙間の差です。
+± は標準誤差の 2 倍です。ギャップの平均は、訓練画像では 2.1、テスト画像では 8.2 と、4 倍近く違います。$\mathcal{L}$ の差およそ 10 nat のうち、6 nat がギャップの差です。
 残りの 4 nat は $\log p(x)$ の差ですが、$\log p(x)$ は画像ごとに大きく違うので（± を見てください）、この枚数では偶然の可能性があります。
 この枚数ではっきり言えるのは、エンコーダーの過学習によって、テスト画像の変分下限が 6 nat ほど低くなっていることです。デコーダーにはもっと良い $z$ があるのに、学習で見ていない画像では、エンコーダーがそれを出力できません。Zhang らが 2022 年に報告したのと同じ傾向です。
 """
@@ -1134,7 +1134,7 @@ r"""
 # %% [markdown] lang="en"
 r"""
 ± is twice the standard error. The mean gap is 2.1 for training images and 8.2 for test images, almost four times as large. Of the difference in $\mathcal{L}$, about 10 nats, 6 are the difference of the gaps.
-The other 4 are a difference in $\log p(x)$, but $\log p(x)$ varies so much between images (see its ±) that with this many images it may be chance.
+The other 4 are a difference in $\log p(x)$, but $\log p(x)$ varies so much between images (see its ±) that with this many images it may be a coincidence.
 What these images do show is that overfitting of the encoder lowers the bound on test images by about 6 nats. The decoder has a better $z$, but the encoder does not find it for images that it has not seen in training. Zhang and others reported the same tendency in 2022.
 """
 
@@ -1223,7 +1223,7 @@ print("上位 5 枚:", [(int(i), int(labels[i]), round(float(others[i]), 1)) for
 
 ### 演習 4（難）：エンコーダーのせいか、正規分布のせいか
 
-隙間は 2 つに分けられます。1 枚の画像のために最適な $\mu, \sigma$ を選んでも残る分（近似ギャップ、approximation gap）と、エンコーダーがその最適な値を出力できなかった分（償却ギャップ、amortization gap）です。
+ギャップは 2 つに分けられます。1 枚の画像のために最適な $\mu, \sigma$ を選んでも残る分（近似ギャップ、approximation gap）と、エンコーダーがその最適な値を出力できなかった分（償却ギャップ、amortization gap）です。
 画像 0, 7, 3, 8 について、$\mu$ と $\ln\sigma^2$ を Adam で直接最適化し、2 つを求めてください。エンコーダーの出力から始めた場合と、平面全体で $p(x, z)$ が最大の点から始めた場合を比べてください。
 
 <details><summary>解答例</summary>
@@ -1262,12 +1262,12 @@ for i, result in results.items():
         reconstruction, kl = two_terms(images[i], *optimize(images[i], start, ln_var[i]))
         gaps_after.append(result["log_p"] - reconstruction + kl)
     print(
-        f"画像 {i}: 隙間 {result['kl']:.3f}, 最適化後 {gaps_after[0]:.3f} (エンコーダーから),"
+        f"画像 {i}: ギャップ {result['kl']:.3f}, 最適化後 {gaps_after[0]:.3f} (エンコーダーから),"
         f" {gaps_after[1]:.3f} (事後分布が最大の点から)"
     )
 ```
 
-最適化すると、画像 0 の隙間は 1.72 から 0.005 に、画像 8 の隙間は 118 から 0.29 になります。つまり、ほとんどが償却ギャップです。画像 7 では、斜めの分布を軸に平行な楕円で近似したことによる 0.36 が残ります。
+最適化すると、画像 0 のギャップは 1.72 から 0.005 に、画像 8 のギャップは 118 から 0.29 になります。つまり、ほとんどが償却ギャップです。画像 7 では、斜めの分布を軸に平行な楕円で近似したことによる 0.36 が残ります。
 画像 3 では、開始点によって 0.96 か 0.72 になります。2 つの山のどちらに収束するかが違うからです。0.72 は $\log 2 \approx 0.69$ に近く、同程度の山が 2 つあるときに片方だけを覆った場合の値です。
 
 </details>

@@ -401,7 +401,7 @@ This is the reparameterization trick. $\varepsilon$ is a constant, so $\partial 
 
 ### 3.2 Forward pass
 
-On the way we store in `v` the values that the backward pass needs. `sigmoid` is written as $e^{-\mathrm{softplus}(-a)}$, so it does not overflow for large $a$.
+Along the way, we store in `v` the values that the backward pass needs. `sigmoid` is written as $e^{-\mathrm{softplus}(-a)}$, so it does not overflow for large $a$.
 """
 
 
@@ -565,7 +565,7 @@ np.random.seed(1)
 three = [backward(p, forward(p, x, np.random.standard_normal(eps.shape), C=2)) for _ in range(3)]
 np.random.seed(1)
 assert_same({name: sum(g[name] for g in three) / 3 for name in p}, autograd(model, x, C=2, k=3))
-print("⟦k = 3 でも一致|also identical for k = 3⟧")
+print("⟦k = 3 でも一致|also in agreement for k = 3⟧")
 
 # %% [markdown] lang="ja"
 r"""
@@ -618,7 +618,7 @@ On the left is the backward pass, on the right the finite difference. In almost 
 
 ## 4. The package's own training does the same computation
 
-When you train with `chainer_vae`, the computation is done by `chainer_vae.engine`. It contains the same formulas that we have just written (with images in columns rather than rows, so the transposes are in other positions). `Engine(...).gradients(x)` returns the gradients alone, and we compare them with ours. `thread_pool()` is a pool of threads that share the work.
+When you train with `chainer_vae`, the package's fused engine, `chainer_vae.engine`, does the computation. It contains the same formulas that we have just written (with images in columns rather than rows, so the transposes are in other positions). `Engine(...).gradients(x)` returns the gradients alone, and we compare them with ours. `thread_pool()` gives a thread pool that shares the work.
 """
 
 # %%
@@ -627,7 +627,7 @@ np.random.seed(1)
 with thread_pool() as pool:
     found = Engine(model, optimizer, 1.0, 1, pool).gradients(x)
 assert_same(found, g)
-print("⟦14 個とも一致|all 14 are identical⟧")
+print("⟦14 個とも一致|all 14 agree⟧")
 
 # %% [markdown] lang="ja"
 r"""
@@ -1029,7 +1029,7 @@ tanh_g = backward(tanh_p, tanh_v, act_prime=lambda h: 1 - h**2)
 
 np.random.seed(1)
 assert_same(tanh_g, autograd(tanh_model, x))
-print("all 14 are identical with tanh, too")
+print("all 14 agree with tanh, too")
 ```
 
 </details>

@@ -588,7 +588,7 @@ print(f"{8 * file.stat().st_size / data.test_images.size:.2f}   gzip")
 r"""
 同じデータで比べると、2 つのモデルの差は大きくても 1 nat ほどです。7 nat の差は、ほとんどがデータの差でした。
 
-密度のほうは、何も学習していない一様な密度が 8 ビット、(d) が約 7.3 ビット、(c) が約 3.2 ビットで、この 2 つのデコーダーでは (c) のほうが良いと言えます。しかし、gzip は 1.63 ビットです（同梱の圧縮ファイルの大きさから計算）。(d) は、8 割を占める 0 の画素にも同じ幅 $\sigma$ を割り当てます。(c) の密度は単調なので、灰色の値にピークを作れません。
+密度のほうは、何も学習していない一様な密度が 8 ビット、(d) が約 7.3 ビット、(c) が約 3.2 ビットで、この 2 つのデコーダーでは (c) のほうが良いと言えます。しかし、gzip は 1.63 ビットです（付属の圧縮ファイルの大きさから計算）。(d) は、8 割を占める 0 の画素にも同じ幅 $\sigma$ を割り当てます。(c) の密度は単調なので、灰色の値にピークを作れません。
 
 **規則 3：(a)(b) と (c)(d) は比べられない。** 前者は白黒画像についての値、後者はグレースケール画像についての値で、確率の対象が違います。記事の 97 nat と比べられるのは、同じテスト画像で同じ式を使った値だけです。
 
@@ -1043,7 +1043,7 @@ With $C = 0$, the KL divergence does not affect the loss. What happens to the re
 
 <details><summary>Solution</summary>
 
-The reconstruction error goes down, and the KL divergence becomes very large. The $\mu$ spread far beyond the standard normal distribution, $\sigma$ is nearly 0, and the model is no different from a plain autoencoder. A $z$ sampled from $\mathcal{N}(0, I)$ (upper row) lies where the decoder was never trained, and does not give a digit. Even when sampled with the mean and the standard deviation of $\mu$ (lower row), the correlations between the latent dimensions do not match, and the images are broken, too.
+The reconstruction error goes down, and the KL divergence becomes very large. The $\mu$ spread far beyond the standard normal distribution, $\sigma$ is nearly 0, and the model is no different from a plain autoencoder. A $z$ sampled from $\mathcal{N}(0, I)$ (upper row) lies where the decoder was never trained, and does not give a digit. Even when sampled with the mean and the standard deviation of $\mu$ (lower row), the correlations between the latent dimensions do not match, and the images are malformed, too.
 
 ```python
 model = train_with_engine([0.0] * C_epochs)
