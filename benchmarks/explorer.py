@@ -27,8 +27,8 @@ DRAGS = {
     "point": POINT,
     "point, map shown": POINT,
     "zoom, map shown": "(i) => explorer.plane.zoomBy(i % 60 < 30 ? 1.05 : 1 / 1.05)",
-    "slider of 20 units": """(i) => {
-      const input = document.querySelector(".unit input");
+    "slider of 20 latent dimensions": """(i) => {
+      const input = document.querySelector(".dimension input");
       input.value = 3 * Math.sin(i / 20);
       input.dispatchEvent(new Event("input"));
     }""",

@@ -76,7 +76,7 @@ def load_mnist(directory: Optional[Union[str, Path]] = None) -> Dataset:
     directory = DATA_DIR if directory is None else Path(directory)
     if not directory.is_dir():
         raise InputError(
-            f"the data set folder {directory} does not exist or is not a folder; --dataset names it"
+            f"the data set folder {directory} does not exist or is not a folder; check --dataset"
         )
     train_images, train_labels = _read_pair(directory, "train")
     test_images, test_labels = _read_pair(directory, "t10k")
@@ -122,7 +122,7 @@ def _read_idx(file: Path, magic: int, content: str) -> np.ndarray:
     except EOFError:
         raise InputError(f"{file} is truncated: its gzip stream ends too early") from None
     except (gzip.BadGzipFile, zlib.error) as error:
-        raise InputError(f"{file} is not a sound gzip file: {error}") from None
+        raise InputError(f"{file} is not a valid gzip file: {error}") from None
     except OSError as error:
         raise InputError(f"cannot read {file}: {error.strerror or error}") from None
 

@@ -38,7 +38,7 @@ def use_device(gpu: int) -> None:
     fault = gpu_fault(gpu)
     if fault is not None:
         raise InputError(f"--gpu {gpu}: {fault}")
-    cuda.get_device_from_id(gpu).use()
+    cuda.get_device_from_id(gpu).use()  # no cover: needs a GPU
 
 
 def move_model(model: chainer.Link, gpu: int) -> None:
@@ -142,7 +142,7 @@ def versions() -> dict[str, str]:
 
 def describe(gpu: int) -> str:
     """The device that a result was computed on, in words."""
-    if gpu >= 0:
+    if gpu >= 0:  # no cover: needs a GPU
         return gpu_name(cuda.cupy, gpu)
     return f"{cpu_name()}, {os.cpu_count()} cores, {blas()}"
 
@@ -154,9 +154,9 @@ def cpu_name() -> str:
             for line in file:
                 if line.startswith("model name"):
                     return line.split(":", 1)[1].strip()
-    except OSError:
+    except OSError:  # no cover: on other systems than Linux
         pass
-    return platform.processor() or platform.machine()
+    return platform.processor() or platform.machine()  # no cover: on other systems than Linux
 
 
 def blas() -> str:
@@ -218,5 +218,5 @@ def report() -> list[tuple[str, str]]:
         lines += [(f"GPU {i}", gpu_name(cupy, i)) for i in range(runtime.getDeviceCount())]
         lines.append(("--gpu 0", "ready"))
     else:
-        lines.append(("GPU", f"not set up, and not needed; --gpu 0 would say: {fault}"))
+        lines.append(("GPU", f"not available, and not needed; --gpu 0 would say: {fault}"))
     return lines

@@ -54,7 +54,7 @@ class Xavier(initializer.Initializer):
         """Fill ``array`` (of any shape and floating dtype, NumPy or CuPy) in place."""
         xp = cuda.get_array_module(array)
         kwargs = {"low": self.low, "high": self.high, "size": array.shape}
-        if xp is not np and self.dtype in (np.float16, np.float32):
+        if xp is not np and self.dtype in (np.float16, np.float32):  # no cover: needs a GPU
             # Only CuPy takes a dtype, and it draws no float16.
             kwargs["dtype"] = np.float32
         array[...] = xp.random.uniform(**kwargs)

@@ -206,13 +206,13 @@ class ChainerSteps:
     ) -> Generator[tuple[float, float], None, None]:
         """As :meth:`Backend.epoch`."""
         training, batchsize = self.training, self.training.config.batchsize
-        if training.model.xp is not np:
+        if training.model.xp is not np:  # no cover: needs a GPU
             self._seed_gpu(first)
         for start in range(first * batchsize, len(permutation), batchsize):
             if not go_on():
                 break
             x = training.images[permutation[start : start + batchsize]]
-            # A loss that overflows is reported by whoever gets it, not by NumPy.
+            # The caller reports a loss that overflows; NumPy need not warn of it, too.
             with np.errstate(over="ignore", invalid="ignore"):
                 losses = self._step(training.model.xp.asarray(x))
             yield losses
@@ -229,7 +229,7 @@ class ChainerSteps:
             self.training.optimizer.update()
         return losses
 
-    def _seed_gpu(self, first: int) -> None:
+    def _seed_gpu(self, first: int) -> None:  # no cover: needs a GPU
         """Make the GPU's noise of this epoch a function of the seed, up to step ``first``.
 
         The state of CuPy's generator cannot be saved, so every epoch seeds it anew, and the draws

@@ -1,7 +1,9 @@
+import ctypes
 import gzip
 import signal
 import struct
 import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -27,13 +29,23 @@ def sigint():
     signal.signal(signal.SIGINT, previous)
 
 
+PR_SET_PDEATHSIG = 1
+libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+def end_with_parent():
+    if libc is not None:
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 @pytest.fixture
 def start(sigint):
-    """A function as ``subprocess.Popen``; what it starts takes SIGINT, and ends with the test."""
+    """A function as ``subprocess.Popen``; what it starts takes SIGINT, and ends with the test, also
+    (on Linux) if the tests are killed."""
     processes = []
 
     def popen(*args, **kwargs):
-        process = subprocess.Popen(*args, **kwargs)
+        process = subprocess.Popen(*args, **kwargs, preexec_fn=end_with_parent)
         processes.append(process)
         return process
 

@@ -160,3 +160,5 @@ def test_json(tmp_path):
         files.load_json(tmp_path / "j")
     with pytest.raises(InputError, match=r"there is no file"):
         files.load_json(tmp_path / "k")
+    with pytest.raises(InputError, match=r"cannot read .*: Is a directory"):
+        files.load_json(tmp_path)

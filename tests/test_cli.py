@@ -21,8 +21,8 @@ import numpy as np
 import pytest
 
 import chainer_vae as chainer_vae_package
-from chainer_vae import Config, Run, devices, load_model
-from chainer_vae.cli import main
+from chainer_vae import Config, Run, devices, explorer, load_model
+from chainer_vae.cli import doctor, main
 from chainer_vae.runs import article_log, checkpoints
 
 ROOT = Path(__file__).parent.parent
@@ -158,7 +158,7 @@ def test_doctor(tmp_path):
     if devices.gpu_fault(0) is None:
         assert found["--gpu 0"] == "ready"
     else:  # as on a laptop: nothing is broken
-        assert found["GPU"].startswith("not set up, and not needed; --gpu 0 would say: ")
+        assert found["GPU"].startswith("not available, and not needed; --gpu 0 would say: ")
         assert lines[-1].startswith("GPU:")
 
 
@@ -370,3 +370,49 @@ def test_diverging_run(small_set, tmp_path):
     (line,) = result.stderr.splitlines()
     assert "the training loss of step 1 (epoch 1) is nan" in line
     assert "b keeps the state after step 0" in line
+
+
+def test_a_finished_run_and_one_named_by_its_state(run_folder, capsys):
+    assert main(["train", "--resume", str(run_folder)]) == 0
+    assert f"{run_folder} is already trained for 1 epochs" in capsys.readouterr().out
+    assert main(["train", "--resume", str(run_folder / "mlp_3.state"), "--epoch", "2"]) == 0
+    assert "resuming after epoch 1, step 5" in capsys.readouterr().out
+
+
+def test_ctrl_c_outside_of_a_training(monkeypatch, capsys):
+    def interrupted(args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(doctor, "run", interrupted)
+    assert main(["doctor"]) == 130
+    assert capsys.readouterr().err == ""
+
+
+def test_a_fault_of_the_program_is_not_hidden(monkeypatch):
+    def fail(args):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(doctor, "run", fail)
+    with pytest.raises(ZeroDivisionError):
+        main(["doctor"])
+
+
+def test_nobody_reads_the_output(tmp_path, start):
+    """As with `| head`, which closes the pipe: no traceback."""
+    process = start(
+        [sys.executable, "-u", "-m", "chainer_vae", "figures", "--list"],
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    process.stdout.close()
+    assert process.wait(timeout=60) == 1
+    assert process.stderr.read() == ""
+
+
+def test_explore_says_how_to_show_the_training(tmp_path, monkeypatch, capsys):
+    left_out = {"ae2": "since it was trained on other images"}
+    monkeypatch.setattr(
+        explorer, "write_page", lambda file, **runs: explorer.Written(10**6, {}, left_out, 0)
+    )
+    assert main(["explore", "--out", str(tmp_path / "page.html")]) == 0
+    out = capsys.readouterr().out
+    assert "training: not shown; " in out and "ae2: left out, since it was" in out

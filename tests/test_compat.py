@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from chainer_vae import compat
+from chainer_vae.compat import cupy_patches, setuptools_patches
 from chainer_vae.compat.importer import PatchingFinder
 from chainer_vae.compat.patch import Extended
 
@@ -214,6 +215,28 @@ def test_applied_where_gone_and_only_there(gone, still_there):
     assert patches
     for patch in patches:
         assert (patch in compat.applied()) == (not still_there()), patch
+
+
+def test_provided_pkg_resources_asks_what_is_installed():
+    module = setuptools_patches._pkg_resources()
+    module.require("numpy>=1", "chainer==7.8.1")
+    with pytest.raises(module.DistributionNotFound):
+        module.require("no-such-distribution")
+    with pytest.raises(module.VersionConflict):
+        module.WorkingSet().require("numpy<1")
+    assert issubclass(module.VersionConflict, module.ResolutionError)
+    assert module.get_distribution("chainer").version == "7.8.1"
+
+
+def test_no_warning_of_cudnn():
+    def check_cuda_available():
+        pass
+
+    cuda = types.SimpleNamespace(
+        available=True, cudnn_enabled=False, check_cuda_available=check_cuda_available
+    )
+    cupy_patches._do_not_warn_of_cudnn(cuda)
+    assert check_cuda_available._already_warned
 
 
 # What the patches are for

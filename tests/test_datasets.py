@@ -1,5 +1,6 @@
 import gzip
 import hashlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -70,14 +71,14 @@ def damage_truncated_gzip(folder):
 
 def damage_not_gzip(folder):
     (folder / IMAGES).write_bytes(b"<html>404</html>")
-    return f"{IMAGES} is not a sound gzip file"
+    return f"{IMAGES} is not a valid gzip file"
 
 
 def damage_corrupt_gzip(folder):
     content = bytearray((folder / IMAGES).read_bytes())
     content[len(content) // 2 : len(content) // 2 + 40] = bytes(40)
     (folder / IMAGES).write_bytes(content)
-    return f"{IMAGES} is not a sound gzip file"
+    return f"{IMAGES} is not a valid gzip file"
 
 
 def damage_empty(folder):
@@ -143,3 +144,14 @@ def test_damaged_folder(tmp_path, mnist, damage):
 def test_no_folder(tmp_path):
     with pytest.raises(InputError, match="nowhere does not exist"):
         load_mnist(tmp_path / "nowhere")
+
+
+def test_a_file_that_cannot_be_read(tmp_path, mnist, monkeypatch):
+    folder = write_idx_folder(tmp_path / "set", mnist, 2, 2)
+
+    def fail(file):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(Path, "read_bytes", fail)
+    with pytest.raises(InputError, match=r"cannot read .*-ubyte.gz: Input/output error"):
+        load_mnist(folder)

@@ -12,11 +12,22 @@ import numpy as np
 import pytest
 from conftest import idx, write_idx_folder
 
-from chainer_vae import Config, InputError, Run, encode, latent, load_autoencoder, load_model
+from chainer_vae import (
+    VAE,
+    Config,
+    InputError,
+    Run,
+    encode,
+    latent,
+    load_autoencoder,
+    load_model,
+)
 from chainer_vae.cli import main
 from chainer_vae.datasets import load_data
 from chainer_vae.explorer import compact, content, page, write_page
 from chainer_vae.explorer.blob import Blob
+from chainer_vae.runs import checkpoints
+from chainer_vae.runs.models import MODELS_DIR
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 
@@ -195,6 +206,25 @@ class TestFile:
             assert entries["z2"]["tolerance"] == 1e-4
             assert "z20" not in shown or entries["z20"]["tolerance"] == 1e-2
             assert "larger than" in written.left_out["ae2"]
+
+
+@pytest.mark.parametrize("name", ["z2", "z20", "ae2"])
+def test_a_model_that_gives_no_numbers(name, tmp_path):
+    shutil.copytree(MODELS_DIR / name, tmp_path / name)
+    (file,) = (tmp_path / name).glob("mlp_*.model")
+    arrays = checkpoints.load_npz(file)
+    arrays["le1/b"][:] = np.nan
+    checkpoints.save_npz(file, arrays)
+    with pytest.raises(InputError, match=r"cannot be shown: its latent (means|vectors) are not"):
+        write_page(tmp_path / "page.html", **{"z2": "z2", name: tmp_path / name})
+
+
+def test_nothing_to_fold():
+    np.random.seed(0)
+    network = compact.decoder_of(VAE(6, 2, 3), "tanh")
+    z = np.random.standard_normal((50, 2))
+    folded = compact.fold_constant_units(network, z, 1e-12)
+    assert [len(layer.b) for layer in folded.layers] == [3, 3, 6]
 
 
 @pytest.mark.parametrize(
@@ -670,9 +700,9 @@ class TestPage:
         mu, ln_var = encode(z20, mnist.test_images)
         kl = 0.5 * (mu**2 + np.exp(ln_var) - 1 - ln_var).mean(axis=0)
         order = [f"z{dimension + 1}" for dimension in np.argsort(-kl)]
-        names = desktop.locator(".unit > span:first-child").all_inner_texts()
+        names = desktop.locator(".dimension > span:first-child").all_inner_texts()
         assert names[:11] == order[:11]
-        values = "Array.from(document.querySelectorAll('.unit input'), (input) => +input.value)"
+        values = "[...document.querySelectorAll('.dimension input')].map((input) => +input.value)"
 
         def latent_vector():
             z = np.zeros(20)
@@ -684,12 +714,12 @@ class TestPage:
         assert (latent_vector() == 0).all()
         assert_shows(desktop, "#dimensions-image", decode(z20, np.zeros(20)))
         before = pixels(desktop, "#dimensions-image")
-        desktop.locator(".unit input").nth(0).fill("2.5")
+        desktop.locator(".dimension input").nth(0).fill("2.5")
         next_frame(desktop)
         assert_shows(desktop, "#dimensions-image", decode(z20, latent_vector()))
         assert np.abs(pixels(desktop, "#dimensions-image") - before).max() > 50
         before = pixels(desktop, "#dimensions-image")
-        desktop.locator(".unit input").nth(19).fill("3")
+        desktop.locator(".dimension input").nth(19).fill("3")
         next_frame(desktop)
         assert np.abs(pixels(desktop, "#dimensions-image") - before).max() < 50
         desktop.click("#dimensions-start >> text=4")

@@ -1,5 +1,6 @@
 """Every figure of the article exists, is drawn completely, and shows what its caption says."""
 
+import dataclasses
 import os
 import re
 import shutil
@@ -608,3 +609,34 @@ def test_readme_gallery_is_up_to_date(name, lang, stills):
     shown = [SPECS[id] for row in gallery.SELECTION for id in row]
     there = {file.name for file in (ROOT / stills).iterdir() if file.is_file()}
     assert there == {spec.file for spec in shown if lang == "en" or not spec.animated}
+
+
+def test_two_figures_of_one_id():
+    with pytest.raises(ValueError, match="two figures have the ID manifold"):
+        figures.registry.figure("manifold", (), "ours", "x.png", "", en="", ja="")(lambda c: None)
+
+
+def test_what_one_figure_lacks_does_not_keep_the_others(tmp_path):
+    """A package that is not installed; a file beside the figure that cannot be written."""
+
+    def needs_more(context):
+        raise ModuleNotFoundError("No module named 'lacking'", name="lacking")
+
+    def attaches(context):
+        def fail(path):
+            raise InputError(f"cannot write {path}: No space left on device")
+
+        context.attach("beside.txt", fail)
+        return Figure()
+
+    spec = SPECS["eq-elbo"]
+    specs = [
+        dataclasses.replace(spec, file="a.png", draw=needs_more),
+        dataclasses.replace(spec, file="b.png", draw=attaches),
+        dataclasses.replace(spec, file="c.png", draw=lambda context: Figure()),
+    ]
+    drawn = list(figures.draw_figures(specs, context(), tmp_path))
+    assert str(drawn[0].error) == "lacking is not installed: pip install lacking"
+    assert "No space left" in str(drawn[1].error)
+    assert drawn[2].error is None
+    assert [[file.name for file in result.files] for result in drawn] == [[], ["b.png"], ["c.png"]]

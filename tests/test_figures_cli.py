@@ -147,3 +147,11 @@ def test_projector(tmp_path):
     result = run("projector", "nowhere", cwd=tmp_path)
     assert result.returncode == 2
     assert result.stderr == "chainer-vae: error: nowhere holds no run: it has no config.json\n"
+
+
+def test_a_page_of_pdfs(tmp_path):
+    result = run("figures", "--only", "eq-elbo", "--format", "pdf", cwd=tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.splitlines()[-1].startswith("1 figure drawn; ")
+    page = (tmp_path / "figures" / "index.html").read_text(encoding="utf-8")
+    assert '<a href="eq_elbo.pdf">eq_elbo.pdf</a>' in page

@@ -4,7 +4,6 @@ import io
 import json
 import os
 import re
-import subprocess
 import sys
 import time
 from urllib.parse import urlencode
@@ -168,20 +167,18 @@ def test_unwritable_folder(tmp_path):
 
 
 @pytest.fixture
-def tensorboard(tmp_path):
+def tensorboard(tmp_path, start):
     """A function that starts TensorBoard on a folder and returns one to query its projector."""
     log = tmp_path / "tensorboard.log"
-    servers = []
 
-    def start(folder):
+    def show(folder):
         (tmp_path / "tmp").mkdir()  # for the file that says TensorBoard is running
         options = ["--logdir", str(folder), "--port", "0", "--load_fast", "false"]
         with open(log, "w") as file:
-            server = subprocess.Popen(
+            server = start(
                 [sys.executable, "-m", "tensorboard.main", *options],
                 stdout=file, stderr=file, env={**os.environ, "TMPDIR": str(tmp_path / "tmp")},
             )  # fmt: skip
-        servers.append(server)
         end = time.monotonic() + 60
         while not (address := re.search(r"http://localhost:\d+/", log.read_text())):
             assert server.poll() is None and time.monotonic() < end, log.read_text()
@@ -196,14 +193,7 @@ def tensorboard(tmp_path):
 
         return ask
 
-    yield start
-    for server in servers:
-        server.terminate()
-        try:
-            server.wait(10)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
+    return show
 
 
 def test_tensorboard_shows_them(tmp_path, mnist, tensorboard):

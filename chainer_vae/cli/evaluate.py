@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     model, config, data = load_trained(args)
     images = data.test_images
     np.random.seed(samples.seed)
-    if args.gpu >= 0:
+    if args.gpu >= 0:  # no cover: needs a GPU
         model.xp.random.seed(samples.seed)
     result = evaluate(model, images, samples.k, config.batchsize)
     if not math.isfinite(result.loss):

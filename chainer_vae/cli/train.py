@@ -142,7 +142,7 @@ def run(args: argparse.Namespace) -> int:
 def _program() -> str:
     """What the user types to run this program."""
     if shutil.which("chainer-vae"):
-        return "chainer-vae"
+        return "chainer-vae"  # no cover: in an activated environment
     script = sys.argv[0]
     return script if Path(script).name == "chainer-vae" else f"{sys.executable} -m chainer_vae"
 

@@ -120,7 +120,7 @@ class CpuSteps:
             for start in range(first * self.batchsize, len(permutation), self.batchsize):
                 if not go_on():
                     break
-                # A loss that overflows is reported by whoever gets it, not by NumPy.
+                # The caller reports a loss that overflows; NumPy need not warn of it, too.
                 with np.errstate(over="ignore", invalid="ignore"):
                     losses = engine.step(self.images[permutation[start : start + self.batchsize]])
                 yield losses

@@ -75,7 +75,7 @@ def _layout(matrix: cp.ndarray) -> tuple[int, bool]:
 
 
 @cache
-def _cublas() -> ctypes.CDLL:
+def _cublas() -> ctypes.CDLL:  # no cover: needs a GPU
     cp.cuda.device.get_cublas_handle()  # lets CuPy find and load the library
     return ctypes.CDLL(f"libcublas.so.{cp.cuda.runtime.runtimeGetVersion() // 1000}")
 
@@ -84,7 +84,7 @@ def fault() -> Optional[str]:
     """Why nothing here can be used; None if it can."""
     try:
         _cublas()
-    except OSError as error:
+    except OSError as error:  # no cover: needs CuPy without cuBLAS
         return f"cuBLAS cannot be loaded ({error})"
     return None
 

@@ -142,7 +142,8 @@ def _pairs(out: cp.ndarray, keys: Any, position: int) -> tuple[Any, int]:
     tried = cp.zeros(1, cp.int32)
     _normal(words, position, counts, cp.cumsum(counts, dtype=cp.int32), pairs, out, tried)
     used = int(tried[0])
-    if not used:  # else this would be taken for noise
+    # Else what is there would be taken for noise.
+    if not used:  # no cover: a GPU that fails without an error
         raise RuntimeError("the GPU did not draw the noise that it was asked for")
     end = position + 4 * used
     block = (end - 1) // BLOCK

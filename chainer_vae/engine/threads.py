@@ -54,7 +54,7 @@ def default_threads() -> int:
 def _processors() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return os.cpu_count() or 1  # no cover: on other systems than Linux
 
 
 @contextmanager

@@ -232,7 +232,7 @@ def describe_epochs(plane: LatentPlane, blob: Blob) -> Optional[dict[str, Any]]:
     epochs, means = [], []
     grid = latent.grid(N_MAP, MAP_LIMIT).reshape(-1, 2)
     for epoch, model in load_snapshots(plane.run):
-        if epoch > len(log):
+        if epoch > len(log):  # no cover: a run killed between a snapshot and its log
             break
         means.append(encode(model, images)[0])
         tiles = latent.decode(model, grid).reshape(N_MAP, N_MAP, *MNIST_SHAPE)

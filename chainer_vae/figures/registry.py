@@ -48,12 +48,6 @@ class Animation(NamedTuple):
     duration: int  # of each frame, in milliseconds
     colors: int = 256  # at most, in the palette shared by all frames
 
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height in pixels."""
-        height, width = self.frames[0].shape[:2]
-        return width, height
-
 
 FigureOrAnimation = Union[Figure, Animation]
 Draw = Callable[["Context"], FigureOrAnimation]

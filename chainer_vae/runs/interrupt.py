@@ -1,4 +1,4 @@
-"""Ctrl-C: a run ends after the step in hand."""
+"""Ctrl-C: a run ends after the current step."""
 
 import signal
 import threading

@@ -154,7 +154,7 @@ class Run(Training):
         """Train to the configured number of epochs, saving after each; on a GPU, at most once a
         second, and at the end.
 
-        SIGINT (Ctrl-C) ends the training after the step in hand, saved, with ``interrupted``
+        SIGINT (Ctrl-C) ends the training after the current step, saved, with ``interrupted``
         set; a second one ends the program at once, with what was saved last.
 
         Args:

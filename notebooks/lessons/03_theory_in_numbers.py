@@ -1077,7 +1077,9 @@ best_z = plane[plane_joint[worst].argmax(axis=1)]
 rows = np.stack([images[worst], latent.decode(model, mu[worst]), latent.decode(model, best_z)])
 fig, axes = plt.subplots(figsize=(8, 3.2), layout="constrained")
 axes.imshow(latent.montage(rows.reshape(3, 8, 28, 28)))
-axes.set_xticks(14 + 28 * np.arange(8), [f"⟦ギャップ|gap⟧ {gaps[i]:.0f}" for i in worst], fontsize=9)
+axes.set_xticks(
+    14 + 28 * np.arange(8), [f"⟦ギャップ|gap⟧ {gaps[i]:.0f}" for i in worst], fontsize=9
+)
 axes.set_yticks(14 + 28 * np.arange(3), ["⟦元の画像|image⟧", r"$\mu$", "⟦最適な $z$|best $z$⟧"])
 axes.tick_params(length=0)
 plt.show()

@@ -32,7 +32,7 @@ class Dimensions {
 
   addSlider(dimension, most) {
     const row = document.createElement("label");
-    row.className = this.kl[dimension] > USED ? "unit" : "unit off";
+    row.className = this.kl[dimension] > USED ? "dimension" : "dimension off";
     const name = document.createElement("span");
     name.textContent = `z${dimension + 1}`;
     const bar = document.createElement("div");
