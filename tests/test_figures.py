@@ -167,7 +167,7 @@ def test_nothing_is_clipped(id, lang):
         assert needed.y1 <= fig.get_figheight() + pixel
 
 
-@pytest.mark.parametrize("suffix", ("svg", "pdf"))
+@pytest.mark.parametrize("suffix", ("svg", pytest.param("pdf", marks=pytest.mark.slow)))
 def test_other_formats(suffix, tmp_path):
     chosen = [SPECS[id] for id in ("eq-gap", "network", "latent-arrow", "interp-0-7-anim")]
     for lang in ("en", "ja"):
@@ -183,6 +183,7 @@ def test_other_formats(suffix, tmp_path):
     assert (tmp_path / "ja" / "vae_0to7_dim_2.gif").is_file()
 
 
+@pytest.mark.slow
 def test_japanese_letters_have_their_font():
     """The font contains all Japanese letters of the labels; otherwise boxes would be drawn."""
     from matplotlib.ft2font import FT2Font

@@ -126,7 +126,11 @@ def test_gradients(gpu, act_func, k, mnist):
 # 100 steps.
 @pytest.mark.parametrize(
     "act_func, held, captured",
-    [(F.softplus, 100, True), (F.softplus, 100, False), (F.tanh, 15, True)],
+    [
+        (F.softplus, 100, True),
+        pytest.param(F.softplus, 100, False, marks=pytest.mark.slow),
+        pytest.param(F.tanh, 15, True, marks=pytest.mark.slow),
+    ],
 )
 def test_a_hundred_steps_agree_with_the_cpu(gpu, act_func, held, captured, mnist, monkeypatch):
     """The last of them on a partial batch; on the same noise; by a CUDA graph or without."""
@@ -296,6 +300,7 @@ def test_what_is_not_a_number_shows(gpu, act_func, mnist):
     assert np.isnan(evaluate(model, mnist.test_images[:200], k=1).loss)
 
 
+@pytest.mark.slow
 def test_noise_that_does_not_fit_at_once(gpu, mnist, monkeypatch):
     """Rounds of 7 steps in two draws, an epoch that is stopped among them, and gone on with."""
     from chainer_vae.engine import gpu_step
@@ -348,6 +353,7 @@ def test_the_stand_in_leaves_nothing_behind():
         assert getattr(chainer_vae, name, None) is module
 
 
+@pytest.mark.slow
 def test_gpu_check_compares_with_the_cpu(gpu):
     import gpu_check
 
