@@ -281,7 +281,7 @@ def test_command(small_page, tmp_path, monkeypatch, capsys):
     assert main(["explore", "--run-z2", str(run), "--out", "sub/page.html"]) == 0
     out = capsys.readouterr().out
     assert f"z2: {run} (seed 0, 5 epochs)" in out and "z20: left out" in out
-    assert "training: 5 epochs" in out and "open it in a browser" in out
+    assert "training: 5 snapshots" in out and "open it in a browser" in out
     assert (tmp_path / "sub" / "page.html").stat().st_size < 1_000_000
 
 
