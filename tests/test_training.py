@@ -405,3 +405,15 @@ def test_wrong_settings(changes, message):
     with pytest.raises(InputError) as error:
         Config(**changes)
     assert message in str(error.value)
+
+
+def test_chainers_loop_stops_after_a_step_and_at_a_loss_that_is_not_finite(small_set, tmp_path):
+    run = Run.start(config(small_set, engine="chainer"), tmp_path / "run")
+    finish(run, lambda: signal.raise_signal(signal.SIGINT))
+    assert run.interrupted and run.steps_done == 1
+    run = Run.resume(tmp_path / "run")
+    run.model.ld3.b.array[:] = np.nan
+    before = weights(run)["/le1/W"].copy()
+    with pytest.raises(NonFiniteLossError, match=r"the training loss of step 2 .* is nan"):
+        finish(run)
+    np.testing.assert_array_equal(weights(run)["/le1/W"], before)
