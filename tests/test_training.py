@@ -10,6 +10,7 @@ from chainer_vae.datasets import load_data
 from chainer_vae.engine import CpuSteps
 from chainer_vae.model import build_model
 from chainer_vae.runs import checkpoints
+from chainer_vae.runs import run as run_module
 
 pytestmark = pytest.mark.usefixtures("sigint")
 
@@ -417,3 +418,29 @@ def test_chainers_loop_stops_after_a_step_and_at_a_loss_that_is_not_finite(small
     with pytest.raises(NonFiniteLossError, match=r"the training loss of step 2 .* is nan"):
         finish(run)
     np.testing.assert_array_equal(weights(run)["/le1/W"], before)
+
+
+def test_chainers_loop_resumes_within_an_epoch(small_set, tmp_path):
+    whole = Run.start(config(small_set, engine="chainer", epoch=2), tmp_path / "whole")
+    finish(whole)
+    run = Run.start(config(small_set, engine="chainer", epoch=2), tmp_path / "run")
+    finish(run, lambda: signal.raise_signal(signal.SIGINT))
+    run = Run.resume(tmp_path / "run")
+    assert run.steps_done == 1
+    finish(run)
+    assert_same(run, whole)
+
+
+def test_a_caller_that_stops_early_leaves_nothing_behind(small_set, tmp_path, monkeypatch):
+    """As on a GPU, where not every epoch is saved: it is when the caller stops."""
+    monkeypatch.setattr(run_module, "SAVE_INTERVAL", 1000)
+    handler = signal.getsignal(signal.SIGINT)
+    run = Run.start(config(small_set), tmp_path / "run")
+    monkeypatch.setattr(run, "save", lambda: None)
+    epochs = run.train()
+    next(epochs)
+    assert signal.getsignal(signal.SIGINT) != handler
+    monkeypatch.undo()
+    epochs.close()
+    assert signal.getsignal(signal.SIGINT) == handler
+    assert Run.resume(tmp_path / "run").epoch == 1
