@@ -8,8 +8,9 @@
 # make lint        run the linter, the formatter and the type checker
 # make bench       time a training step and an evaluation beside Chainer's and PyTorch's
 # make gpu-check   test, train and time on the GPU
+# make dist        build the wheels that pip installs: this package's and Chainer's, into dist/
 # make             print these lines
-# Each sets up .venv first. Python 3.9 to 3.13; to use another than python3: make PYTHON=python3.12 ...
+# Each sets up .venv first. Python 3.9 to 3.15; to use another than python3: make PYTHON=python3.12 ...
 # make reproduce EPOCHS=10 SEED=1 GPU=0 LABELS=ja   (GPU: installs CuPy for the driver's CUDA, too)
 
 PYTHON ?= python3
@@ -22,13 +23,19 @@ LABELS ?= en
 BIN := $(VENV)/bin
 CHAINER := chainer==7.8.1
 
+comma := ,
+
+# $(call pip,REQUIREMENTS), without build isolation because Chainer's build needs an old setuptools.
+pip = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation $(1) || { \
+  echo "make: pip could not set up $(VENV), for the reason above; it needs a network and 1 GB of disk" >&2; exit 2; }
+
 # The CUDA that the driver knows, as nvidia-smi says it.
 CUDA ?= $(if $(shell nvidia-smi 2>/dev/null | grep 'CUDA Version: 12'),cuda12,cuda13)
 
 .DEFAULT_GOAL := help
 
 .PHONY: help install reproduce figures explore lessons notebooks always test test-all coverage bench \
-  gpu-check wheels lint matrix clean
+  gpu-check dist address lint matrix clean
 .DELETE_ON_ERROR:
 
 help:
@@ -36,19 +43,19 @@ help:
 
 install: $(VENV)/installed
 
-# Chainer is built without build isolation because its build needs setuptools older than 82.
 $(VENV)/installed: setup.py pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 9) <= sys.version_info < (3, 14))' || { \
-	  echo "make: Python 3.9 to 3.13 is needed, for example: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 9) <= sys.version_info < (3, 16))' || { \
+	  echo "make: Python 3.9 to 3.15 is needed, and $(PYTHON) is" \
+	    "$$($(PYTHON) --version 2>&1 || echo missing); for example: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
 	@echo "setting up $(VENV); this takes a minute or two"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet "setuptools<81" wheel
-	$(BIN)/python -m pip install --quiet --no-build-isolation $(CHAINER)
-	$(BIN)/python -m pip install --quiet --no-build-isolation --editable ".[test]"
+	@$(call pip,"pip>=20.3" "setuptools>=77$(comma)<81" wheel)
+	@$(call pip,$(CHAINER))
+	@$(call pip,--editable ".[test]")
 	@touch $@
 
 $(VENV)/installed-$(CUDA): $(VENV)/installed
-	$(BIN)/python -m pip install --quiet --no-build-isolation --editable ".[test,$(CUDA)]"
+	@$(call pip,--editable ".[test$(comma)$(CUDA)]")
 	@touch $@
 
 INSTALLED := $(VENV)/installed $(if $(filter-out -%,$(GPU)),$(VENV)/installed-$(CUDA))
@@ -70,7 +77,7 @@ explore: $(INSTALLED)
 	$(BIN)/chainer-vae explore
 
 lessons: install
-	$(BIN)/python -m pip install --quiet --no-build-isolation --editable ".[test,lessons]"
+	@$(call pip,--editable ".[test$(comma)lessons]")
 	$(BIN)/jupyter lab notebooks
 
 # Makes the notebooks from notebooks/lessons, and runs them.
@@ -85,7 +92,7 @@ test-all: install
 
 # What is left uncovered on purpose is marked "no cover" in the code, with the reason.
 coverage: install
-	$(BIN)/python -m pip install --quiet --no-build-isolation --editable ".[dev,test]"
+	@$(call pip,--editable ".[dev$(comma)test]")
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest
 	$(BIN)/coverage combine --quiet
@@ -93,7 +100,7 @@ coverage: install
 
 # PyTorch is installed for the comparison.
 bench: install
-	$(BIN)/python -m pip install --quiet --no-build-isolation --editable ".[test,bench]"
+	@$(call pip,--editable ".[test$(comma)bench]")
 	$(BIN)/python benchmarks/bench.py --out runs/bench.json
 
 # WHEELS is a folder of wheels, for a machine without a network; everything else, such as CuPy, must
@@ -107,19 +114,24 @@ gpu-check: $(VENV)/installed-$(CUDA)
 	$(BIN)/python scripts/gpu_check.py
 endif
 
-# Chainer and this package, for such a machine.
-wheels: install
-	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir wheels $(CHAINER) .
+dist: install
+	rm -rf dist
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist $(CHAINER)
+	$(BIN)/python -m build --no-isolation --outdir dist .
+
+# Writes the repository's address into README, docs, notebooks and setup.py, for REPOSITORY.
+address:
+	$(PYTHON) scripts/set_address.py $(REPOSITORY)
 
 lint: install
-	$(BIN)/python -m pip install --quiet --no-build-isolation --editable ".[dev]"
+	@$(call pip,--editable ".[dev]")
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# The quick tests on every Python found here, each with its oldest and newest NumPy.
+# All tests on every Python found here, and the quick ones with its oldest NumPy.
 matrix:
 	$(PYTHON) tests/matrix.py
 
 clean:
-	rm -rf $(VENV) $(VENV)-wheels wheels build *.egg-info .pytest_cache .ruff_cache .mypy_cache .coverage*
+	rm -rf $(VENV) $(VENV)-wheels dist build *.egg-info .pytest_cache .ruff_cache .mypy_cache .coverage*

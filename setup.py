@@ -1,18 +1,26 @@
 """The package: what it holds, what it needs, and its command.
 
-Chainer 7.8.1 comes as source only and its build needs an older setuptools; README.md shows the
-two lines with which pip installs it, and pyproject.toml tells uv.
+Chainer 7.8.1 comes as source only and its build needs an older setuptools. `make dist` therefore
+builds a wheel of it beside this package's; where pip is to build it, docs/en/install.md has the two
+lines, and pyproject.toml tells uv.
 """
 
 import re
 from pathlib import Path
 
-from setuptools import find_packages, setup
+from setuptools import find_namespace_packages, setup
 
 HERE = Path(__file__).parent
 (VERSION,) = re.findall(
     r'__version__ = "(.*)"', (HERE / "chainer_vae" / "version.py").read_text(encoding="utf-8")
 )
+
+ADDRESS = "REPOSITORY"  # `make address` writes it
+URLS = {
+    "Source": ADDRESS,
+    "Changelog": f"{ADDRESS}/blob/main/CHANGELOG.md",
+    "Issues": f"{ADDRESS}/issues",
+}
 
 setup(
     name="chainer-vae",
@@ -23,7 +31,23 @@ setup(
     # CC-BY-SA-3.0: MNIST, see chainer_vae/data/README.md; ISC and BSD-3-Clause: D3, see
     # chainer_vae/explorer/web/vendor/README.md.
     license="MIT AND CC-BY-SA-3.0 AND ISC AND BSD-3-Clause",
-    packages=find_packages(include=["chainer_vae", "chainer_vae.*"]),
+    author="The chainer-vae authors",
+    url="https://qiita.com/kenmatsu4/items/b029d697e9995d93aa24",  # the article
+    project_urls=URLS if ADDRESS.startswith("https://") else {},
+    keywords="variational autoencoder, VAE, Chainer, CuPy, MNIST, generative model",
+    classifiers=[
+        "Development Status :: 5 - Production/Stable",
+        "Intended Audience :: Education",
+        "Intended Audience :: Science/Research",
+        "Natural Language :: English",
+        "Natural Language :: Japanese",
+        "Operating System :: OS Independent",
+        *(f"Programming Language :: Python :: 3.{minor}" for minor in range(9, 16)),
+        "Environment :: GPU :: NVIDIA CUDA",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Typing :: Typed",
+    ],
+    packages=find_namespace_packages(include=["chainer_vae", "chainer_vae.*"]),
     package_data={
         "chainer_vae": [
             "py.typed",
@@ -51,18 +75,22 @@ setup(
     ],
     extras_require={
         # ctk: the CUDA libraries come as wheels, too, and only the NVIDIA driver must be there.
-        # CuPy 13, the last for Python 3.9, has no such wheels: there, CUDA must be installed.
+        # CuPy 13, the last for Python 3.9, has no such wheels: there, CUDA must be installed. For
+        # Python 3.15 it has none at all yet.
         "cuda12": [
             "cupy-cuda12x[ctk]>=14; python_version >= '3.10'",
             "cupy-cuda12x>=13,<14; python_version < '3.10'",
         ],
         "cuda13": ["cupy-cuda13x[ctk]>=14; python_version >= '3.10'"],
         "test": [
+            "build",
             "ipykernel",
             "jupytext",
+            "mypy<2.5",
             "nbclient",
             "playwright",  # drives a Chromium that is there already
             "pytest",
+            "pyyaml",
             "tensorboard>=2.20",
         ],
         "lessons": ["jupyterlab"],

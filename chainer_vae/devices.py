@@ -16,12 +16,17 @@ from chainer_vae import compat
 from chainer_vae.errors import InputError
 from chainer_vae.version import __version__
 
-# CuPy 13, the last for Python 3.9, has no release for CUDA 13.
-EXTRAS = ("cuda12",) if sys.version_info < (3, 10) else ("cuda13", "cuda12")
-INSTALL_CUPY = (
-    f"in the folder of chainer-vae, run: {sys.executable} -m pip install --no-build-isolation "
-    + " or ".join(f'".[{extra}]"' for extra in EXTRAS)
-)
+
+def how_to_install_cupy(python: tuple[int, int] = sys.version_info[:2]) -> str:
+    """What to do where CuPy or a library of CUDA is missing; setup.py's extras are the same."""
+    if python < (3, 10):
+        # CuPy 13, the last for Python 3.9, has no release for CUDA 13.
+        requirements = ["cupy-cuda12x>=13,<14"]
+    elif python < (3, 15):
+        requirements = ["cupy-cuda13x[ctk]>=14", "cupy-cuda12x[ctk]>=14"]
+    else:
+        return f"it has no wheel for Python 3.{python[1]} yet; a GPU needs Python 3.9 to 3.14"
+    return "run: " + " or ".join(f'{sys.executable} -m pip install "{r}"' for r in requirements)
 
 
 def use_device(gpu: int) -> None:
@@ -53,7 +58,7 @@ def gpu_fault(gpu: int) -> Optional[str]:
         cupy = importlib.import_module("cupy")
     except Exception as error:  # whatever a broken installation raises
         if isinstance(error, ModuleNotFoundError) and error.name == "cupy":
-            return f"CuPy is not installed; {INSTALL_CUPY}"
+            return f"CuPy is not installed; {how_to_install_cupy()}"
         reason = _first_line(error.__cause__ or error)
         if "libcuda.so" in reason:
             return f"no NVIDIA driver is installed ({reason})"
@@ -80,7 +85,7 @@ def gpu_fault(gpu: int) -> Optional[str]:
         return f"there is no such GPU; this machine has {there or 'none'}"
     if not cuda.available:
         reason = _first_line(cuda._resolution_error)
-        return f"CuPy cannot load a CUDA library ({reason}); to install it, {INSTALL_CUPY}"
+        return f"CuPy cannot load a CUDA library ({reason}); {how_to_install_cupy()}"
     try:
         _compute_something(cupy, gpu)
     except Exception as error:  # whatever CuPy and CUDA raise
@@ -89,7 +94,7 @@ def gpu_fault(gpu: int) -> Optional[str]:
             return f"too little of its memory is free ({reason})"
         return (
             f"CuPy cannot compute on it ({reason}); if a library or a header of CUDA is missing,"
-            f" {INSTALL_CUPY}"
+            f" {how_to_install_cupy()}"
         )
     return None
 

@@ -26,19 +26,22 @@ import jupytext
 import nbformat
 from nbclient import NotebookClient
 
+from chainer_vae import __version__
+
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 LANGUAGES = ("ja", "en")
 FOR_RUFF = re.compile(r"\n*# isort: split\n*")  # keeps the import of chainer_vae first
 CHOICE = re.compile(r"⟦([^⟦|⟧]*)\|([^⟦|⟧]*)⟧")
 TIMEOUT = 600  # seconds for a cell
 
-COLAB = (
-    "# ⟦Google Colab では、次の行の「# 」を消し、REPOSITORY にこのリポジトリのアドレスを書いて、"
-    '最初に一度実行する。|On Google Colab: remove the "# " of the next line, write this'
-    " repository's address for REPOSITORY, and run it once.⟧\n"
-    '# !git clone REPOSITORY chainer-vae && pip install -q "setuptools<81" wheel'
-    " && pip install -q --no-build-isolation chainer==7.8.1 ./chainer-vae"
-)
+# Google Colab has all that the package needs but the package and Chainer.
+INSTALL = f"""\
+# ⟦Google Colab など、chainer-vae が入っていない環境では、これでインストールする。|\
+On Google Colab, and wherever chainer-vae is not installed yet, this installs it.⟧
+import importlib.util
+
+if importlib.util.find_spec("chainer_vae") is None:
+    %pip install -q --find-links REPOSITORY/releases/expanded_assets/v{__version__} chainer-vae"""
 
 
 def lessons() -> list[Path]:
@@ -76,7 +79,7 @@ def build(lesson: Path, lang: str, small: bool = False) -> Any:
             cells.append(nbformat.v4.new_code_cell(text))
         if tags:
             cells[-1].metadata["tags"] = list(tags)
-    cells.insert(1, nbformat.v4.new_code_cell(in_language(COLAB, lang)))
+    cells.insert(1, nbformat.v4.new_code_cell(in_language(INSTALL, lang)))
     for number, cell in enumerate(cells):
         cell.id = f"cell-{number:02}"  # the same each time
     notebook = nbformat.v4.new_notebook(cells=cells)

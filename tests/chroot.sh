@@ -38,6 +38,6 @@ mkdir -p "$root$repository" "$root$PWD"
 exec unshare --mount sh -eu -c '
   root=$1 repository=$2
   shift 2
-  for folder in /proc /dev /tmp "$repository"; do mount --rbind "$folder" "$root$folder"; done
+  for folder in /proc /sys /dev /tmp "$repository"; do mount --rbind "$folder" "$root$folder"; done
   exec chroot "$root" /usr/bin/env --chdir="$PWD" "$@"
 ' sh "$root" "$repository" "$@"

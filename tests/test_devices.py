@@ -6,10 +6,12 @@ What the stand-in does was seen: of CuPy 12.3, 13.6 and 14.2 on a machine withou
 import contextlib
 import sys
 import types
+from importlib import metadata
 
 import numpy as np
 import pytest
 from chainer.backends import cuda
+from packaging.requirements import Requirement
 
 from chainer_vae import InputError, devices
 
@@ -84,10 +86,20 @@ def test_cpu():
 
 def test_no_cupy(monkeypatch):
     monkeypatch.setitem(sys.modules, "cupy", None)
-    with pytest.raises(
-        InputError, match=r"--gpu 0: CuPy is not installed; in the folder of .* pip install"
-    ):
+    with pytest.raises(InputError, match=r"--gpu 0: CuPy is not installed; "):
         devices.use_device(0)
+
+
+def test_how_to_install_cupy_is_as_the_extras_say():
+    extras = [r for r in map(Requirement, metadata.requires("chainer-vae")) if "cupy" in r.name]
+    for minor in range(9, 15):
+        said = devices.how_to_install_cupy((3, minor))
+        for extra in ("cuda12", "cuda13"):
+            needed = {"extra": extra, "python_version": f"3.{minor}"}
+            for requirement in (r for r in extras if r.marker.evaluate(needed)):
+                assert f'-m pip install "{requirement.name}' in said
+                assert str(requirement.specifier) in said.replace(">=13,<14", "<14,>=13")
+    assert "no wheel for Python 3.15" in devices.how_to_install_cupy((3, 15))
 
 
 def test_cupy_that_does_not_import(broken_cupy):
@@ -145,7 +157,7 @@ def of_cupy(text, kind=RuntimeError):
         (
             RuntimeError("CuPy failed to load libnvrtc.so.12: OSError: not\nthere"),
             "CuPy cannot compute on it (CuPy failed to load libnvrtc.so.12: OSError: not);"
-            " if a library or a header of CUDA is missing, in the folder",
+            " if a library or a header of CUDA is missing, ",
         ),
         (
             of_cupy("cudaErrorMemoryAllocation: out of memory"),

@@ -5,6 +5,8 @@ import json
 import os
 import re
 import shutil
+import subprocess
+import sys
 import time
 import zlib
 
@@ -283,6 +285,22 @@ def test_command(small_page, tmp_path, monkeypatch, capsys):
     assert f"z2: {run} (seed 0, 5 epochs)" in out and "z20: left out" in out
     assert "training: 5 snapshots" in out and "open it in a browser" in out
     assert (tmp_path / "sub" / "page.html").stat().st_size < 1_000_000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("found", [True, False])
+def test_open(found, small_page, tmp_path):
+    """Python asks the program that BROWSER names first; this one keeps the page's address."""
+    browser = tmp_path / "browser"
+    browser.write_text(f"#!/bin/sh\n{'echo $1 > opened' if found else 'exit 1'}\n")
+    browser.chmod(0o755)
+    environment = {**os.environ, "BROWSER": f"{browser} %s", "PATH": "", "DISPLAY": ""}
+    command = [sys.executable, "-m", "chainer_vae", "explore", "--open", "--run-z2", small_page[1]]
+    out = subprocess.check_output(command, cwd=tmp_path, env=environment, text=True)
+    assert out.endswith(" MB\n" if found else " MB; open it in a browser\n")
+    if found:
+        opened = (tmp_path / "opened").read_text().strip()
+        assert opened == (tmp_path / "explorer.html").as_uri()
 
 
 # In a browser.

@@ -1,5 +1,9 @@
 """The functions behind the figures, checked against independent computations."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from scipy.integrate import quad
@@ -113,6 +117,20 @@ def test_embedding_keeps_neighbours(mnist):
     distances = np.linalg.norm(points[:, None] - points, axis=-1) + np.diag(np.full(300, np.inf))
     same = labels[distances.argmin(axis=1)] == labels
     assert same.mean() > 0.75  # 0.1 by chance
+
+
+def test_embedding_where_the_cores_cannot_be_counted():
+    """As on Windows 11 and in small containers: no warning of a library comes through."""
+    program = (
+        "import numpy as np; from chainer_vae.figures.tsne import embed;"
+        "print(embed(np.random.RandomState(0).normal(size=(100, 5)), 2).shape)"
+    )
+    # joblib counts them by a program that is on the path.
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True,
+        env={**os.environ, "PATH": ""},
+    )  # fmt: skip
+    assert (result.stdout, result.stderr) == ("(100, 2)\n", "")
 
 
 def test_projection_orbits_the_third_axis():

@@ -101,7 +101,7 @@ def test_notebook_reads_well_without_being_run(lesson, lang):
     notebook = nbformat.read(file, as_version=4)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
-    assert "git clone" in code[0].source and code[0] is notebook.cells[1]
+    assert "%pip install" in code[0].source and code[0] is notebook.cells[1]
     outputs = [output for cell in code for output in cell.outputs]
     assert all(output.output_type != "error" for output in outputs)
     assert all(output.get("name") != "stderr" for output in outputs)  # no warnings

@@ -1,6 +1,7 @@
 """``chainer-vae explore``."""
 
 import argparse
+import webbrowser
 
 from chainer_vae.cli.parser import add_out
 from chainer_vae.errors import InputError
@@ -25,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             " package)",
         )  # fmt: skip
     add_out(parser, "explorer.html", "FILE", "file to write")
+    parser.add_argument("--open", action="store_true", help="open it in the browser")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -43,5 +45,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"training: {written.epochs} snapshots")
     else:
         print("training: not shown; `chainer-vae train --dimz 2 --snapshots` saves it to be shown")
-    print(f"{args.out}: {written.size / 1e6:.1f} MB; open it in a browser")
+    size = f"{args.out}: {written.size / 1e6:.1f} MB"
+    opened = args.open and webbrowser.open(args.out.absolute().as_uri())
+    print(size if opened else f"{size}; open it in a browser", flush=True)
     return 0

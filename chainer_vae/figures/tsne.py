@@ -1,5 +1,9 @@
 """The 20-dimensional latent means, reduced to three and two dimensions by t-SNE."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 from matplotlib.patheffects import withStroke
 from PIL import Image
@@ -40,10 +44,23 @@ def embed(latents: np.ndarray, n_dims: int, seed: int = 0) -> np.ndarray:
     """
     from sklearn.manifold import TSNE  # here, because the import is slow
 
-    with threadpool_limits(1):  # one thread, to sum in a fixed order
+    with threadpool_limits(1), _not_counting_cores():  # one thread, to sum in a fixed order
         points = TSNE(n_dims, init="pca", random_state=seed).fit_transform(latents)
     points = points - points.mean(axis=0)
     return points / np.linalg.norm(points, axis=1).max()
+
+
+@contextmanager
+def _not_counting_cores() -> Iterator[None]:
+    """Keep scikit-learn from counting the processor's cores, which prints a traceback where the
+    program that tells them is missing: it does not where OpenMP's number of threads is given."""
+    before = os.environ.get("OMP_NUM_THREADS")
+    os.environ["OMP_NUM_THREADS"] = before or "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["OMP_NUM_THREADS"]
 
 
 def project(points: np.ndarray, azimuth: float, distance: float = 3.5) -> np.ndarray:
