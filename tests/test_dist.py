@@ -113,7 +113,7 @@ def test_one_line_installs_it(installed, tmp_path):
     assert (tmp_path / "explorer.html").stat().st_size > 3_000_000
     run(command, "figures", "--only", "latent-arrow", "--lang", "ja", cwd=tmp_path)
     assert (tmp_path / "figures" / "scatter_with_arrow.png").stat().st_size > 10_000
-    assert "CPU ready" in re.sub(r"\s+", " ", run(command, "doctor", cwd=tmp_path))
+    assert "ready" in run(command, "doctor", cwd=tmp_path).splitlines()[0]
 
 
 @pytest.mark.slow
