@@ -104,7 +104,7 @@ bench: install
 	$(BIN)/python benchmarks/bench.py --out runs/bench.json
 
 # WHEELS is a folder of wheels, for a machine without a network; everything else, such as CuPy, must
-# be installed there: see README.md.
+# be installed there: see docs/en/gpu.md.
 ifdef WHEELS
 gpu-check:
 	$(PYTHON) -m pip install --quiet --no-index --no-deps --upgrade --target $(VENV)-wheels $(WHEELS)/*.whl

@@ -4,7 +4,7 @@
 
 runs the GPU tests, holds the engine on the GPU against the CPU, trains the article's model for 100
 epochs, and times a training step of Chainer's loop, of the engine and, where it is installed, of
-PyTorch.  Writes <device>.json, and prints README's table of it.
+PyTorch.  Writes <device>.json, and prints the table of it for docs/en/gpu.md.
 """
 
 import argparse
@@ -231,7 +231,7 @@ def benchmark() -> list[dict[str, Any]]:
 
 
 def table(steps: list[dict[str, Any]]) -> str:
-    """README's table of the steps, in Markdown."""
+    """The table of the steps in docs/en/gpu.md."""
     measured = {(row["batchsize"], row["what"]): row for row in steps if "microseconds" in row}
     lines = [
         "| a training step, microseconds | batch 100 | batch 1,000 | kernels (batch 100) |",
