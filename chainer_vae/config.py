@@ -46,6 +46,7 @@ class Config:
         Config(epoch=50, dimz=2, dim_h=500, act='softplus', C=1.0, k=1, batchsize=100, ...)
         >>> Config(dimz=0)
         Traceback (most recent call last):
+            ...
         chainer_vae.errors.InputError: dimz must be a whole number from 1 to 1000000, not 0
     """
 

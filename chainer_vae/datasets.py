@@ -65,6 +65,7 @@ def load_data(config: Config) -> Dataset:
 
     Example:
         >>> from chainer_vae import Config
+        >>> from chainer_vae.datasets import load_data
         >>> load_data(Config(test=True)).train_images.shape
         (100, 784)
     """
@@ -193,6 +194,7 @@ def size_in_words(image_shape: Sequence[int]) -> str:
         str: Both, with an x between.
 
     Example:
+        >>> from chainer_vae.datasets import size_in_words
         >>> size_in_words((28, 28))
         '28 x 28'
     """

@@ -20,6 +20,7 @@ class Evaluation(NamedTuple):
         kl (float): The KL divergence, ``D_KL[q(z|x) || p(z)]``.
 
     Example:
+        >>> from chainer_vae import Evaluation
         >>> Evaluation(loss=94.25, rec_loss=74.25, kl=20.0).kl
         20.0
     """
@@ -48,13 +49,13 @@ def evaluate(
     Args:
         model: The model.
         images: In [0, 1], shape (number, n_in), in the host's memory or where the model is.
-        k: Number of samples for each image.
+        k: Number of samples of z for each image.
         batchsize: Number of images in one pass; changes the samples and the memory needed.
         fused: Whether to use :mod:`chainer_vae.engine` where it can compute the model; the result
             is the same but for rounding.
 
     Returns:
-        Evaluation: In nats per image; infinite or NaN where the model overflows.
+        Evaluation: Three means, in nats per image; infinite or NaN where the model overflows.
 
     Raises:
         ValueError: There are no images, or their shape does not fit the model.
@@ -100,7 +101,7 @@ def squared_error(model: Autoencoder, images: np.ndarray, batchsize: int = 100) 
         batchsize: Number of images in one pass.
 
     Returns:
-        float: Squares summed over the pixels, averaged over the images.
+        float: The error, squares summed over the pixels, averaged over the images.
 
     Raises:
         ValueError: There are no images, or their shape does not fit the model.
@@ -111,6 +112,7 @@ def squared_error(model: Autoencoder, images: np.ndarray, batchsize: int = 100) 
 
     Example:
         >>> from chainer_vae import load_autoencoder, load_mnist
+        >>> from chainer_vae.evaluation import squared_error
         >>> model, config = load_autoencoder("ae2")
         >>> round(squared_error(model, load_mnist().test_images[:100]), 1)
         26.8

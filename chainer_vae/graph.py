@@ -26,6 +26,7 @@ class Node(NamedTuple):
         function (bool): Whether it is a function; otherwise, a variable.
 
     Example:
+        >>> from chainer_vae.graph import Node
         >>> Node("Softplus", function=True).label
         'Softplus'
     """
@@ -42,6 +43,7 @@ class Graph(NamedTuple):
         edges (list of tuple): Tail and head of each edge, the names of two nodes.
 
     Example:
+        >>> from chainer_vae.graph import Graph, Node
         >>> nodes = {"n0": Node("x: (1, 4), float32", False), "n1": Node("Softplus", True)}
         >>> graph = Graph(nodes, edges=[("n0", "n1")])
         >>> [(graph.nodes[tail].label, graph.nodes[head].label) for tail, head in graph.edges]
@@ -64,6 +66,7 @@ class Layout(NamedTuple):
             arrowhead.
 
     Example:
+        >>> from chainer_vae.graph import Layout
         >>> Layout(width=2.0, height=1.0, nodes={"n0": (1.0, 0.5)}, edges=[]).nodes["n0"]
         (1.0, 0.5)
     """
@@ -93,6 +96,7 @@ def dump(loss: chainer.Variable) -> str:
         The article's section 2, network.png.
 
     Example:
+        >>> import numpy as np
         >>> from chainer_vae import VAE, graph
         >>> model = VAE(n_in=4, n_latent=2, n_h=3)
         >>> loss = model.get_loss_func()(np.ones((5, 4), np.float32))
@@ -144,6 +148,7 @@ def parse(text: str) -> Graph:
         Graph: The graph; empty where the text is none.
 
     Example:
+        >>> import numpy as np
         >>> from chainer_vae import VAE, graph
         >>> model = VAE(n_in=4, n_latent=2, n_h=3)
         >>> loss = model.get_loss_func()(np.ones((5, 4), np.float32))
@@ -162,6 +167,7 @@ def graphviz() -> Optional[str]:
         str or None: The path of the system's Graphviz or of pip's graphviz-pure; None if neither.
 
     Example:
+        >>> from chainer_vae.graph import graphviz
         >>> graphviz() is not None
         True
     """
@@ -186,6 +192,7 @@ def lay_out(graph: Graph, sizes: Mapping[str, tuple[float, float]]) -> Layout:
         InputError: Graphviz is not installed, it fails, or ``sizes`` does not fit the graph.
 
     Example:
+        >>> from chainer_vae.graph import Graph, Node, lay_out
         >>> nodes = {"n0": Node("x: (1, 4), float32", False), "n1": Node("Softplus", True)}
         >>> layout = lay_out(Graph(nodes, [("n0", "n1")]), {"n0": (1.5, 0.5), "n1": (1.0, 0.5)})
         >>> layout.nodes["n0"][1] > layout.nodes["n1"][1]  # the input is above the function

@@ -30,6 +30,7 @@ def decode(model: VAE, z: np.ndarray, batchsize: int = 500) -> np.ndarray:
         ValueError, TypeError: As :meth:`VAE.decode <chainer_vae.VAE.decode>`.
 
     Example:
+        >>> import numpy as np
         >>> from chainer_vae import latent, load_model
         >>> model, config = load_model("z2")
         >>> latent.decode(model, np.zeros((3, 2), np.float32)).shape
@@ -57,7 +58,9 @@ def first_of_class(labels: np.ndarray, digit: int) -> int:
         InputError: No image is of this class.
 
     Example:
-        >>> first_of_class(np.array([7, 2, 1, 0, 4, 1]), 1)
+        >>> import numpy as np
+        >>> from chainer_vae import latent
+        >>> latent.first_of_class(np.array([7, 2, 1, 0, 4, 1]), 1)
         2
     """
     indices = np.flatnonzero(labels == digit)
@@ -74,14 +77,16 @@ def class_means(latents: np.ndarray, labels: np.ndarray) -> np.ndarray:
         labels: The class of each, 0 to 9, shape (number,).
 
     Returns:
-        numpy.ndarray: Shape (10, n_latent), float64; NaN for a class without images.
+        numpy.ndarray: The means, shape (10, n_latent), float64; NaN for a class without images.
 
     Raises:
         IndexError: A label is 10 or more.
 
     Example:
+        >>> import numpy as np
+        >>> from chainer_vae import latent
         >>> latents = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 5.0]])
-        >>> class_means(latents, np.array([0, 0, 1]))[:3]
+        >>> latent.class_means(latents, np.array([0, 0, 1]))[:3]
         array([[ 2.,  3.],
                [ 5.,  5.],
                [nan, nan]])
@@ -105,7 +110,9 @@ def spread(points: np.ndarray, distance: float) -> np.ndarray:
         numpy.ndarray: The new positions, shape (number, 2), float64.
 
     Example:
-        >>> spread(np.array([[0.0, 0.0], [0.5, 0.0], [9.0, 0.0]]), distance=1.0)
+        >>> import numpy as np
+        >>> from chainer_vae import latent
+        >>> latent.spread(np.array([[0.0, 0.0], [0.5, 0.0], [9.0, 0.0]]), distance=1.0)
         array([[-0.255,  0.   ],
                [ 0.755,  0.   ],
                [ 9.   ,  0.   ]])
@@ -136,7 +143,7 @@ def interpolate(start: np.ndarray, end: np.ndarray, t: np.ndarray) -> np.ndarray
         t: Positions on the line, shape (number,). 0 gives exactly the start, 1 exactly the end.
 
     Returns:
-        numpy.ndarray: Shape (number, n_latent), with the dtype of ``start``.
+        numpy.ndarray: The points, shape (number, n_latent), with the dtype of ``start``.
 
     Raises:
         ValueError: The vectors have different shapes.
@@ -145,7 +152,9 @@ def interpolate(start: np.ndarray, end: np.ndarray, t: np.ndarray) -> np.ndarray
         The article's section 1-2, the interpolation from 0 to 7.
 
     Example:
-        >>> interpolate(np.array([0.0, 2.0]), np.array([4.0, 0.0]), np.array([0, 0.25, 1]))
+        >>> import numpy as np
+        >>> from chainer_vae import latent
+        >>> latent.interpolate(np.array([0.0, 2.0]), np.array([4.0, 0.0]), np.array([0, 0.25, 1]))
         array([[0. , 2. ],
                [1. , 1.5],
                [4. , 0. ]])
@@ -163,10 +172,11 @@ def there_and_back(n: int) -> np.ndarray:
         n: Number of steps each way.
 
     Returns:
-        numpy.ndarray: Shape (2 n,), float64.
+        numpy.ndarray: The values, shape (2 n,), float64.
 
     Example:
-        >>> there_and_back(2)
+        >>> from chainer_vae import latent
+        >>> latent.there_and_back(2)
         array([0. , 0.5, 1. , 0.5])
     """
     t = np.arange(n) / n
@@ -188,7 +198,8 @@ def grid(n: int, limit: float) -> np.ndarray:
         The article's section 1-2, the latent plane decoded at 25 x 25 points from -2 to 2.
 
     Example:
-        >>> grid(3, 2.0)[0]
+        >>> from chainer_vae import latent
+        >>> latent.grid(3, 2.0)[0]
         array([[-2.,  2.],
                [ 0.,  2.],
                [ 2.,  2.]], dtype=float32)
@@ -205,7 +216,7 @@ def montage(tiles: np.ndarray) -> np.ndarray:
         tiles: Images, shape (rows, columns, height, width).
 
     Returns:
-        numpy.ndarray: Shape (rows * height, columns * width).
+        numpy.ndarray: The image, shape (rows * height, columns * width).
 
     Example:
         >>> from chainer_vae import latent, load_model

@@ -138,7 +138,7 @@ class VAE(chainer.Chain):
                 logit, which :func:`chainer.functions.bernoulli_nll` takes.
 
         Returns:
-            chainer.Variable: Shape (B, n_in).
+            chainer.Variable: The pixels, shape (B, n_in).
 
         Raises:
             ValueError: The shape of ``z`` is not (B, n_latent).
@@ -289,7 +289,7 @@ class Autoencoder(chainer.Chain):
             x (array or chainer.Variable): Images in [0, 1], shape (B, n_in).
 
         Returns:
-            chainer.Variable: Shape (B, n_latent).
+            chainer.Variable: The latent vectors, shape (B, n_latent).
 
         Raises:
             ValueError, TypeError: As :meth:`VAE.encode`.

@@ -65,6 +65,7 @@ def write_projector(
         The article's last section, which used TensorFlow.
 
     Example:
+        >>> from pathlib import Path
         >>> from chainer_vae import encode, load_mnist, load_model
         >>> from chainer_vae.projector import write_projector
         >>> model, config = load_model("z20")

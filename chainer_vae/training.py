@@ -97,6 +97,15 @@ class Training:
         Raises:
             NonFiniteLossError: A loss is infinite or not a number.
             InputError: As :attr:`backend`.
+
+        Example:
+            >>> from chainer_vae import Config
+            >>> from chainer_vae.datasets import load_data
+            >>> from chainer_vae.training import Training
+            >>> config = Config(epoch=2, test=True)
+            >>> training = Training(config, load_data(config))
+            >>> [losses["epoch"] for losses in training.epochs(lambda: True, lambda: None)]
+            [1, 2]
         """
         while self.epoch < self.config.epoch and go_on():
             started = time.monotonic()

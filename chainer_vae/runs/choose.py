@@ -25,8 +25,9 @@ def choose_run(name: str, folder: Path = Path("runs")) -> Union[str, Path]:
         InputError: There is no shipped model of this name.
 
     Example:
+        >>> from pathlib import Path
         >>> from chainer_vae.runs import choose_run
-        >>> choose_run("z2", Path("runs/none/here"))
+        >>> choose_run("z2", Path("none"))
         'z2'
     """
     shipped = load_info(MODELS_DIR / name).config

@@ -1,11 +1,13 @@
 """A run's folder: what its files are called, and what config.json and the log say.
 
-mlp_20.model   the parameters, as Chainer saves them (20: the number of latent dimensions)
-mlp_20.state   the optimizer, as Chainer saves it, and what else the training needs to resume
-log            the losses of every epoch, in the layout of Chainer's LogReport
-graph.dot      the computational graph of the first loss, for Graphviz
-config.json    the settings, the images' size and checksums, and what the run was computed on
-snapshots      where that is a setting: the parameters after some of the epochs, epoch_5.model
+::
+
+    mlp_20.model   the parameters, as Chainer saves them (20: the number of latent dimensions)
+    mlp_20.state   the optimizer, as Chainer saves it, and what else the training needs to resume
+    log            the losses of every epoch, in the layout of Chainer's LogReport
+    graph.dot      the computational graph of the first loss, for Graphviz
+    config.json    the settings, the images' size and checksums, and what the run was computed on
+    snapshots      where that is a setting: the parameters after some of the epochs, epoch_5.model
 """
 
 import math

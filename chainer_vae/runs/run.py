@@ -41,6 +41,8 @@ SAVE_INTERVAL = 1.0  # seconds between two checkpoints of a run on a GPU, at lea
 class Run(Training):
     """A training run and its folder; made by :meth:`start` or :meth:`resume`.
 
+    It has the attributes of :class:`chainer_vae.training.Training`, too.
+
     Args:
         config: The settings.
         folder: Where it is saved.
@@ -100,7 +102,7 @@ class Run(Training):
             initstate: A saved optimizer to take the state from, also of another program.
 
         Returns:
-            Run: It is saved, with no epoch trained.
+            Run: The run, saved, with no epoch trained.
 
         Raises:
             InputError: The folder holds a run or cannot be written, or a file, the data set, the
@@ -133,7 +135,7 @@ class Run(Training):
                 rest must agree.
 
         Returns:
-            Run: At the step that was saved last.
+            Run: The run, at the step that was saved last.
 
         Raises:
             InputError: There is no sound run in the folder, a setting differs or is out of range,
@@ -174,8 +176,9 @@ class Run(Training):
         return run
 
     def train(self, on_step: Callable[[], None] = lambda: None) -> Iterator[dict[str, float]]:
-        """Train to the configured number of epochs, saving after each; on a GPU, at most once a
-        second, and at the end.
+        """Train to the configured number of epochs, saving after each.
+
+        On a GPU, it saves at most once a second, and at the end.
 
         SIGINT (Ctrl-C) ends the training after the current step, saved, with ``interrupted``
         set; a second one ends the program at once, with what was saved last.
