@@ -66,9 +66,16 @@ def methods(cls):
 PUBLIC = public_names()
 
 
+def function_of(member):
+    """The function in a method or a property."""
+    for name in ("__func__", "fget", "func"):
+        member = getattr(member, name, member)
+    return member
+
+
 def section(thing, *headings):
     """What stands below these headings of a docstring, without its indentation."""
-    text = inspect.cleandoc(thing.__doc__) + "\n"
+    text = inspect.cleandoc(function_of(thing).__doc__) + "\n"
     pattern = rf"^(?:{'|'.join(headings)}):\n((?:    .*\n|\n)+)"
     return "".join(map(textwrap.dedent, re.findall(pattern, text, re.MULTILINE)))
 
@@ -76,13 +83,6 @@ def section(thing, *headings):
 def entries(thing, *headings):
     """What a section has entries for: ``name: ...`` or ``name (type): ...``."""
     return re.findall(r"^(\w+)(?: \(.*\))?: ", section(thing, *headings), re.MULTILINE)
-
-
-def function_of(member):
-    """The function in a method or a property."""
-    for name in ("__func__", "fget", "func"):
-        member = getattr(member, name, member)
-    return member
 
 
 def parameters(thing):
@@ -112,8 +112,8 @@ def test_documented(name):
     _, thing = PUBLIC[name]
     function = function_of(thing)
     # A NamedTuple without a docstring has one like "Dataset(train_images, ...)".
-    assert thing.__doc__ and not thing.__doc__.startswith(f"{function.__name__}(")
-    summary = inspect.cleandoc(thing.__doc__).split("\n\n")[0]
+    assert function.__doc__ and not function.__doc__.startswith(f"{function.__name__}(")
+    summary = inspect.cleandoc(function.__doc__).split("\n\n")[0]
     assert summary[0].isupper() and summary[-1] in ".:" and "\n" not in summary
 
     documented = entries(thing, "Args", "Attributes")
