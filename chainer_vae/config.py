@@ -17,36 +17,53 @@ CHANGEABLE = ("epoch", "gpu", "engine", "snapshots", "dataset")  # when a run is
 class Config:
     """The settings of a run, named as the options of ``chainer-vae train``.
 
-    The defaults are the article's: 100 epochs, 20 latent dimensions (``dimz``), 500 hidden units
-    (``dim_h``), softplus, ``C`` = 1, ``k`` = 1, batches of 100.  ``dataset`` is a folder of IDX
-    files (None: MNIST), ``gpu`` the number of a GPU (negative: the CPU), and ``test`` keeps 100
-    images to try things out.  ``engine`` is "fused" for :mod:`chainer_vae.engine`, "chainer" for
-    Chainer's training loop, slower and the same but for rounding, or "auto" for the first where it
-    can.  ``model`` is "vae" or "autoencoder", the plain one, for which C and k mean nothing.
-    ``snapshots`` saves the model of epochs 0, 1, 2, 3, 5, 7, 10, 15, 20, 30, 50 and so on.
+    The defaults are the article's.
+
+    Args:
+        epoch: Number of epochs.
+        dimz: Number of latent dimensions.
+        dim_h: Number of units in each hidden layer.
+        act: Activation of the hidden layers: softplus, tanh, relu or sigmoid.
+        C: Weight of the KL divergence in the loss.
+        k: Number of samples of z for each training image.
+        batchsize: Number of images in a batch.
+        seed: Seed of the weights, the order of the images and the noise.
+        gpu: Number of the GPU; negative for the CPU.
+        dataset: A folder of IDX files; None for MNIST.
+        test: Whether to train and test on 100 images only, to try things out.
+        engine: "fused" for :mod:`chainer_vae.engine`; "chainer" for Chainer's training loop, which
+            is slower, and the same but for rounding; "auto" for the first where it can.
+        model: "vae", or "autoencoder" for the plain one, which has no C and no k.
+        snapshots: Whether to save the model of epochs 0, 1, 2, 3, 5, 7, 10, 15, 20, 30, 50 and
+            so on.
 
     Raises:
         InputError: A setting is out of range.
 
     Example:
+        >>> from chainer_vae import Config
         >>> Config(dimz=2, epoch=50)  # doctest: +ELLIPSIS
         Config(epoch=50, dimz=2, dim_h=500, act='softplus', C=1.0, k=1, batchsize=100, ...)
+        >>> Config(dimz=0)
+        Traceback (most recent call last):
+            ...
+        chainer_vae.errors.InputError: dimz must be a whole number from 1 to 1000000, not 0
     """
 
     epoch: int = 100
-    dimz: int = 20  # number of latent dimensions
-    dim_h: int = 500  # number of units in each hidden layer
-    act: str = "softplus"  # activation of the hidden layers
-    C: float = 1.0  # weight of the KL divergence in the loss
-    k: int = 1  # number of samples of z for each training image
+    dimz: int = 20
+    dim_h: int = 500
+    act: str = "softplus"
+    C: float = 1.0
+    k: int = 1
     batchsize: int = 100
     seed: int = 0
     gpu: int = -1
-    dataset: Optional[str] = None  # a folder of IDX files; None: MNIST
-    test: bool = False  # train and test on 100 images only, to try things out
-    engine: str = "auto"  # what computes the steps: one of ENGINES
-    model: str = "vae"  # one of MODELS
-    snapshots: bool = False  # save the model of some epochs
+    dataset: Optional[str] = None
+    test: bool = False
+    engine: str = "auto"
+    model: str = "vae"
+    snapshots: bool = False
 
     def __post_init__(self) -> None:
         for name in ("epoch", "dimz", "dim_h", "k", "batchsize"):

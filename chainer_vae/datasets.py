@@ -26,10 +26,22 @@ LABELS_MAGIC = 0x00000801  # unsigned bytes, one axis
 
 
 class Dataset(NamedTuple):
-    """Images and their labels.
+    """Images and their labels, as :func:`load_mnist` reads them.
 
-    Images are float32 in [0, 1], shape (number, height * width), row by row; labels are int32,
-    shape (number,).  ``image_shape`` is (height, width), in pixels.
+    Attributes:
+        train_images (numpy.ndarray): Pixels in [0, 1], row by row, shape (number, height * width),
+            float32.
+        train_labels (numpy.ndarray): The class of each, shape (number,), int32.
+        test_images (numpy.ndarray): As ``train_images``.
+        test_labels (numpy.ndarray): As ``train_labels``.
+        image_shape (tuple of int): Height and width, in pixels.
+
+    Example:
+        >>> from chainer_vae import load_mnist
+        >>> data = load_mnist()
+        >>> image = data.test_images[0].reshape(data.image_shape)
+        >>> image.shape, int(data.test_labels[0])
+        ((28, 28), 7)
     """
 
     train_images: np.ndarray
@@ -40,10 +52,22 @@ class Dataset(NamedTuple):
 
 
 def load_data(config: Config) -> Dataset:
-    """The data set that settings name: all of it, or 100 images each where ``test`` is set.
+    """The data set that settings name.
+
+    Args:
+        config: The settings; ``dataset`` and ``test`` count.
+
+    Returns:
+        Dataset: All of it, or the first 100 images of each set where ``test`` is set.
 
     Raises:
         InputError: As :func:`load_mnist`.
+
+    Example:
+        >>> from chainer_vae import Config
+        >>> from chainer_vae.datasets import load_data
+        >>> load_data(Config(test=True)).train_images.shape
+        (100, 784)
     """
     data = load_mnist(config.dataset)
     if not config.test:
@@ -70,8 +94,16 @@ def load_mnist(directory: Optional[Union[str, Path]] = None) -> Dataset:
         Dataset: Training and test images and labels.
 
     Raises:
-        InputError: A file is missing, damaged or not of this format, or the files do not
-            fit each other.
+        InputError: The folder or a file is missing, a file is damaged or not of this format, or
+            the files do not fit each other.
+
+    Example:
+        >>> from chainer_vae import load_mnist
+        >>> data = load_mnist()
+        >>> data.train_images.shape, data.test_images.shape
+        ((60000, 784), (10000, 784))
+        >>> data.train_labels[:5]
+        array([5, 0, 4, 1, 9], dtype=int32)
     """
     directory = DATA_DIR if directory is None else Path(directory)
     if not directory.is_dir():
@@ -153,5 +185,17 @@ def _scale(images: np.ndarray) -> np.ndarray:
 
 
 def size_in_words(image_shape: Sequence[int]) -> str:
-    """Height and width for a message: "28 x 28"."""
+    """Height and width for a message.
+
+    Args:
+        image_shape: Height and width, in pixels.
+
+    Returns:
+        str: Both, with an x between.
+
+    Example:
+        >>> from chainer_vae.datasets import size_in_words
+        >>> size_in_words((28, 28))
+        '28 x 28'
+    """
     return " x ".join(map(str, image_shape))

@@ -19,27 +19,61 @@ _EDGE = re.compile(r"(\w+) -> (\w+);")
 
 
 class Node(NamedTuple):
-    """A variable or a function in a graph."""
+    """A variable or a function in a graph.
 
-    label: str  # as Chainer writes it, for example "z_mu: (100, 20), float32" or "Softplus"
-    function: bool  # False for a variable
+    Attributes:
+        label (str): As Chainer writes it, for example "z_mu: (100, 20), float32" or "Softplus".
+        function (bool): Whether it is a function; otherwise, a variable.
+
+    Example:
+        >>> from chainer_vae.graph import Node
+        >>> Node("Softplus", function=True).label
+        'Softplus'
+    """
+
+    label: str
+    function: bool
 
 
 class Graph(NamedTuple):
-    """A computational graph. Edges run from a variable to a function, and from it to its output."""
+    """A computational graph. Edges run from a variable to a function, and from it to its output.
 
-    nodes: dict[str, Node]  # by name
-    edges: list[tuple[str, str]]  # (tail, head), the names of two nodes
+    Attributes:
+        nodes (dict): Each :class:`Node`, by name.
+        edges (list of tuple): Tail and head of each edge, the names of two nodes.
+
+    Example:
+        >>> from chainer_vae.graph import Graph, Node
+        >>> nodes = {"n0": Node("x: (1, 4), float32", False), "n1": Node("Softplus", True)}
+        >>> graph = Graph(nodes, edges=[("n0", "n1")])
+        >>> [(graph.nodes[tail].label, graph.nodes[head].label) for tail, head in graph.edges]
+        [('x: (1, 4), float32', 'Softplus')]
+    """
+
+    nodes: dict[str, Node]
+    edges: list[tuple[str, str]]
 
 
 class Layout(NamedTuple):
-    """The positions of nodes and edges in inches, with y upwards from the lower edge."""
+    """The positions of nodes and edges in inches, with y upwards from the lower edge.
+
+    Attributes:
+        width (float): The width of the whole graph.
+        height (float): Its height.
+        nodes (dict): The centre (x, y) of each node, by name.
+        edges (list of tuple): Tail, head and control points of each edge. The points, shape
+            (3 m + 1, 2), define m cubic Bézier curves end to end, from the tail to the base of the
+            arrowhead.
+
+    Example:
+        >>> from chainer_vae.graph import Layout
+        >>> Layout(width=2.0, height=1.0, nodes={"n0": (1.0, 0.5)}, edges=[]).nodes["n0"]
+        (1.0, 0.5)
+    """
 
     width: float
     height: float
-    nodes: dict[str, tuple[float, float]]  # the centre of each node, by name
-    # Tail, head and control points of each edge. The points, shape (3 m + 1, 2), define m cubic
-    # Bézier curves end to end, from the tail to the base of the arrowhead.
+    nodes: dict[str, tuple[float, float]]
     edges: list[tuple[str, str, np.ndarray]]
 
 
@@ -54,6 +88,20 @@ def dump(loss: chainer.Variable) -> str:
 
     Returns:
         str: The text of a DOT file.
+
+    Raises:
+        TypeError: ``loss`` is not a variable.
+
+    Source:
+        The article's section 2, network.png.
+
+    Example:
+        >>> import numpy as np
+        >>> from chainer_vae import VAE, graph
+        >>> model = VAE(n_in=4, n_latent=2, n_h=3)
+        >>> loss = model.get_loss_func()(np.ones((5, 4), np.float32))
+        >>> print(graph.dump(loss).splitlines()[1])
+        n0 [label="W: (3, 4), float32",shape="octagon",fillcolor="#E0E0E0",style="filled"];
     """
     text = computational_graph.build_computational_graph([loss]).dump()
     graph = parse(text)
@@ -91,13 +139,38 @@ def dump(loss: chainer.Variable) -> str:
 
 
 def parse(text: str) -> Graph:
-    """Read the nodes and edges from a dump."""
+    """Read the nodes and edges from a dump.
+
+    Args:
+        text: What :func:`dump` returned.
+
+    Returns:
+        Graph: The graph; empty where the text is none.
+
+    Example:
+        >>> import numpy as np
+        >>> from chainer_vae import VAE, graph
+        >>> model = VAE(n_in=4, n_latent=2, n_h=3)
+        >>> loss = model.get_loss_func()(np.ones((5, 4), np.float32))
+        >>> parsed = graph.parse(graph.dump(loss))
+        >>> len(parsed.nodes), len(parsed.edges)
+        (71, 76)
+    """
     nodes = {name: Node(label, shape == "record") for name, label, shape, _ in _NODE.findall(text)}
     return Graph(nodes, [(tail, head) for tail, head in _EDGE.findall(text)])
 
 
 def graphviz() -> Optional[str]:
-    """The program for the layout: the system's Graphviz or pip's graphviz-pure; None if neither."""
+    """Find the program for the layout.
+
+    Returns:
+        str or None: The path of the system's Graphviz or of pip's graphviz-pure; None if neither.
+
+    Example:
+        >>> from chainer_vae.graph import graphviz
+        >>> graphviz() is not None
+        True
+    """
     return (
         shutil.which("dot")
         or shutil.which("graphviz-pure", path=sysconfig.get_path("scripts"))
@@ -116,7 +189,14 @@ def lay_out(graph: Graph, sizes: Mapping[str, tuple[float, float]]) -> Layout:
         Layout: The positions, in inches.
 
     Raises:
-        InputError: Graphviz is not installed, or it fails.
+        InputError: Graphviz is not installed, it fails, or ``sizes`` does not fit the graph.
+
+    Example:
+        >>> from chainer_vae.graph import Graph, Node, lay_out
+        >>> nodes = {"n0": Node("x: (1, 4), float32", False), "n1": Node("Softplus", True)}
+        >>> layout = lay_out(Graph(nodes, [("n0", "n1")]), {"n0": (1.5, 0.5), "n1": (1.0, 0.5)})
+        >>> layout.nodes["n0"][1] > layout.nodes["n1"][1]  # the input is above the function
+        True
     """
     program = graphviz()
     if program is None:

@@ -10,11 +10,11 @@ from chainer.backends import cuda
 class Xavier(initializer.Initializer):
     """Uniform weights, scaled so that a layer keeps the variance of what passes through it.
 
-    Draws every element from the uniform distribution on ``[-a, a]`` with
+    Draws every element from the uniform distribution on ``[-a, a]`` with ::
 
         a = constant * sqrt(6 / (fan_in + fan_out)),
 
-    whose variance, a**2 / 3 = constant**2 * 2 / (fan_in + fan_out), is the compromise of
+    whose variance, ``a^2 / 3 = 2 constant^2 / (fan_in + fan_out)``, is the compromise of
     Glorot and Bengio between keeping the variance of the activations on the way forward
     (1 / fan_in) and that of the gradients on the way back (1 / fan_out).
 
@@ -25,14 +25,23 @@ class Xavier(initializer.Initializer):
         fan_in (int): Number of inputs of the layer.
         fan_out (int): Number of outputs of the layer.
         constant (float): Factor on the bound; 1 suits tanh.
-        dtype: Data type of a new array, by default ``chainer.config.dtype`` (float32).
+        dtype (numpy.dtype): Data type of a new array; by default, ``chainer.config.dtype``
+            (float32).
 
     Raises:
         ValueError: ``fan_in + fan_out`` is not positive, or ``constant`` is negative.
 
-    Source: Glorot and Bengio, "Understanding the difficulty of training deep feedforward
-    neural networks", AISTATS 2010, equation 16; the class of this name in kenmatsu4,
-    "Variational Autoencoder徹底解説", 2017.
+    Source:
+        Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural
+        networks", AISTATS 2010, equation 16; the class of this name in kenmatsu4,
+        "Variational Autoencoder徹底解説", 2017, section 2.
+
+    Example:
+        >>> import chainer.links as L
+        >>> from chainer_vae import Xavier
+        >>> layer = L.Linear(784, 500, initialW=Xavier(784, 500))
+        >>> round(float(abs(layer.W.array).max()), 3)  # sqrt(6 / 1284)
+        0.068
     """
 
     def __init__(
@@ -51,7 +60,11 @@ class Xavier(initializer.Initializer):
         super().__init__(dtype)
 
     def __call__(self, array: Any) -> None:
-        """Fill ``array`` (of any shape and floating dtype, NumPy or CuPy) in place."""
+        """Fill an array in place.
+
+        Args:
+            array (numpy.ndarray or cupy.ndarray): Of any shape and floating dtype.
+        """
         xp = cuda.get_array_module(array)
         kwargs = {"low": self.low, "high": self.high, "size": array.shape}
         if xp is not np and self.dtype in (np.float16, np.float32):  # no cover: needs a GPU

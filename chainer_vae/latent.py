@@ -27,7 +27,14 @@ def decode(model: VAE, z: np.ndarray, batchsize: int = 500) -> np.ndarray:
         parameters.
 
     Raises:
-        ValueError, TypeError: As :meth:`VAE.decode`.
+        ValueError, TypeError: As :meth:`VAE.decode <chainer_vae.VAE.decode>`.
+
+    Example:
+        >>> import numpy as np
+        >>> from chainer_vae import latent, load_model
+        >>> model, config = load_model("z2")
+        >>> latent.decode(model, np.zeros((3, 2), np.float32)).shape
+        (3, 784)
     """
     images = np.empty((len(z), model.ld3.W.shape[0]), model.ld3.W.dtype)
     with chainer.no_backprop_mode(), chainer.using_config("train", False):
@@ -44,8 +51,17 @@ def first_of_class(labels: np.ndarray, digit: int) -> int:
         labels: The class of each test image, shape (number,).
         digit: The class to look for.
 
+    Returns:
+        int: The index, from 0.
+
     Raises:
         InputError: No image is of this class.
+
+    Example:
+        >>> import numpy as np
+        >>> from chainer_vae import latent
+        >>> latent.first_of_class(np.array([7, 2, 1, 0, 4, 1]), 1)
+        2
     """
     indices = np.flatnonzero(labels == digit)
     if len(indices) == 0:
@@ -61,10 +77,19 @@ def class_means(latents: np.ndarray, labels: np.ndarray) -> np.ndarray:
         labels: The class of each, 0 to 9, shape (number,).
 
     Returns:
-        numpy.ndarray: Shape (10, n_latent), float64; NaN for a class without images.
+        numpy.ndarray: The means, shape (10, n_latent), float64; NaN for a class without images.
 
     Raises:
         IndexError: A label is 10 or more.
+
+    Example:
+        >>> import numpy as np
+        >>> from chainer_vae import latent
+        >>> latents = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 5.0]])
+        >>> latent.class_means(latents, np.array([0, 0, 1]))[:3]
+        array([[ 2.,  3.],
+               [ 5.,  5.],
+               [nan, nan]])
     """
     means = np.full((N_CLASSES, latents.shape[1]), np.nan)
     for digit in np.unique(labels):
@@ -83,6 +108,14 @@ def spread(points: np.ndarray, distance: float) -> np.ndarray:
 
     Returns:
         numpy.ndarray: The new positions, shape (number, 2), float64.
+
+    Example:
+        >>> import numpy as np
+        >>> from chainer_vae import latent
+        >>> latent.spread(np.array([[0.0, 0.0], [0.5, 0.0], [9.0, 0.0]]), distance=1.0)
+        array([[-0.255,  0.   ],
+               [ 0.755,  0.   ],
+               [ 9.   ,  0.   ]])
     """
     positions = np.array(points, dtype=float)
     for _ in range(100):
@@ -98,15 +131,33 @@ def spread(points: np.ndarray, distance: float) -> np.ndarray:
 
 
 def interpolate(start: np.ndarray, end: np.ndarray, t: np.ndarray) -> np.ndarray:
-    """Points on the straight line between two vectors: z = (1 - t) z_start + t z_end.
+    """Points on the straight line between two vectors.
+
+    ::
+
+        z = (1 - t) start + t end
 
     Args:
-        start: Shape (n_latent,).
-        end: Shape (n_latent,).
+        start: The first vector, shape (n_latent,).
+        end: The last vector, shape (n_latent,).
         t: Positions on the line, shape (number,). 0 gives exactly the start, 1 exactly the end.
 
     Returns:
-        numpy.ndarray: Shape (number, n_latent), with the dtype of ``start``.
+        numpy.ndarray: The points, shape (number, n_latent), with the dtype of ``start``.
+
+    Raises:
+        ValueError: The vectors have different shapes.
+
+    Source:
+        The article's section 1-2, the interpolation from 0 to 7.
+
+    Example:
+        >>> import numpy as np
+        >>> from chainer_vae import latent
+        >>> latent.interpolate(np.array([0.0, 2.0]), np.array([4.0, 0.0]), np.array([0, 0.25, 1]))
+        array([[0. , 2. ],
+               [1. , 1.5],
+               [4. , 0. ]])
     """
     t = np.asarray(t)[:, None]
     return ((1 - t) * start + t * end).astype(start.dtype)
@@ -117,8 +168,16 @@ def there_and_back(n: int) -> np.ndarray:
 
     Neither end is repeated: the last value is one step away from 0.
 
+    Args:
+        n: Number of steps each way.
+
     Returns:
-        numpy.ndarray: Shape (2 n,).
+        numpy.ndarray: The values, shape (2 n,), float64.
+
+    Example:
+        >>> from chainer_vae import latent
+        >>> latent.there_and_back(2)
+        array([0. , 0.5, 1. , 0.5])
     """
     t = np.arange(n) / n
     return np.concatenate([t, 1 - t])
@@ -134,6 +193,16 @@ def grid(n: int, limit: float) -> np.ndarray:
     Returns:
         numpy.ndarray: Latent vectors, shape (n, n, 2), float32; [0, 0] is the upper left corner,
         (-limit, limit).
+
+    Source:
+        The article's section 1-2, the latent plane decoded at 25 x 25 points from -2 to 2.
+
+    Example:
+        >>> from chainer_vae import latent
+        >>> latent.grid(3, 2.0)[0]
+        array([[-2.,  2.],
+               [ 0.,  2.],
+               [ 2.,  2.]], dtype=float32)
     """
     side = np.linspace(-limit, limit, n, dtype=np.float32)
     z1, z2 = np.meshgrid(side, side[::-1])
@@ -144,10 +213,18 @@ def montage(tiles: np.ndarray) -> np.ndarray:
     """Join tiles into one image: tile (i, j) goes to row i, column j.
 
     Args:
-        tiles: Shape (rows, columns, height, width).
+        tiles: Images, shape (rows, columns, height, width).
 
     Returns:
-        numpy.ndarray: Shape (rows * height, columns * width).
+        numpy.ndarray: The image, shape (rows * height, columns * width).
+
+    Example:
+        >>> from chainer_vae import latent, load_model
+        >>> model, config = load_model("z2")
+        >>> z = latent.grid(5, 2.0)
+        >>> tiles = latent.decode(model, z.reshape(-1, 2)).reshape(5, 5, 28, 28)
+        >>> latent.montage(tiles).shape
+        (140, 140)
     """
     rows, columns, height, width = tiles.shape
     return tiles.transpose(0, 2, 1, 3).reshape(rows * height, columns * width)

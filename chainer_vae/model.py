@@ -16,7 +16,7 @@ class VAE(chainer.Chain):
     """Variational autoencoder: a Gaussian encoder and a Bernoulli decoder, each a 3-layer MLP.
 
     With ``a`` the activation function, B the batch size, and each ``Linear`` an
-    affine map ``h W^T + b``:
+    affine map ``h W^T + b``::
 
         encoder q(z|x) = N(mu, diag(sigma^2))
             h1     = a(le1(x))                 (B, n_h)
@@ -55,9 +55,20 @@ class VAE(chainer.Chain):
         ValueError: ``n_in``, ``n_latent`` or ``n_h`` is not a positive integer.
         TypeError: ``act_func`` cannot be called.
 
-    Source: Kingma and Welling, "Auto-Encoding Variational Bayes", 2013, appendix C; the
-    class of this name in kenmatsu4, "Variational Autoencoder徹底解説", 2017, section 2,
-    whose link and variable names are kept, so that saved models load here and back.
+    Source:
+        Kingma and Welling, "Auto-Encoding Variational Bayes", 2013, appendix C; the class of
+        this name in kenmatsu4, "Variational Autoencoder徹底解説", 2017, section 2, whose link
+        and variable names are kept, so that saved models load here and back.
+
+    Example:
+        >>> from chainer_vae import VAE, load_mnist
+        >>> x = load_mnist().train_images[:100]
+        >>> model = VAE(n_in=784, n_latent=20, n_h=500)
+        >>> mu, ln_var = model.encode(x)
+        >>> mu.shape, model.decode(mu).shape, model(x).shape
+        ((100, 20), (100, 784), (100, 784))
+        >>> loss = model.get_loss_func(C=1.0, k=1)(x)
+        >>> loss.backward()  # the gradient, as param.grad of each param in model.params()
     """
 
     def __init__(
@@ -81,7 +92,7 @@ class VAE(chainer.Chain):
         """Reconstruct ``x`` from its latent mean: decode(mu(x)), without sampling.
 
         Args:
-            x: Images in [0, 1], shape (B, n_in).
+            x (array or chainer.Variable): Images in [0, 1], shape (B, n_in).
             sigmoid (bool): Whether to return probabilities (True) or logits.
 
         Returns:
@@ -96,7 +107,7 @@ class VAE(chainer.Chain):
         """The parameters of q(z|x).
 
         Args:
-            x: Images in [0, 1], shape (B, n_in).
+            x (array or chainer.Variable): Images in [0, 1], shape (B, n_in).
 
         Returns:
             tuple of chainer.Variable: ``mu`` and ``ln_var`` = ln(sigma^2), each of shape
@@ -122,12 +133,12 @@ class VAE(chainer.Chain):
         """The parameters of p(x|z).
 
         Args:
-            z: Latent vectors, shape (B, n_latent).
+            z (array or chainer.Variable): Latent vectors, shape (B, n_latent).
             sigmoid (bool): Whether to return the probability of each pixel (True) or its
                 logit, which :func:`chainer.functions.bernoulli_nll` takes.
 
         Returns:
-            chainer.Variable: Shape (B, n_in).
+            chainer.Variable: The pixels, shape (B, n_in).
 
         Raises:
             ValueError: The shape of ``z`` is not (B, n_latent).
@@ -144,12 +155,14 @@ class VAE(chainer.Chain):
     def get_loss_func(self, C: float = 1.0, k: int = 1) -> Callable[[Any], chainer.Variable]:
         """The loss of a batch: with C = 1, the negative ELBO (evidence lower bound).
 
+        ::
+
             loss = -E_q(z|x)[ln p(x|z)] + C * D_KL[q(z|x) || p(z)]
 
         in nats per image: summed over pixels and latent dimensions, averaged over the batch.
         The expectation is estimated with ``k`` samples by the reparameterization trick,
         z = mu + sigma * eps with eps ~ N(0, I), through which the gradient passes to mu
-        and sigma.  The KL divergence has the closed form
+        and sigma.  The KL divergence has the closed form ::
 
             D_KL = 1/2 * sum_j (mu_j^2 + sigma_j^2 - ln sigma_j^2 - 1).
 
@@ -165,6 +178,10 @@ class VAE(chainer.Chain):
         Raises:
             ValueError: ``k`` is not a positive integer.  The callable raises what
                 :meth:`encode` does, and this for an empty batch.
+
+        Source:
+            Kingma and Welling, 2013: equations 3 and 10, section 2.4 (the trick), appendix B
+            (the KL divergence); the article's section 3.
         """
         if not isinstance(k, (int, np.integer)) or k < 1:
             raise ValueError(f"get_loss_func needs a positive integer for k, but got {k!r}")
@@ -196,6 +213,8 @@ class VAE(chainer.Chain):
 class Autoencoder(chainer.Chain):
     """Plain autoencoder: the layers of the VAE without distributions, noise and KL divergence.
 
+    ::
+
         encoder
             h1 = a(le1(x))       (B, n_h)
             h2 = a(le2(h1))      (B, n_h)
@@ -207,7 +226,10 @@ class Autoencoder(chainer.Chain):
     decoder between them.
 
     Args:
-        n_in, n_latent, n_h, act_func: As :class:`VAE`'s.
+        n_in (int): Number of pixels.
+        n_latent (int): Number of latent dimensions.
+        n_h (int): Number of units in each hidden layer.
+        act_func (callable): Activation of the hidden layers.
 
     Attributes:
         loss (chainer.Variable): What the last call of a loss function returned.
@@ -215,8 +237,18 @@ class Autoencoder(chainer.Chain):
     Raises:
         ValueError, TypeError: As :class:`VAE`.
 
-    Source: kenmatsu4, "Variational Autoencoder徹底解説", 2017, section 1-1, with one layer; the
-    sizes are those of its VAE, so that the two can be laid side by side.
+    Source:
+        kenmatsu4, "Variational Autoencoder徹底解説", 2017, section 1-1, with one layer; the
+        sizes are those of its VAE, so that the two can be laid side by side.
+
+    Example:
+        >>> from chainer_vae import Autoencoder, load_mnist
+        >>> x = load_mnist().train_images[:100]
+        >>> model = Autoencoder(n_in=784, n_latent=2, n_h=500)
+        >>> z = model.encode(x)
+        >>> z.shape, model.decode(z).shape, model(x).shape
+        ((100, 2), (100, 784), (100, 784))
+        >>> model.get_loss_func()(x).backward()
     """
 
     def __init__(
@@ -236,7 +268,14 @@ class Autoencoder(chainer.Chain):
             self.ld3 = L.Linear(n_h, n_in, initialW=Xavier(n_h, n_in))
 
     def __call__(self, x: Any, sigmoid: bool = True) -> chainer.Variable:
-        """Reconstruct images (B, n_in) in [0, 1]; their logits where ``sigmoid`` is False.
+        """Reconstruct images: decode(encode(x)).
+
+        Args:
+            x (array or chainer.Variable): Images in [0, 1], shape (B, n_in).
+            sigmoid (bool): Whether to return pixels in [0, 1] (True) or their logits.
+
+        Returns:
+            chainer.Variable: The reconstruction, shape (B, n_in).
 
         Raises:
             ValueError, TypeError: As :meth:`VAE.encode`.
@@ -244,7 +283,13 @@ class Autoencoder(chainer.Chain):
         return self.decode(self.encode(x), sigmoid)
 
     def encode(self, x: Any) -> chainer.Variable:
-        """The latent vectors of images (B, n_in) in [0, 1], shape (B, n_latent).
+        """The latent vectors of images.
+
+        Args:
+            x (array or chainer.Variable): Images in [0, 1], shape (B, n_in).
+
+        Returns:
+            chainer.Variable: The latent vectors, shape (B, n_latent).
 
         Raises:
             ValueError, TypeError: As :meth:`VAE.encode`.
@@ -262,7 +307,7 @@ class Autoencoder(chainer.Chain):
     decode = VAE.decode
 
     def get_loss_func(self) -> Callable[[Any], chainer.Variable]:
-        """The loss of a batch: the article's reconstruction error, |x - x'|^2.
+        """The loss of a batch: the article's reconstruction error, ``|x - x'|^2``.
 
         Returns:
             callable: Takes images (B, n_in) in [0, 1], returns the loss, a variable of shape ():
@@ -270,7 +315,7 @@ class Autoencoder(chainer.Chain):
             the model.
 
         Raises:
-            ValueError: The callable's, as :meth:`encode`'s, and for an empty batch.
+            ValueError, TypeError: The callable's, as :meth:`encode`'s; for an empty batch, too.
         """
 
         def loss_func(x: Any) -> chainer.Variable:
@@ -292,7 +337,10 @@ def build_model(config: Config, n_in: int) -> Any:
         n_in: Number of pixels of an image.
 
     Returns:
-        A :class:`VAE` or an :class:`Autoencoder`.
+        VAE or Autoencoder: The model, on the CPU.
+
+    Raises:
+        ValueError: ``n_in`` is not a positive integer.
     """
     kind = {"vae": VAE, "autoencoder": Autoencoder}[config.model]
     return kind(n_in, config.dimz, config.dim_h, getattr(F, config.act))

@@ -60,6 +60,21 @@ def write_projector(
 
     Raises:
         InputError: The arrays do not fit each other or the projector, or a file cannot be written.
+
+    Source:
+        The article's last section, which used TensorFlow.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from chainer_vae import encode, load_mnist, load_model
+        >>> from chainer_vae.projector import write_projector
+        >>> model, config = load_model("z20")
+        >>> data = load_mnist()
+        >>> images, labels = data.test_images[:100], data.test_labels[:100]
+        >>> mu, ln_var = encode(model, images)
+        >>> write_projector(Path("embedding"), mu, images, labels, data.image_shape)
+        >>> sorted(file.name for file in Path("embedding").iterdir())
+        ['latent_means.tsv', 'metadata.tsv', 'projector_config.pbtxt', 'sprite.png']
     """
     with np.errstate(over="ignore"):
         latents = np.asarray(latents, np.float32)

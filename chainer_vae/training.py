@@ -1,6 +1,6 @@
 """The article's training loop, in steps that may stop and resume anywhere.
 
-The article's notebook has it in one cell; its lines are here in
+The article's notebook has it in one cell; its lines are here in ::
 
     for epoch in range(...):                    Training.epochs
         perm = np.random.permutation(N)         Training._train
@@ -69,12 +69,12 @@ class Training:
 
     @property
     def steps_per_epoch(self) -> int:
-        """The last one may have fewer images."""
+        """Number of steps of one epoch; the last may have fewer images."""
         return math.ceil(len(self.images) / self.config.batchsize)
 
     @property
     def steps_done(self) -> int:
-        """Since the beginning."""
+        """Number of steps done since the beginning."""
         return self.epoch * self.steps_per_epoch + self._steps_of_epoch
 
     @property
@@ -89,13 +89,23 @@ class Training:
 
         Args:
             go_on: Asked before each step and each test; False ends the training there.
-            on_step: As :meth:`Backend.epoch`'s.
+            on_step: Called after every step; on a GPU, after it is launched.
 
         Yields:
             dict: The losses of each epoch in nats per image, named as in Chainer's LogReport.
 
         Raises:
             NonFiniteLossError: A loss is infinite or not a number.
+            InputError: As :attr:`backend`.
+
+        Example:
+            >>> from chainer_vae import Config
+            >>> from chainer_vae.datasets import load_data
+            >>> from chainer_vae.training import Training
+            >>> config = Config(epoch=2, test=True)
+            >>> training = Training(config, load_data(config))
+            >>> [losses["epoch"] for losses in training.epochs(lambda: True, lambda: None)]
+            [1, 2]
         """
         while self.epoch < self.config.epoch and go_on():
             started = time.monotonic()
@@ -151,7 +161,12 @@ class Training:
             raise NonFiniteLossError(f"{what} (epoch {self.epoch + 1}) is {loss}")
 
     def loss_func(self) -> Callable[[Any], chainer.Variable]:
-        """The loss of a batch, by Chainer; see :meth:`VAE.get_loss_func`."""
+        """The loss of a batch, by Chainer, with the C and k of the settings.
+
+        Returns:
+            callable: As that of :meth:`VAE.get_loss_func <chainer_vae.VAE.get_loss_func>`, or of
+            the :class:`~chainer_vae.Autoencoder`'s.
+        """
         if self.config.model == "autoencoder":
             return self.model.get_loss_func()
         return self.model.get_loss_func(self.config.C, self.config.k)

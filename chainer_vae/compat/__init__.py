@@ -2,7 +2,7 @@
 
 Chainer's last release is of 2022; the libraries below it have moved on and dropped names that it
 uses.  :func:`activate` provides those names to the modules of Chainer that ask for them, and to
-nobody else: ``numpy``, ``cupy`` and ``sys.modules`` stay as the user has them.
+nobody else: ``numpy``, ``cupy`` and ``sys.modules`` stay as the user has them. ::
 
     patch.py                what a patch is
     numpy_patches.py ...    the patches, a module for each library that moved on

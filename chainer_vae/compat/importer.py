@@ -72,6 +72,13 @@ def activate() -> None:
 
     Raises:
         ModuleNotFoundError: Chainer (or something that it needs) is not installed.
+
+    Example:
+        >>> from chainer_vae import compat
+        >>> compat.activate()  # the import of chainer_vae has done so already
+        >>> import chainer
+        >>> chainer.__version__
+        '7.8.1'
     """
     if _finder in sys.meta_path:
         return
@@ -101,5 +108,14 @@ def activate() -> None:
 
 
 def applied() -> tuple[Patch, ...]:
-    """The patches applied so far, in order; modules that Chainer loads later may add to them."""
+    """The patches applied so far; modules that Chainer loads later may add to them.
+
+    Returns:
+        tuple of Patch: The patches, in the order in which they were applied.
+
+    Example:
+        >>> from chainer_vae import compat
+        >>> "chainer.datasets.mnist" in [patch.module for patch in compat.applied()]
+        True
+    """
     return tuple(_finder.applied)

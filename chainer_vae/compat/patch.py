@@ -9,15 +9,31 @@ from packaging.version import Version
 
 
 class Patch(NamedTuple):
-    """One repair: what a newer library took from one module of Chainer, and its replacement."""
+    """One repair: what a newer library took from one module of Chainer, and its replacement.
 
-    module: str  # the module of Chainer that is patched
-    gone: str  # what it uses that is no longer there
-    since: str  # from which version on
+    Attributes:
+        module (str): The module of Chainer that is patched.
+        gone (str): What it uses that is no longer there.
+        since (str): From which version on.
+        needed (callable): Takes nothing, returns whether this machine needs the patch.
+        provide (dict or None): Names to bind when the module says ``import NAME``, each with a
+            function that makes what to bind, called only then.
+        apply (callable or None): Called with the module once it has been imported.
+
+    Example:
+        >>> from chainer_vae.compat import Patch
+        >>> def restore(module):
+        ...     module.concat = module.hstack
+        >>> patch = Patch("chainer.example", "concat", "9.0", lambda: True, apply=restore)
+        >>> patch.needed()
+        True
+    """
+
+    module: str
+    gone: str
+    since: str
     needed: Callable[[], bool]
-    # Names to bind when the module says ``import NAME``; made only when it does.
     provide: Optional[dict[str, Callable[[], Any]]] = None
-    # Called with the module once it has been imported.
     apply: Optional[Callable[[types.ModuleType], None]] = None
 
 

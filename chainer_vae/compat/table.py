@@ -2,6 +2,7 @@
 
 from chainer_vae.compat import cupy_patches, download_patches, numpy_patches, setuptools_patches
 
+#: Every patch, needed on this machine or not.
 PATCHES = (
     *numpy_patches.PATCHES,
     *setuptools_patches.PATCHES,

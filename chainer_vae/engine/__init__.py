@@ -1,14 +1,16 @@
 """The fast computation of the article's VAE: the same losses as Chainer's, but for rounding.
 
-backend.py          what a training asks for its steps
-network.py          the forward and the backward pass, derived by hand; shared by CPU and GPU
-flat_model.py       the parameters and Adam's moments in flat arrays; shared, too
-support.py          which models and optimizers the engine computes
-cpu_step.py         a training step on the CPU
-cpu_kernels.py      softplus, the losses, the noise, Adam: all but the matrix products, in NumPy
-cpu_evaluation.py   evaluation and encoding of many images on the CPU
-threads.py          the thread pool
-gpu_step.py, gpu_kernels.py, gpu_noise.py, gpu_evaluation.py    the same on a GPU, with CuPy
+::
+
+    backend.py          what a training asks for its steps
+    network.py          the forward and the backward pass, derived by hand; shared by CPU and GPU
+    flat_model.py       the parameters and Adam's moments in flat arrays; shared, too
+    support.py          which models and optimizers the engine computes
+    cpu_step.py         a training step on the CPU
+    cpu_kernels.py      softplus, the losses, the noise, Adam: all but the matrix products, in NumPy
+    cpu_evaluation.py   evaluation and encoding of many images on the CPU
+    threads.py          the thread pool
+    gpu_step.py, gpu_kernels.py, gpu_noise.py, gpu_evaluation.py    the same on a GPU, with CuPy
 """
 
 from chainer_vae.engine.backend import Backend

@@ -199,7 +199,9 @@ def adam(
     beta2: float,
     eps: float,
 ) -> None:
-    """Adam's update of parameters ``p`` and moments ``m``, ``v`` (flat arrays) by gradient ``g``:
+    """Adam's update of parameters ``p`` and moments ``m``, ``v`` (flat arrays) by gradient ``g``.
+
+    ::
 
         m = beta1 m + (1 - beta1) g
         v = beta2 v + (1 - beta2) g^2

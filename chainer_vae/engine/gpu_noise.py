@@ -1,13 +1,13 @@
 """The random numbers of ``numpy.random``, generated on a GPU: the same ones, but for rounding.
 
 ``numpy.random`` is the Mersenne Twister MT19937.  It holds a block of 624 words of 32 bits; word i
-of the next block is made from
+of the next block is made from ::
 
     those of the last block at i, i + 1 and i + 397; or, from i = 227 on, its own at i - 227
 
 so that 227 words at a time can be made side by side.  Two words, tempered, give a number u in
 [0, 1) with 53 bits.  Normal numbers are made from pairs of these (the polar method): with
-x = 2 u - 1 for each of the two, a pair counts if r^2 = x1^2 + x2^2 is less than 1, and gives
+x = 2 u - 1 for each of the two, a pair counts if r^2 = x1^2 + x2^2 is less than 1, and gives ::
 
     x2 f, x1 f      with f = sqrt(-2 ln(r^2) / r^2)
 

@@ -5,7 +5,7 @@ by the CPU (:mod:`~chainer_vae.engine.cpu_step`) and the GPU (:mod:`~chainer_vae
 which differ in the kernels and in what runs tasks in parallel.  Columns are images: with B images
 of n_in pixels, ``x`` has the shape (n_in, B), and a layer is a = W h + b, h' = f(a), as on paper.
 
-Forward pass, with k samples of z for each image (the decoder then has k B columns):
+Forward pass, with k samples of z for each image (the decoder then has k B columns)::
 
     h1 = f(W1 x + b1)                                   le1
     h2 = f(W2 h1 + b2)                                  le2
@@ -18,11 +18,11 @@ Forward pass, with k samples of z for each image (the decoder then has k B colum
     kl = sum(mu^2 + sigma^2 - ln_var - 1) / (2 B)
     loss = rec_loss + C kl
 
-Backward pass, with g(y) for dloss/dy.  Through a layer a = W h + b, h' = f(a):
+Backward pass, with g(y) for dloss/dy.  Through a layer a = W h + b, h' = f(a)::
 
     g(a) = g(h') f'(a)        g(W) = g(a) h^T        g(b) = g(a) 1        g(h) = W^T g(a)
 
-and, from the loss,
+and, from the loss, ::
 
     g(a) = (1 / (1 + e^-a) - x) / (k B)                 of ld3
     g(mu) = sum_k g(z) + C mu / B                       since dz/dmu = 1

@@ -42,12 +42,24 @@ PLANS: tuple[dict[str, float], ...] = (
 
 
 class Written(NamedTuple):
-    """What was written."""
+    """What :func:`write_page` wrote.
 
-    size: int  # bytes
-    shown: dict[str, str]  # descriptions of the runs in the page, by "z2", "z20" and "ae2"
-    left_out: dict[str, str]  # the reasons for those left out, by the same names
-    epochs: int  # the number of epochs of the training that the page shows
+    Attributes:
+        size (int): Of the file, in bytes.
+        shown (dict): Descriptions of the runs in the page, by "z2", "z20" and "ae2".
+        left_out (dict): The reasons for those left out, by the same names.
+        epochs (int): The number of epochs of the training that the page shows.
+
+    Example:
+        >>> from chainer_vae.explorer import Written
+        >>> Written(size=1_400_000, shown={"z2": "my run"}, left_out={}, epochs=0).shown["z2"]
+        'my run'
+    """
+
+    size: int
+    shown: dict[str, str]
+    left_out: dict[str, str]
+    epochs: int
 
 
 def write_page(
@@ -67,6 +79,13 @@ def write_page(
 
     Raises:
         InputError: A run cannot be used, or the file cannot be written.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from chainer_vae.explorer import write_page
+        >>> written = write_page(Path("explorer.html"), z2="z2")
+        >>> written.size == Path("explorer.html").stat().st_size < 2_000_000
+        True
     """
     plane = LatentPlane(z2)
     others: dict[str, Any] = {}

@@ -77,6 +77,14 @@ def write_index(folder: Path, lang: str, suffix: str = "png") -> int:
 
     Raises:
         InputError: The page cannot be written.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from chainer_vae.figures import Context, all_figures, draw_figures, write_index
+        >>> specs = [spec for spec in all_figures() if spec.id == "graphical-model"]
+        >>> drawn = list(draw_figures(specs, Context("en", {}), Path("figures")))
+        >>> write_index(Path("figures"), "en")
+        1
     """
     parts = []
     shown = 0

@@ -42,11 +42,24 @@ SECTIONS = {
 
 
 class Animation(NamedTuple):
-    """Frames of one size, played in an endless loop."""
+    """Frames of one size, played in an endless loop.
 
-    frames: list[np.ndarray]  # (height, width) or (height, width, 3), uint8
-    duration: int  # of each frame, in milliseconds
-    colors: int = 256  # at most, in the palette shared by all frames
+    Attributes:
+        frames (list of numpy.ndarray): Shape (height, width) or (height, width, 3), uint8.
+        duration (int): Of each frame, in milliseconds.
+        colors (int): The largest number of colours in the palette, which all frames share.
+
+    Example:
+        >>> import numpy as np
+        >>> from chainer_vae.figures import Animation
+        >>> fade = Animation([np.full((28, 28), grey, np.uint8) for grey in range(256)], 40)
+        >>> len(fade.frames) * fade.duration / 1000  # seconds
+        10.24
+    """
+
+    frames: list[np.ndarray]
+    duration: int
+    colors: int = 256
 
 
 FigureOrAnimation = Union[Figure, Animation]
@@ -55,15 +68,33 @@ Draw = Callable[["Context"], FigureOrAnimation]
 
 @dataclass(frozen=True)
 class FigureSpec:
-    """A registered figure."""
+    """A registered figure.
+
+    Attributes:
+        id (str): What ``chainer-vae figures --only`` calls it.
+        numbers (tuple of int): Its numbers among the article's images; empty if not in the article.
+        section (str): A key of ``SECTIONS``.
+        file (str): The name of its file, .png or .gif.
+        needs (str or None): The model it shows, a key of ``SHIPPED``; None for no model.
+        original (str): Its name or caption in the article; "" if not in the article.
+        caption (dict): By language, "en" and "ja".
+        draw (callable): Takes a :class:`Context`, returns a matplotlib ``Figure`` or an
+            :class:`Animation`.
+
+    Example:
+        >>> from chainer_vae.figures import all_figures
+        >>> spec = {spec.id: spec for spec in all_figures()}["manifold"]
+        >>> spec.numbers, spec.section, spec.needs, spec.animated, spec.file_name("svg")
+        ((9,), '1-2', 'z2', False, '2dim_map.svg')
+    """
 
     id: str
-    numbers: tuple[int, ...]  # its numbers among the article's images; empty if not in the article
-    section: str  # a key of SECTIONS
-    file: str  # the name of its file, .png or .gif
-    needs: Optional[str]  # the model it shows, a key of SHIPPED; None: no model
-    original: str  # its name or caption in the article; "" if not in the article
-    caption: dict[str, str]  # by language, "en" and "ja"
+    numbers: tuple[int, ...]
+    section: str
+    file: str
+    needs: Optional[str]
+    original: str
+    caption: dict[str, str]
     draw: Draw
 
     @property
@@ -72,7 +103,14 @@ class FigureSpec:
         return self.file.endswith(".gif")
 
     def file_name(self, suffix: str) -> str:
-        """The name of its file: ``suffix`` (png, svg or pdf) for a still, .gif for an animation."""
+        """The name of its file.
+
+        Args:
+            suffix: The format of a still: png, svg or pdf.
+
+        Returns:
+            str: With this suffix; with .gif for an animation.
+        """
         return self.file if self.animated else f"{Path(self.file).stem}.{suffix}"
 
 
@@ -92,8 +130,17 @@ def figure(
     """A decorator that registers a function as a figure.
 
     Args:
-        id, numbers, section, file, original, needs: As the attributes of :class:`FigureSpec`.
-        en, ja: The caption in English and in Japanese.
+        id: As :class:`FigureSpec`'s.
+        numbers: As :class:`FigureSpec`'s.
+        section: As :class:`FigureSpec`'s.
+        file: As :class:`FigureSpec`'s.
+        original: As :class:`FigureSpec`'s.
+        en: The caption in English.
+        ja: The caption in Japanese.
+        needs: As :class:`FigureSpec`'s.
+
+    Returns:
+        callable: The decorator, which returns the function as it was.
 
     Raises:
         ValueError: The decorator's, if there already is a figure with this ID.
@@ -110,7 +157,16 @@ def figure(
 
 
 def all_figures() -> list[FigureSpec]:
-    """All figures in the article's order, followed by those that it does not have."""
+    """All figures in the article's order, followed by those that it does not have.
+
+    Returns:
+        list of FigureSpec: The figures.
+
+    Example:
+        >>> from chainer_vae.figures import all_figures
+        >>> [spec.id for spec in all_figures() if spec.section == "1-3"]
+        ['swiss-roll-anim', 'swiss-roll-unrolled']
+    """
     order = list(SECTIONS)
     # A figure that the article shows twice is listed once, at its first position.
     return sorted(
@@ -119,19 +175,18 @@ def all_figures() -> list[FigureSpec]:
 
 
 class Trained:
-    """A trained VAE with its data, latent means and log, each loaded when first used."""
+    """A trained VAE with its data, latent means and log, each loaded when first used.
+
+    Args:
+        name: The model that figures need, a key of ``SHIPPED``.
+        run: The run to load it from: a folder, or the name of a shipped model.
+        gpu: The number of the GPU for the model; negative for the CPU.
+
+    Raises:
+        InputError: The run is missing or has other sizes, or its files or the GPU cannot be used.
+    """
 
     def __init__(self, name: str, run: Union[str, Path], gpu: int = -1) -> None:
-        """Load a model.
-
-        Args:
-            name: The model that figures need, a key of SHIPPED.
-            run: The run to load it from: a folder, or the name of a shipped model.
-            gpu: The number of the GPU for the model; negative for the CPU.
-
-        Raises:
-            InputError: The run is missing or has other sizes, or the GPU cannot be used.
-        """
         self.folder = find_run(run)
         info = load_info(self.folder)
         n_latent = SHIPPED[name]
@@ -178,16 +233,26 @@ class Trained:
 
 
 class Context:
-    """What the figures of one call share: the language and the models, each loaded once."""
+    """What the figures of one call share: the language and the models, each loaded once.
+
+    Args:
+        lang: Language of the labels, "en" or "ja".
+        runs: The run for each name in ``SHIPPED``: a folder, or the name of a shipped model.
+        gpu: The number of the GPU for the models; negative for the CPU.
+
+    Example:
+        >>> from chainer_vae.figures import Context
+        >>> context = Context("en", {"z20": "z20", "z2": "z2"})
+        >>> context.trained("z2").latent_means.shape, context.mnist.test_images.shape
+        ((10000, 2), (10000, 784))
+        >>> context.text("epoch", "エポック")
+        'epoch'
+        >>> context.attach("note.txt", lambda path: path.write_text("2 dimensions"))
+        >>> [name for name, write in context.attachments()]
+        ['note.txt']
+    """
 
     def __init__(self, lang: str, runs: dict[str, Union[str, Path]], gpu: int = -1) -> None:
-        """Set the language and the runs.
-
-        Args:
-            lang: Language of the labels, "en" or "ja".
-            runs: The run for each name in SHIPPED: a folder, or the name of a shipped model.
-            gpu: The number of the GPU for the models; negative for the CPU.
-        """
         self.lang = lang
         self.gpu = gpu
         self._runs = runs
@@ -196,6 +261,13 @@ class Context:
 
     def text(self, en: str, ja: str) -> str:
         """A label in the language of the figures.
+
+        Args:
+            en: The label in English.
+            ja: The label in Japanese.
+
+        Returns:
+            str: One of the two.
 
         Raises:
             InputError: The language is Japanese, and its font is not installed.
@@ -210,10 +282,17 @@ class Context:
         return ja
 
     def trained(self, name: str) -> Trained:
-        """The model for figures that need ``name``, a key of SHIPPED.
+        """The model for figures that need ``name``.
+
+        Args:
+            name: A key of ``SHIPPED``.
+
+        Returns:
+            Trained: The model, with its data, latent means and log.
 
         Raises:
             InputError: The model cannot be used.
+            KeyError: No run was given for this name.
         """
         if name not in self._trained:
             try:
@@ -240,6 +319,10 @@ class Context:
         self._attached.append((name, write))
 
     def attachments(self) -> Iterator[tuple[str, Callable[[Path], None]]]:
-        """The names and functions attached since the last call."""
+        """What was attached since the last call.
+
+        Yields:
+            tuple: The name and the function, as given to :meth:`attach`.
+        """
         while self._attached:
             yield self._attached.pop(0)

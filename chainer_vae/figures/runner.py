@@ -14,12 +14,19 @@ from chainer_vae.figures.registry import Context, FigureOrAnimation, FigureSpec
 
 
 class Drawn(NamedTuple):
-    """The result of drawing one figure."""
+    """The result of drawing one figure.
+
+    Attributes:
+        spec (FigureSpec): The figure.
+        files (list of pathlib.Path): The files and folders written.
+        seconds (float): The time taken.
+        error (InputError or None): Why it could not be drawn; None if it could.
+    """
 
     spec: FigureSpec
-    files: list[Path]  # the files and folders written
-    seconds: float  # the time taken
-    error: Optional[InputError]  # why it could not be drawn; None if it could
+    files: list[Path]
+    seconds: float
+    error: Optional[InputError]
 
 
 def draw(spec: FigureSpec, context: Context) -> FigureOrAnimation:
@@ -53,7 +60,20 @@ def draw_figures(
         suffix: The format of stills: png, svg or pdf.
 
     Yields:
-        Drawn: The result of each figure, as soon as it is done.
+        Drawn: The result of each figure, as soon as it is done: ``spec``, the ``files`` written,
+        the ``seconds`` taken, and ``error``, an :class:`~chainer_vae.InputError` or None.
+
+    Raises:
+        KeyError: ``suffix`` is none of these.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from chainer_vae.figures import Context, all_figures, draw_figures
+        >>> context = Context("en", {"z20": "z20", "z2": "z2"})
+        >>> specs = [spec for spec in all_figures() if spec.id == "manifold"]
+        >>> for drawn in draw_figures(specs, context, Path("figures")):
+        ...     print(drawn.spec.id, [file.name for file in drawn.files], drawn.error)
+        manifold ['2dim_map.png'] None
     """
     for spec in specs:
         started = time.monotonic()

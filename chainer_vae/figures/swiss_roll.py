@@ -20,17 +20,24 @@ PAIR: dict[str, Any] = dict(
 
 
 class SwissRoll(NamedTuple):
-    """Points of a swiss roll, in space and unrolled, with all lengths in the same unit."""
+    """Points of a swiss roll, in space and unrolled, with all lengths in the same unit.
 
-    points: np.ndarray  # (n, 3), in space: the roll winds around the second axis
-    flat: np.ndarray  # (n, 2): the same points on the sheet, unrolled without stretching
-    segment: np.ndarray  # (n,): segments of equal length, 0 (inside) to 5 (outside)
+    Attributes:
+        points (numpy.ndarray): In space, shape (n, 3): the roll winds around the second axis.
+        flat (numpy.ndarray): The same points on the sheet, unrolled without stretching, shape
+            (n, 2).
+        segment (numpy.ndarray): Segments of equal length, 0 (inside) to 5 (outside), shape (n,).
+    """
+
+    points: np.ndarray
+    flat: np.ndarray
+    segment: np.ndarray
 
 
 def swiss_roll(n: int = 1500, seed: int = 0) -> SwissRoll:
     """Random points on a swiss roll, (t cos t, y, t sin t) with 3/2 pi <= t <= 9/2 pi.
 
-    Unrolled, the first coordinate of a point is the length of the spiral from its inner end,
+    Unrolled, the first coordinate of a point is the length of the spiral from its inner end, ::
 
         s(t) - s(3/2 pi),  where  s(t) = 1/2 (t sqrt(1 + t^2) + asinh t).
 
@@ -43,7 +50,14 @@ def swiss_roll(n: int = 1500, seed: int = 0) -> SwissRoll:
     Returns:
         SwissRoll: The points in space and unrolled.
 
-    Source: scikit-learn's ``make_swiss_roll``.
+    Source:
+        The article's section 1-3; scikit-learn's ``make_swiss_roll``.
+
+    Example:
+        >>> from chainer_vae.figures.swiss_roll import swiss_roll
+        >>> roll = swiss_roll(n=100)
+        >>> roll.points.shape, roll.flat.shape
+        ((100, 3), (100, 2))
     """
     from sklearn.datasets import make_swiss_roll  # here, because the import is slow
 
@@ -63,6 +77,12 @@ def deceptive_pair(roll: SwissRoll) -> tuple[int, int]:
     """The indices of two points that are close in space but far apart along the sheet.
 
     Of all pairs, they have the largest ratio of the distance along the sheet to that in space.
+
+    Args:
+        roll: The points.
+
+    Returns:
+        tuple of int: The two indices.
     """
     space = np.linalg.norm(roll.points[:, None] - roll.points, axis=-1)
     sheet = np.linalg.norm(roll.flat[:, None] - roll.flat, axis=-1)

@@ -39,8 +39,17 @@ def embed(latents: np.ndarray, n_dims: int, seed: int = 0) -> np.ndarray:
         numpy.ndarray: Shape (number, n_dims), float32, centred on the origin and scaled so that
         the farthest point is at distance 1.
 
-    Source: van der Maaten and Hinton, "Visualizing Data using t-SNE", 2008; the implementation is
-    scikit-learn's.
+    Source:
+        van der Maaten and Hinton, "Visualizing Data using t-SNE", 2008; the implementation is
+        scikit-learn's.
+
+    Example:
+        >>> from chainer_vae import encode, load_mnist, load_model
+        >>> from chainer_vae.figures.tsne import embed
+        >>> model, config = load_model("z20")
+        >>> mu, ln_var = encode(model, load_mnist().test_images[:100])
+        >>> embed(mu, n_dims=2).shape
+        (100, 2)
     """
     from sklearn.manifold import TSNE  # here, because the import is slow
 

@@ -1,13 +1,15 @@
 """A run on disk.
 
-run.py          Run: a training that is saved, stopped and resumed
-folder.py       a run's files: their names, config.json, the log
-checkpoints.py  models, optimizers and training states as npz files, without pickle
-files.py        files written atomically
-interrupt.py    Ctrl-C
-models.py       trained models: those of runs, and those that come with the package
-choose.py       which run to show where the user names none
-article_log.py  the losses that the article's author recorded
+::
+
+    run.py          Run: a training that is saved, stopped and resumed
+    folder.py       a run's files: their names, config.json, the log
+    checkpoints.py  models, optimizers and training states as npz files, without pickle
+    files.py        files written atomically
+    interrupt.py    Ctrl-C
+    models.py       trained models: those of runs, and those that come with the package
+    choose.py       which run to show where the user names none
+    article_log.py  the losses that the article's author recorded
 """
 
 from chainer_vae.runs.choose import choose_run, describe_run

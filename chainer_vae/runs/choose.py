@@ -14,11 +14,21 @@ def choose_run(name: str, folder: Path = Path("runs")) -> Union[str, Path]:
     """The run to show where none is named: the user's last trained one, or the shipped model.
 
     Args:
-        name: A key of SHIPPED, or SHIPPED_AUTOENCODER.
+        name: A shipped model: "z20", "z2" or "ae2".
         folder: Where the user's runs are.
 
     Returns:
-        The folder of a run, or ``name`` itself, which stands for the shipped model.
+        pathlib.Path or str: The folder of the run of the same kind and size whose model was saved
+        last; or ``name`` itself, which stands for the shipped model.
+
+    Raises:
+        InputError: There is no shipped model of this name.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from chainer_vae.runs import choose_run
+        >>> choose_run("z2", Path("none"))
+        'z2'
     """
     shipped = load_info(MODELS_DIR / name).config
     found = []
@@ -57,7 +67,22 @@ def about_run(run: Union[str, Path]) -> About:
 
 
 def describe_run(run: Union[str, Path]) -> str:
-    """A run in words: where it is, its seed and how long it was trained."""
+    """A run in words: where it is, its seed and how long it was trained.
+
+    Args:
+        run: The folder of a run, or the name of a shipped model.
+
+    Returns:
+        str: The description.
+
+    Raises:
+        InputError: There is no run.
+
+    Example:
+        >>> from chainer_vae.runs import describe_run
+        >>> describe_run("z2")
+        'the model that comes with chainer-vae (seed 0, 100 epochs)'
+    """
     shipped, folder, seed, epochs = about_run(run)
     where = "the model that comes with chainer-vae" if shipped else str(folder)
     return f"{where} (seed {seed}, {epochs} epoch{'' if epochs == 1 else 's'})"

@@ -1,11 +1,13 @@
 """A run's folder: what its files are called, and what config.json and the log say.
 
-mlp_20.model   the parameters, as Chainer saves them (20: the number of latent dimensions)
-mlp_20.state   the optimizer, as Chainer saves it, and what else the training needs to resume
-log            the losses of every epoch, in the layout of Chainer's LogReport
-graph.dot      the computational graph of the first loss, for Graphviz
-config.json    the settings, the images' size and checksums, and what the run was computed on
-snapshots      where that is a setting: the parameters after some of the epochs, epoch_5.model
+::
+
+    mlp_20.model   the parameters, as Chainer saves them (20: the number of latent dimensions)
+    mlp_20.state   the optimizer, as Chainer saves it, and what else the training needs to resume
+    log            the losses of every epoch, in the layout of Chainer's LogReport
+    graph.dot      the computational graph of the first loss, for Graphviz
+    config.json    the settings, the images' size and checksums, and what the run was computed on
+    snapshots      where that is a setting: the parameters after some of the epochs, epoch_5.model
 """
 
 import math
@@ -120,8 +122,20 @@ def save_info(folder: Path, info: RunInfo) -> None:
 def load_info(folder: Path) -> RunInfo:
     """Read a run's config.json.
 
+    Args:
+        folder: The folder of the run; see :func:`chainer_vae.runs.find_run`.
+
+    Returns:
+        RunInfo: Its settings, the images' shape and checksums, and what it was computed on.
+
     Raises:
         InputError: There is no run, or its config.json is not one of ours.
+
+    Example:
+        >>> from chainer_vae.runs import find_run, load_info
+        >>> info = load_info(find_run("z20"))
+        >>> info.config.dimz, info.image_shape
+        (20, (28, 28))
     """
     if not (folder / CONFIG).is_file():
         raise InputError(f"{folder} holds no run: it has no {CONFIG}")
@@ -164,8 +178,19 @@ def load_log(file: Path, epochs: Optional[int] = None) -> list[dict[str, float]]
         epochs: How many to take, at least those; a run cut off while saving has one more than
             its state.  By default, all.
 
+    Returns:
+        list of dict: For each epoch, ``main/loss`` and ``validation/main/loss`` (training and
+        test), ``main/rec_loss`` and ``validation/main/rec_loss``, in nats per image; ``epoch``,
+        ``iteration``, and ``elapsed_time`` in seconds.
+
     Raises:
-        InputError: The file is missing or is not such a log.
+        InputError: The file is missing or unreadable, or is not such a log.
+
+    Example:
+        >>> from chainer_vae.runs import find_run, load_log
+        >>> log = load_log(find_run("z20") / "log")
+        >>> len(log), round(log[-1]["validation/main/loss"], 1)
+        (100, 97.1)
     """
     log: list[dict[str, float]] = load_json(file)
     try:

@@ -21,13 +21,26 @@ from chainer_vae.runs.folder import (
 from chainer_vae.training import numpy_random
 
 MODELS_DIR = Path(__file__).parent.parent / "models"
-# The VAEs there, and their numbers of latent dimensions.
+#: The VAEs that come with the package, and their numbers of latent dimensions.
 SHIPPED = {"z20": 20, "z2": 2}
 SHIPPED_AUTOENCODER = "ae2"  # the plain autoencoder there, with 2
 
 
 def find_run(run: Union[str, Path]) -> Path:
-    """The folder of a run: ``run`` itself or, where there is none, a shipped one of that name."""
+    """The folder of a run.
+
+    Args:
+        run: A folder, or the name of a shipped model: "z20", "z2" or "ae2".
+
+    Returns:
+        pathlib.Path: ``run`` itself, which need not exist; or, where nothing of that name exists,
+        the shipped model's folder.
+
+    Example:
+        >>> from chainer_vae.runs import find_run
+        >>> find_run("z20").name, find_run("runs/none").exists()
+        ('z20', False)
+    """
     shipped = str(run) in (*SHIPPED, SHIPPED_AUTOENCODER) and not Path(run).exists()
     return MODELS_DIR / str(run) if shipped else Path(run)
 
@@ -41,12 +54,14 @@ def load_model(run: Union[str, Path], gpu: int = -1) -> tuple[VAE, Config]:
         gpu: Where to put the model: the number of a GPU, or a negative number for the CPU.
 
     Returns:
-        tuple: The model (:class:`VAE`) and its settings (:class:`Config`).
+        tuple: The model (:class:`~chainer_vae.VAE`) and its settings
+        (:class:`~chainer_vae.Config`).
 
     Raises:
-        InputError: There is no run, it is not a VAE's, or its files cannot be used.
+        InputError: There is no run, it is not a VAE's, or its files or the GPU cannot be used.
 
     Example:
+        >>> from chainer_vae import load_model
         >>> model, config = load_model("z20")
         >>> config.dimz, config.epoch
         (20, 100)
@@ -55,20 +70,50 @@ def load_model(run: Union[str, Path], gpu: int = -1) -> tuple[VAE, Config]:
 
 
 def load_autoencoder(run: Union[str, Path], gpu: int = -1) -> tuple[Autoencoder, Config]:
-    """A trained plain autoencoder, and its settings: of a run, or "ae2", which comes with the
-    package and has 2 latent dimensions.
+    """A trained plain autoencoder, and the settings that it was trained with.
+
+    Args:
+        run: The folder of a run; or "ae2", the model with 2 latent dimensions that comes with the
+            package.
+        gpu: Where to put the model: the number of a GPU, or a negative number for the CPU.
+
+    Returns:
+        tuple: The model (:class:`~chainer_vae.Autoencoder`) and its settings
+        (:class:`~chainer_vae.Config`).
 
     Raises:
-        InputError: As :func:`load_model`, where the run is not an autoencoder's.
+        InputError: There is no run, it is not an autoencoder's, or its files or the GPU cannot be
+            used.
+
+    Example:
+        >>> from chainer_vae import load_autoencoder
+        >>> model, config = load_autoencoder("ae2")
+        >>> config.model, config.dimz
+        ('autoencoder', 2)
     """
     return _load(run, gpu, "autoencoder")
 
 
 def load_snapshots(run: Union[str, Path]) -> Iterator[tuple[int, Any]]:
-    """The models that a run saved after some epochs (``snapshots``), with these epochs, in order.
+    """The models that a run saved after some epochs, in order.
+
+    Args:
+        run: The folder of a run with the setting ``snapshots``.
+
+    Yields:
+        tuple: An epoch, and the model (:class:`~chainer_vae.VAE` or
+        :class:`~chainer_vae.Autoencoder`) after it.
 
     Raises:
         InputError: There is no run, or a file cannot be used.
+
+    Example:
+        >>> from chainer_vae import Config, Run
+        >>> from chainer_vae.runs import load_snapshots
+        >>> run = Run.start(Config(epoch=4, test=True, snapshots=True), "runs/snapshots")
+        >>> losses = list(run.train())
+        >>> [epoch for epoch, model in load_snapshots("runs/snapshots")]
+        [0, 1, 2, 3]
     """
     folder = find_run(run)
     info = load_info(folder)

@@ -41,6 +41,13 @@ SAVE_INTERVAL = 1.0  # seconds between two checkpoints of a run on a GPU, at lea
 class Run(Training):
     """A training run and its folder; made by :meth:`start` or :meth:`resume`.
 
+    It has the attributes of :class:`chainer_vae.training.Training`, too.
+
+    Args:
+        config: The settings.
+        folder: Where it is saved.
+        data: The data set that the settings name.
+
     Attributes:
         folder (pathlib.Path): Where it is saved; see :mod:`chainer_vae.runs.folder`.
         log (list): The losses of every epoch, as :meth:`train` yields them.
@@ -49,9 +56,19 @@ class Run(Training):
         saved_step (int): How many steps the files in the folder hold.
 
     Example:
+        >>> from chainer_vae import Config, Run
         >>> run = Run.start(Config(epoch=1, test=True), "runs/example")
         >>> [entry["epoch"] for entry in run.train()]
         [1]
+        >>> run = Run.resume("runs/example", epoch=3)
+        >>> run.epoch, run.steps_done, run.steps_per_epoch, run.backend.name
+        (1, 1, 1, 'fused')
+        >>> for entry in run.train():
+        ...     print(entry["epoch"], round(entry["validation/main/loss"]))
+        2 392
+        3 324
+        >>> loss = run.loss_func()(run.test_images)  # by Chainer, with a graph
+        >>> run.save()  # as train() does
     """
 
     def __init__(self, config: Config, folder: Path, data: Dataset) -> None:
@@ -84,9 +101,12 @@ class Run(Training):
             initmodel: A saved model to take the weights from.
             initstate: A saved optimizer to take the state from, also of another program.
 
+        Returns:
+            Run: The run, saved, with no epoch trained.
+
         Raises:
-            InputError: The folder holds a run or cannot be written, a file cannot be used, or
-                the GPU or the data set cannot.
+            InputError: The folder holds a run or cannot be written, or a file, the data set, the
+                GPU or the engine that the settings name cannot be used.
         """
         folder = Path(folder)
         require_free(folder, config.dimz)
@@ -114,9 +134,14 @@ class Run(Training):
                 ``dataset`` (the same data in another folder) may differ from the saved ones; the
                 rest must agree.
 
+        Returns:
+            Run: The run, at the step that was saved last.
+
         Raises:
-            InputError: There is no sound run in the folder, a setting differs, or it cannot
-                be resumed here.
+            InputError: There is no sound run in the folder, a setting differs or is out of range,
+                the data set is another, ``out`` holds a run or cannot be written, or the GPU or the
+                engine cannot be used.
+            AttributeError: There is no setting of a name in ``changes``.
         """
         folder = Path(folder)
         out = folder if out is None else Path(out)
@@ -151,8 +176,9 @@ class Run(Training):
         return run
 
     def train(self, on_step: Callable[[], None] = lambda: None) -> Iterator[dict[str, float]]:
-        """Train to the configured number of epochs, saving after each; on a GPU, at most once a
-        second, and at the end.
+        """Train to the configured number of epochs, saving after each.
+
+        On a GPU, it saves at most once a second, and at the end.
 
         SIGINT (Ctrl-C) ends the training after the current step, saved, with ``interrupted``
         set; a second one ends the program at once, with what was saved last.
@@ -167,6 +193,7 @@ class Run(Training):
             NonFiniteLossError: A loss is infinite or not a number.  The folder keeps what was
                 saved last, which is before it.
             InputError: The folder cannot be written any more.
+            KeyboardInterrupt: Ctrl-C was pressed twice.
         """
         with SigintFlag() as sigint:
             if self.epoch < self.config.epoch:
