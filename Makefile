@@ -26,7 +26,7 @@ CHAINER := chainer==7.8.1
 comma := ,
 
 # $(call pip,REQUIREMENTS), without build isolation because Chainer's build needs an old setuptools.
-pip = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation $(1) || { \
+pip = $(BIN)/python -m pip install -qq --disable-pip-version-check --no-build-isolation $(1) || { \
   echo "make: pip could not set up $(VENV), for the reason above; it needs a network and 1 GB of disk" >&2; exit 2; }
 
 # The CUDA that the driver knows, as nvidia-smi says it.
@@ -46,7 +46,7 @@ install: $(VENV)/installed
 $(VENV)/installed: setup.py pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 9) <= sys.version_info < (3, 16))' || { \
 	  echo "make: Python 3.9 to 3.15 is needed, and $(PYTHON) is" \
-	    "$$($(PYTHON) --version 2>&1 || echo missing); for example: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
+	    "$$($(PYTHON) --version 2>/dev/null || echo missing); for example: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
 	@echo "setting up $(VENV); this takes a minute or two"
 	$(PYTHON) -m venv $(VENV)
 	@$(call pip,"pip>=20.3" "setuptools>=77$(comma)<81" wheel)
