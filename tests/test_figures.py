@@ -612,6 +612,25 @@ def test_readme_gallery_is_up_to_date(name, lang, stills):
     assert there == {spec.file for spec in shown if lang == "en" or not spec.animated}
 
 
+def test_colours_of_an_animation(tmp_path):
+    """Greys stay grey, colours nearly the same, and what stays the same is drawn once."""
+    ramp = np.arange(256, dtype=np.uint8).repeat(3).reshape(1, 256, 3).repeat(20, axis=0)
+    colours = np.random.RandomState(0).randint(0, 256, (10, 3)).astype(np.uint8)
+    frames = []
+    for column in range(0, 200, 10):
+        frame = ramp.copy()
+        frame[5:15, column : column + 10] = colours
+        frames.append(frame)
+    figures.output.save(figures.Animation(frames, 50), tmp_path / "a.gif")
+    with Image.open(tmp_path / "a.gif") as image:
+        for index, frame in enumerate(frames):
+            image.seek(index)
+            found = np.asarray(image.convert("RGB")).astype(int)
+            assert np.abs(found - frame).max() <= 8
+            assert (np.ptp(found, axis=2)[np.ptp(frame, axis=2) == 0] == 0).all()
+    assert (tmp_path / "a.gif").stat().st_size < 10_000
+
+
 def test_two_figures_of_one_id():
     with pytest.raises(ValueError, match="two figures have the ID manifold"):
         figures.registry.figure("manifold", (), "ours", "x.png", "", en="", ja="")(lambda c: None)

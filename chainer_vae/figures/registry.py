@@ -46,7 +46,7 @@ class Animation(NamedTuple):
 
     frames: list[np.ndarray]  # (height, width) or (height, width, 3), uint8
     duration: int  # of each frame, in milliseconds
-    colors: int = 256  # at most, in the palette shared by all frames
+    colors: int = 255  # at most, in the palette shared by all frames
 
 
 FigureOrAnimation = Union[Figure, Animation]
