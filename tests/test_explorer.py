@@ -1,6 +1,7 @@
 """The explorer page: the file, and its behaviour in a real Chromium."""
 
 import base64
+import importlib
 import json
 import os
 import re
@@ -32,6 +33,7 @@ from chainer_vae.runs import checkpoints
 from chainer_vae.runs.models import MODELS_DIR
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+recorder = importlib.import_module("record_explorer")  # of scripts
 
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run",
@@ -883,3 +885,14 @@ class TestPage:
         wait_until(opened, "document.getElementById('epoch').value === '4'")
         assert opened.faults == []
         opened.context.close()
+
+
+@pytest.mark.slow
+def test_recording(browser, shipped_page):
+    """The story of scripts/record_explorer.py can be told, and ends where it began."""
+    frames = recorder.record(browser, shipped_page[0], "ja-JP")
+    changes = [(a != b).any() for a, b in zip(frames, frames[1:])]
+    assert 100 < sum(changes) < len(changes)
+    np.testing.assert_array_equal(frames[0], frames[-1])
+    seconds = len(frames) * recorder.FRAME / 1000
+    assert 12 <= seconds <= 17 and 800 <= frames[0].shape[1] <= 960

@@ -598,18 +598,49 @@ ROOT = Path(__file__).parent.parent
 
 
 @pytest.mark.parametrize(
-    ("name", "lang", "stills"),
+    ("name", "lang", "folder"),
     [("README.md", "en", "results/figures"), ("README.ja.md", "ja", "results/figures/ja")],
 )
-def test_readme_gallery_is_up_to_date(name, lang, stills):
+def test_readme_gallery_is_up_to_date(name, lang, folder):
     """scripts/update_gallery.py would change nothing."""
     readme = (ROOT / name).read_text(encoding="utf-8")
     part = re.search("<!-- gallery -->\n(.*)<!-- end of gallery -->", readme, re.DOTALL)
-    folders = {True: "results/figures", False: stills}
-    assert part and part.group(1) == gallery.selection(folders, lang)
-    shown = [SPECS[id] for row in gallery.SELECTION for id in row]
-    there = {file.name for file in (ROOT / stills).iterdir() if file.is_file()}
-    assert there == {spec.file for spec in shown if lang == "en" or not spec.animated}
+    assert part and part.group(1) == gallery.selection(folder, lang)
+    there = {file.name for file in (ROOT / folder).iterdir() if file.is_file()}
+    assert there == {SPECS[id].file for id in gallery.SELECTION}
+
+
+def test_readme_gallery_has_short_captions():
+    japanese = re.compile("[ぁ-んァ-ヶ一-龠]")
+    for caption in gallery.SELECTION.values():
+        assert japanese.search(caption["ja"]) and not japanese.search(caption["en"])
+        assert len(caption["ja"]) <= 25 and len(caption["en"]) <= 50
+    rows = re.findall("<tr>(.*?)</tr>", gallery.selection("here", "ja"), re.DOTALL)
+    shown = re.findall(
+        '(?s)<img src="here/(.*?)" alt=".+?"><br><sub>(.+?)</sub></td>', "".join(rows)
+    )
+    assert [row.count("<td") for row in rows] == [gallery.COLUMNS] * (len(shown) // 2)
+    selected = gallery.SELECTION.items()
+    assert shown == [(SPECS[id].file, caption["ja"]) for id, caption in selected]
+
+
+def test_colours_of_an_animation(tmp_path):
+    """Greys stay grey, colours nearly the same, and what stays the same is drawn once."""
+    ramp = np.arange(256, dtype=np.uint8).repeat(3).reshape(1, 256, 3).repeat(20, axis=0)
+    colours = np.random.RandomState(0).randint(0, 256, (10, 3)).astype(np.uint8)
+    frames = []
+    for column in range(0, 200, 10):
+        frame = ramp.copy()
+        frame[5:15, column : column + 10] = colours
+        frames.append(frame)
+    figures.output.save(figures.Animation(frames, 50), tmp_path / "a.gif")
+    with Image.open(tmp_path / "a.gif") as image:
+        for index, frame in enumerate(frames):
+            image.seek(index)
+            found = np.asarray(image.convert("RGB")).astype(int)
+            assert np.abs(found - frame).max() <= 8
+            assert (np.ptp(found, axis=2)[np.ptp(frame, axis=2) == 0] == 0).all()
+    assert (tmp_path / "a.gif").stat().st_size < 10_000
 
 
 def test_two_figures_of_one_id():

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from chainer_vae import Config, Run, evaluate, load_autoencoder, load_model
 from chainer_vae.evaluation import squared_error
@@ -86,3 +87,14 @@ def test_first_epoch_is_reproduced(tmp_path):
     (entry,) = run.train()
     for name in ("main/loss", "main/rec_loss", "validation/main/loss", "validation/main/rec_loss"):
         assert entry[name] == pytest.approx(recorded[name], rel=1e-4), name
+
+
+@pytest.mark.parametrize("name", ["explorer.gif", "explorer.ja.gif"])
+def test_recording_of_the_explorer(name):
+    """Small enough for a README, endless, and without a jump where it begins again."""
+    assert (RESULTS / name).stat().st_size < 3_000_000
+    with Image.open(RESULTS / name) as image:
+        assert image.info["loop"] == 0 and 800 <= image.width <= 960
+        first = image.convert("RGB").tobytes()
+        image.seek(image.n_frames - 1)
+        assert image.convert("RGB").tobytes() == first

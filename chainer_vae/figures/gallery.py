@@ -30,12 +30,42 @@ WORDS = {
 # What a figure writes to the same folder, by its ID.
 ATTACHED = {"network": "network.dot", "embedding": "embedding"}
 
-# The figures in the READMEs, row by row.
-SELECTION = (
-    ("interp-all-anim", "manifold", "latent-arrow", "interp-0-7-anim"),
-    ("vae-model", "embedding"),
-    ("eq-two-terms", "learning-curve"),
-)
+# The figures in the READMEs, with captions for there.
+SELECTION = {
+    "interp-all-anim": {
+        "en": "From every digit to every digit, in 20 dimensions",
+        "ja": "各数字から各数字への補間（20次元）",
+    },
+    "manifold": {
+        "en": "The 2-dimensional latent space, decoded",
+        "ja": "2次元の潜在空間をデコードした画像",
+    },
+    "latent-arrow": {
+        "en": "The latent means of the test images",
+        "ja": "テスト画像の潜在変数の平均",
+    },
+    "interp-0-7-anim": {
+        "en": "Interpolation from 0 to 7, along the arrow",
+        "ja": "矢印に沿った0から7への補間",
+    },
+    "vae-model": {
+        "en": "The whole model",
+        "ja": "VAE全体のモデル",
+    },
+    "eq-two-terms": {
+        "en": "The two terms of the variational lower bound",
+        "ja": "変分下限の2つの項",
+    },
+    "embedding": {
+        "en": "The latent means in 20 dimensions, by t-SNE",
+        "ja": "20次元の潜在変数の平均（t-SNE）",
+    },
+    "learning-curve": {
+        "en": "The losses, beside those of the article’s author",
+        "ja": "学習曲線（記事の著者の2回の学習との比較）",
+    },
+}
+COLUMNS = 2  # no more, for the pictures to be large enough on a phone
 
 PAGE = """\
 <!DOCTYPE html>
@@ -142,22 +172,21 @@ def _size(file: Path) -> str:
     return f' width="{width / scale:.0f}" height="{height / scale:.0f}"'
 
 
-def selection(folders: dict[bool, str], lang: str) -> str:
+def selection(folder: str, lang: str) -> str:
     """The gallery of a README: an HTML table of the figures in SELECTION.
 
     Args:
-        folders: The folders of animations (True) and stills (False), relative to the README.
+        folder: The folder of the figures, relative to the README.
         lang: Language of the captions, "en" or "ja".
     """
     specs = {spec.id: spec for spec in all_figures()}
-    columns = max(map(len, SELECTION))
-    lines = ["<table>"]
-    for row in SELECTION:
-        span = columns // len(row)
-        lines.append("<tr>")
-        for spec in (specs[id] for id in row):
-            file = f"{folders[spec.animated]}/{spec.file}"
-            image = f'<img src="{file}" alt="{escape(spec.caption[lang])}">'
-            lines.append(f'<td colspan="{span}" width="{100 // len(row)}%">{image}</td>')
-        lines.append("</tr>")
-    return "\n".join([*lines, "</table>", ""])
+    cells = []
+    for id, caption in SELECTION.items():
+        image = f'<img src="{folder}/{specs[id].file}" alt="{escape(specs[id].caption[lang])}">'
+        text = f"<sub>{escape(caption[lang])}</sub>"
+        cells.append(
+            f'<td width="{100 // COLUMNS}%" align="center" valign="bottom">{image}<br>{text}</td>'
+        )
+    rows = [cells[i : i + COLUMNS] for i in range(0, len(cells), COLUMNS)]
+    lines = [line for row in rows for line in ("<tr>", *row, "</tr>")]
+    return "\n".join(["<table>", *lines, "</table>", ""])

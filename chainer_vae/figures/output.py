@@ -18,6 +18,8 @@ METADATA = {
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
 }
 
+N_GREYS = 32  # in the palette of a coloured animation
+
 
 def pixels(figure: Figure) -> np.ndarray:
     """Render a matplotlib figure to an RGB image, shape (height, width, 3), uint8."""
@@ -48,26 +50,32 @@ def save(drawn: FigureOrAnimation, path: Path) -> None:
 def _write_gif(animation: Animation, file: io.BytesIO) -> None:
     """Write all frames with one palette, for a small file and colours that do not flicker.
 
-    Pillow merges consecutive identical frames and adds up their durations.
+    Pillow merges consecutive identical frames and adds up their durations. Of the others, it leaves
+    out the pixels that stay the same, which takes one of the palette's 256 entries.
     """
-    if animation.frames[0].ndim == 2:
-        shades = np.linspace(0, 255, animation.colors).round()
-        palette = np.repeat(shades[:, None], 3, axis=1)
+    frames = animation.frames
+    grey = frames[0].ndim == 2
+    # Greys of their own, so that none gets a tint.
+    shades = np.linspace(0, 255, animation.colors if grey else N_GREYS).round()
+    palette = np.repeat(shades[:, None], 3, axis=1).astype(np.uint8)
+    if grey:
         nearest = np.rint(np.arange(256) * (animation.colors - 1) / 255).astype(np.uint8)
-        paletted = [Image.fromarray(nearest[frame]) for frame in animation.frames]
+        paletted = [Image.fromarray(nearest[frame]) for frame in frames]
     else:
-        # Fit the palette to about eight frames, evenly spaced over the animation.
-        several = np.concatenate(animation.frames[:: max(1, len(animation.frames) // 8)])
-        fitted = Image.fromarray(several).quantize(animation.colors, Image.Quantize.MAXCOVERAGE)
+        # Fit the colours to about eight frames, evenly spaced over the animation.
+        several = np.concatenate([f.reshape(-1, 3) for f in frames[:: max(1, len(frames) // 8)]])
+        colored = several[np.ptp(several, axis=1) > 8]
+        fitted = Image.fromarray(colored[None]).quantize(
+            animation.colors - N_GREYS, Image.Quantize.MAXCOVERAGE, kmeans=3
+        )
+        palette = np.concatenate([palette, np.array(fitted.getpalette(), np.uint8).reshape(-1, 3)])
+        fitted.putpalette(palette.tobytes())
         paletted = [
             Image.fromarray(frame).quantize(palette=fitted, dither=Image.Dither.NONE)
-            for frame in animation.frames
+            for frame in frames
         ]
-        palette = np.array(fitted.getpalette()).reshape(-1, 3)
-        # Keep the exact colour of the background, taken from a corner.
-        palette[np.asarray(paletted[0])[0, 0]] = animation.frames[0][0, 0]
     for image in paletted:
-        image.putpalette(palette.astype(np.uint8).tobytes())
+        image.putpalette(palette.tobytes())
     paletted[0].save(
         file,
         format="GIF",
@@ -75,6 +83,6 @@ def _write_gif(animation: Animation, file: io.BytesIO) -> None:
         append_images=paletted[1:],
         duration=animation.duration,
         loop=0,
-        optimize=False,
+        optimize=True,
         interlace=0,
     )

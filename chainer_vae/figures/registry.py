@@ -59,7 +59,7 @@ class Animation(NamedTuple):
 
     frames: list[np.ndarray]
     duration: int
-    colors: int = 256
+    colors: int = 255
 
 
 FigureOrAnimation = Union[Figure, Animation]

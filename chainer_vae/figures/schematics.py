@@ -237,6 +237,14 @@ def digits(context: Context) -> tuple[np.ndarray, np.ndarray]:
     return image.reshape(SIDE, SIDE), output.reshape(SIDE, SIDE)
 
 
+def encoder_word(context: Context) -> str:
+    return context.text("Encoder", "エンコーダー")
+
+
+def decoder_word(context: Context) -> str:
+    return context.text("Decoder", "デコーダー")
+
+
 def whole(context: Context, bell: bool) -> Figure:
     """X -> Encoder -> z -> Decoder -> X'; with ``bell``, z has a normal distribution."""
     fig, axes = canvas(270)
@@ -251,7 +259,7 @@ def whole(context: Context, bell: bool) -> Figure:
     ]
     chain(axes, *shapes)
     latent = r"$z \sim N(0, 1)$" if bell else "$z$"
-    names = ["$X$", "Encoder", latent, "Decoder", OUTPUT]
+    names = ["$X$", encoder_word(context), latent, decoder_word(context), OUTPUT]
     colors = [style.INK, style.ENCODER, style.LATENT, style.DECODER, style.INK]
     for shape, text, color in zip(shapes, names, colors):
         write(axes, shape.x, y + 108, text, color=color, va="baseline")
@@ -338,7 +346,8 @@ def decoder(context: Context) -> Figure:
 def half(context: Context, backwards: bool) -> Figure:
     """X -> Encoder -> z; or if ``backwards``, z -> Decoder -> X."""
     fig, axes = canvas(290)
-    word, color = ("Decoder", style.DECODER) if backwards else ("Encoder", style.ENCODER)
+    word = (decoder_word if backwards else encoder_word)(context)
+    color = style.DECODER if backwards else style.ENCODER
     layers = (9, 7, 5, 3)
     y, middle, turn = 130, WIDTH / 2, -1 if backwards else 1
     shapes = [
@@ -373,9 +382,9 @@ def vae_model(context: Context) -> Figure:
     chain(axes, x, enc, both, z, dec, out)
     for shape, text, color in (
         (x, "$X$", style.INK),
-        (enc, r"Encoder ($\phi$)", style.ENCODER),
+        (enc, rf"{encoder_word(context)} ($\phi$)", style.ENCODER),
         (z, r"$z \sim N(\mu, \sigma)$", style.LATENT),
-        (dec, r"Decoder ($\theta$)", style.DECODER),
+        (dec, rf"{decoder_word(context)} ($\theta$)", style.DECODER),
         (out, OUTPUT, style.INK),
     ):
         write(axes, shape.x, y + 106, text, color=color, va="baseline")
@@ -482,8 +491,8 @@ def backpropagation(context: Context, axes: Axes, x: float, trick: bool) -> None
     reconstruction = context.text("reconstruction error", "再構成誤差")
     error = box(axes, x, 756, 180, 32, style.LOSS, reconstruction)
     kl = box(axes, x - 138, both.y, 76, 32, style.LOSS, context.text("KL term", "KL項"))
-    for shape, words, color in ((enc, "Encoder", style.ENCODER), (dec, "Decoder", style.DECODER)):
-        write(axes, x - 92, shape.y, words, color=color, ha="right")
+    write(axes, x - 74, enc.y, encoder_word(context), color=style.ENCODER, size=SMALL, ha="right")
+    write(axes, x - 74, dec.y, decoder_word(context), color=style.DECODER, size=SMALL, ha="right")
     for shape, words in ((image, "$X$"), (out, OUTPUT)):
         write(axes, x - 42, shape.y, words, ha="right")
 
