@@ -1,0 +1,173 @@
+"""What differs on Windows, as far as another system can show it."""
+
+import ast
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from chainer_vae import InputError, cli, figures
+from chainer_vae.runs import files
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "chainer_vae"
+
+
+class InUse(PermissionError):
+    """What os.replace raises on Windows where another program has one of the files open."""
+
+    def __init__(self, winerror):
+        super().__init__(13, "Access is denied")
+        self.winerror = winerror
+
+
+@pytest.fixture
+def in_use(monkeypatch):
+    """A function that makes the next calls of os.replace fail; it returns the list of all calls."""
+
+    def begin(failures, error):
+        calls = []
+        replace = os.replace
+
+        def failing(*args):
+            calls.append(args)
+            if len(calls) <= failures:
+                raise error
+            replace(*args)
+
+        monkeypatch.setattr(os, "replace", failing)
+        monkeypatch.setattr(files, "PATIENCE", 0.5)
+        return calls
+
+    return begin
+
+
+@pytest.mark.parametrize("winerror", [5, 32, 33])
+def test_a_file_in_use_for_a_moment(tmp_path, in_use, winerror):
+    """By a virus scanner, for example: it is replaced once it is free."""
+    file = tmp_path / "file"
+    file.write_text("old")
+    calls = in_use(3, InUse(winerror))
+    files.save_text(file, "new")
+    assert file.read_text() == "new"
+    assert len(calls) == 4
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_file_that_stays_in_use(tmp_path, in_use):
+    file = tmp_path / "file"
+    file.write_text("old")
+    in_use(1000, InUse(32))
+    with pytest.raises(InputError, match=r"cannot write .*file: Access is denied; .*close it"):
+        files.save_text(file, "new")
+    assert file.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_lack_of_permission_is_said_at_once(tmp_path, in_use):
+    calls = in_use(1000, PermissionError(13, "Permission denied"))
+    with pytest.raises(InputError, match=r"cannot write .*file: Permission denied$"):
+        files.save_text(tmp_path / "file", "new")
+    assert len(calls) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_leftover_that_cannot_be_removed_hides_no_reason(tmp_path, monkeypatch):
+    def refuse(*args):
+        raise PermissionError(13, "Access is denied")
+
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "unlink", refuse)
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(InputError, match="No space left"):
+        files.save_text(tmp_path / "file", "new")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["train", "--resume", "run", "--epoch", "3"],
+        ["projector", "run", "--out", "out"],
+        ["figures", "--out", "out", "--run-z2", "run", "--only", "network", "interp-0-7-anim"],
+        pytest.param(["explore", "--run-z2", "run"], marks=pytest.mark.slow),
+    ],
+    ids=lambda command: command[0],
+)
+def test_no_file_is_replaced_while_it_is_open_here(tmp_path, monkeypatch, command):
+    replaced = []
+
+    def checked(function):
+        def call(*args):
+            held = {os.path.realpath(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd")}
+            mapped = Path("/proc/self/maps").read_text()
+            for path in map(os.path.realpath, args):
+                assert path not in held
+                assert f" {path}\n" not in mapped
+            replaced.append(Path(args[-1]).name)
+            return function(*args)
+
+        return call
+
+    for name in ("replace", "rename", "unlink", "remove"):
+        monkeypatch.setattr(os, name, checked(getattr(os, name)))
+    monkeypatch.chdir(tmp_path)
+    train = ["train", "--test", "--dimz", "2", "--epoch", "2", "--snapshots", "--out", "run"]
+    assert cli.main(train) == 0
+    assert replaced.count("mlp_2.model") == 3
+    Path("explorer.html").write_text("an old one")
+    for _ in range(1 if command[0] == "explore" else 2):  # it takes a while
+        assert cli.main(command) == 0
+    assert {"train": "log", "projector": "sprite.png", "figures": "index.html"}.get(
+        command[0], "explorer.html"
+    ) in replaced
+
+
+def modules():
+    for file in sorted(PACKAGE.rglob("*.py")):
+        yield file, ast.parse(file.read_text(encoding="utf-8"))
+
+
+def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
+    """One attempt.  Of Python's temporary files, those before 3.13 try 2 billion names there."""
+    opened = []
+
+    def refuse(file, *args):
+        opened.append(file)
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(files, "open", refuse, raising=False)
+    with pytest.raises(InputError, match=r"cannot write .*file: Permission denied$"):
+        files.save_text(tmp_path / "file", "new")
+    assert len(opened) == 1
+    for file, tree in modules():
+        for node in ast.walk(tree):
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                names = [alias.name for alias in node.names] + [getattr(node, "module", "")]
+                assert "tempfile" not in names, file
+
+
+# Windows opens a device for these names, whatever the suffix.
+RESERVED = {"con", "prn", "aux", "nul"} | {
+    f"{name}{i}" for name in ("com", "lpt") for i in range(10)
+}
+
+
+def test_file_names():
+    """Those of the figures and of the package's own files are possible everywhere, and differ by
+    more than their case."""
+    drawn = [spec.file_name(suffix) for spec in figures.all_figures() for suffix in ("png", "pdf")]
+    stills = [name for name in drawn if not name.endswith(".gif")]
+    animations = {name for name in drawn if name.endswith(".gif")}
+    own = [str(file.relative_to(PACKAGE)) for file in PACKAGE.rglob("*") if file.is_file()]
+    for names in ([*stills, *animations, "index.html", "network.dot"], own):
+        assert len({name.lower() for name in names}) == len(names)
+        for name in names:
+            assert len(name) < 80  # of 260, which include the folder
+            for part in Path(name).parts:
+                assert not set(part) & set('<>:"/\\|?*'), name
+                assert part.isascii() and part.isprintable() and part[-1] not in " .", name
+                assert part.split(".")[0].lower() not in RESERVED, name
