@@ -2,6 +2,7 @@
 
 import ast
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -171,3 +172,26 @@ def test_file_names():
                 assert not set(part) & set('<>:"/\\|?*'), name
                 assert part.isascii() and part.isprintable() and part[-1] not in " .", name
                 assert part.split(".")[0].lower() not in RESERVED, name
+
+
+CLOSED_PIPE = """
+import subprocess
+import sys
+from chainer_vae import cli
+
+def run(args):
+    raise OSError(22, "Invalid argument")
+
+sys.platform = sys.argv[1]
+cli.doctor.run = run
+sys.exit(cli.main(["doctor"]))
+"""
+
+
+@pytest.mark.parametrize(("platform", "code"), [("win32", 1), ("linux", 2)])
+def test_nobody_reads_the_output(platform, code):
+    """Windows has another error for a closed pipe."""
+    command = [sys.executable, "-c", CLOSED_PIPE, platform]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    said = "chainer-vae: error: [Errno 22] Invalid argument\n"
+    assert (result.returncode, result.stderr) == (code, said if code == 2 else "")
