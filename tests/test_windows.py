@@ -2,13 +2,15 @@
 
 import ast
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from tqdm import tqdm
 
-from chainer_vae import InputError, cli, figures
+from chainer_vae import InputError, cli, figures, shell
 from chainer_vae.runs import files
 
 ROOT = Path(__file__).parent.parent
@@ -175,6 +177,7 @@ def test_file_names():
 
 
 CLOSED_PIPE = """
+import signal
 import subprocess
 import sys
 from chainer_vae import cli
@@ -195,3 +198,64 @@ def test_nobody_reads_the_output(platform, code):
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     said = "chainer-vae: error: [Errno 22] Invalid argument\n"
     assert (result.returncode, result.stderr) == (code, said if code == 2 else "")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
+@pytest.mark.parametrize("path", ["a", "my runs/新しい フォルダ 1", "it's", "$HOME;`x`&(1)", 'a"b'])
+def test_a_command_in_a_message(path):
+    """A shell takes it apart into the same words."""
+    line = shell.command(sys.executable, "-c", "import sys; print(sys.argv[1:])", Path(path))
+    result = subprocess.run(["sh", "-c", line], capture_output=True, encoding="utf-8")
+    assert (result.stdout, result.stderr) == (f"{[path]}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["chainer-vae", "train", "--resume", r"runs\z20-seed0"], None),
+        (["chainer-vae", "train", "--resume", r"D:\学習\z20"], None),
+        (["a", r"C:\新しい フォルダ 1\run"], r'a "C:\新しい フォルダ 1\run"'),
+        (["a", "it's", "b(1)", "c&d", "e;f,g"], 'a "it\'s" "b(1)" "c&d" "e;f,g"'),
+        ([r"C:\Program Files\python.exe", "-m", "a"], r'& "C:\Program Files\python.exe" -m a'),
+    ],
+)
+def test_a_command_in_a_message_on_windows(monkeypatch, words, line):
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert shell.command(*words) == (line or " ".join(words))
+
+
+@pytest.mark.parametrize(
+    ("argv0", "line"),
+    [
+        ("/x/env/bin/chainer-vae", "/x/env/bin/chainer-vae doctor"),
+        ("/x/my env/Scripts/chainer-vae.exe", "'/x/my env/Scripts/chainer-vae.exe' doctor"),
+        ("/x/chainer_vae/__main__.py", "'/x y/python' -m chainer_vae doctor"),
+    ],
+)
+def test_the_programs_own_name(monkeypatch, argv0, line):
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setattr(sys, "argv", [argv0])
+    monkeypatch.setattr(sys, "executable", "/x y/python")
+    assert shell.chainer_vae("doctor") == line
+
+
+def test_messages_quote_the_paths_in_commands(tmp_path, monkeypatch, capsys, sigint):
+    monkeypatch.chdir(tmp_path)
+    train = ["train", "--test", "--dimz", "2", "--epoch", "1", "--out", "my run"]
+    assert cli.main(train) == 0
+    assert cli.main(train) == 2
+    assert "resume it with --resume 'my run', choose" in capsys.readouterr().err
+    assert cli.main(["projector", "my run", "--out", "学習 1"]) == 0
+    assert "  tensorboard --logdir '学習 1'\n" in capsys.readouterr().out
+    interrupted = ["train", "--resume", "my run", "--epoch", "5"]
+    monkeypatch.setattr(cli.train, "tqdm", InterruptingBar)
+    assert cli.main(interrupted) == 130
+    assert " train --resume 'my run'\n" in capsys.readouterr().out
+
+
+class InterruptingBar(tqdm):
+    """A progress bar that presses Ctrl-C at the first step."""
+
+    def update(self, n=1):
+        if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:  # once
+            signal.raise_signal(signal.SIGINT)
