@@ -11,6 +11,7 @@ import pytest
 from tqdm import tqdm
 
 from chainer_vae import InputError, cli, figures, shell
+from chainer_vae.explorer import content
 from chainer_vae.runs import files
 
 ROOT = Path(__file__).parent.parent
@@ -259,3 +260,103 @@ class InterruptingBar(tqdm):
     def update(self, n=1):
         if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:  # once
             signal.raise_signal(signal.SIGINT)
+
+
+def names_no_encoding(call):
+    """Whether a call opens text, and leaves its encoding to the system."""
+    name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+    keywords = {word.arg: getattr(word.value, "value", None) for word in call.keywords}
+    if "encoding" in keywords:
+        return False
+    values = [getattr(arg, "value", None) for arg in call.args]
+    method = isinstance(call.func, ast.Attribute) and getattr(call.func.value, "id", "") != "io"
+    if name in ("open", "fdopen"):
+        mode = keywords.get("mode", values[0 if method else 1] if len(values) > 1 - method else "r")
+        return not isinstance(mode, str) or "b" not in mode
+    if name in ("read_text", "write_text"):
+        return len(values) < (1 if name == "read_text" else 2)
+    return keywords.get("text") is True or keywords.get("universal_newlines") is True
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("open(path)", True),
+        ("open(path, 'w')", True),
+        ("open(path, mode)", True),
+        ("path.open()", True),
+        ("path.read_text()", True),
+        ("path.write_text(text)", True),
+        ("subprocess.run(command, text=True)", True),
+        ("open(path, 'rb')", False),
+        ("path.open('wb')", False),
+        ("open(path, encoding='utf-8')", False),
+        ("path.read_text('utf-8')", False),
+        ("subprocess.run(command, encoding='utf-8')", False),
+    ],
+)
+def test_what_names_no_encoding(code, expected):
+    assert names_no_encoding(ast.parse(code).body[0].value) == expected
+
+
+def test_text_is_utf_8_on_every_system():
+    for file, tree in modules():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call):
+                # Image.open, os.open and webbrowser.open open no text.
+                others = isinstance(node.func, ast.Attribute) and node.func.attr == "open"
+                others = others and getattr(node.func.value, "id", "") in ("Image", "os", "webbrowser")
+                assert others or not names_no_encoding(node), f"{file}:{node.lineno}"
+
+
+CONSOLE = """
+import contextlib, sys
+from chainer_vae.cli import COMMANDS, main
+
+for command in ([], ["--help"], *([name, "--help"] for name in COMMANDS)):
+    with contextlib.suppress(SystemExit):
+        main(command)
+train = ["train", "--test", "--dimz", "2", "--dim-h", "9", "--epoch", "1", "--out", "学習 1/z2"]
+commands = [
+    train, train, ["doctor"], ["figures", "--list", "--lang", "ja"], ["evaluate", "学習 1/z2"],
+    ["projector", "学習 1/z2", "--out", "投影 1"], ["evaluate", "無い"],
+    ["figures", "--lang", "ja", "--run-z2", "学習 1/z2", "--only", "latent-scatter", "無い"],
+]
+print([main(command) for command in commands])
+print(sys.stdout.encoding, sys.stderr.encoding)
+"""
+
+
+@pytest.mark.parametrize(
+    "encoding",
+    ["cp437", *(pytest.param(name, marks=pytest.mark.slow) for name in ("cp932", "cp1252"))],
+)
+def test_consoles(tmp_path, encoding):
+    """What cannot be printed is printed as an escape."""
+    env = {**os.environ, "PYTHONIOENCODING": f"{encoding}:strict", "PYTHONUTF8": "0"}
+    (tmp_path / "program.py").write_text(CONSOLE, encoding="utf-8")
+    result = subprocess.run(
+        [sys.executable, "program.py"],
+        cwd=tmp_path, env=env, capture_output=True, encoding=encoding,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    *_, codes, encodings = result.stdout.splitlines()
+    assert (codes, encodings) == ("[0, 2, 0, 0, 0, 0, 2, 2]", f"{encoding} {encoding}")
+    name, chosen = (
+        ("学習 1", "無い") if encoding == "cp932" else (r"\u5b66\u7fd2 1", r"\u7121\u3044")
+    )
+    assert f"saved in {Path(name) / 'z2'}\n" in result.stdout
+    assert f"{chosen}: there is no such figure" in result.stderr
+    assert f"{chosen} holds no run" in result.stderr
+    assert (tmp_path / "学習 1" / "z2" / "mlp_2.model").is_file()
+    assert (tmp_path / "figures" / "index.html").is_file()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="there is no such name elsewhere")
+def test_a_run_in_a_folder_whose_name_is_not_utf_8(tmp_path, monkeypatch):
+    """As Shift-JIS names on a Linux machine: the page names it as well as it can."""
+    folder = tmp_path / os.fsdecode(b"\x8aw\x8fK 1")
+    assert cli.main(["train", "--test", "--epoch", "1", "--out", str(folder)]) == 0
+    assert content._about(folder)["name"] == "?w?K 1"
+    monkeypatch.chdir(folder)
+    assert content._about(".")["name"] == "?w?K 1"
