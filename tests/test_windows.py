@@ -1,6 +1,7 @@
 """What differs on Windows, as far as another system can show it."""
 
 import ast
+import json
 import os
 import signal
 import subprocess
@@ -360,3 +361,94 @@ def test_a_run_in_a_folder_whose_name_is_not_utf_8(tmp_path, monkeypatch):
     assert content._about(folder)["name"] == "?w?K 1"
     monkeypatch.chdir(folder)
     assert content._about(".")["name"] == "?w?K 1"
+
+
+# Takes from this process what Windows has not, and runs one command of the program after another.
+# Libraries that work by it here keep it.
+WITHOUT_POSIX = """
+import builtins, importlib, json, os, pkgutil, select, selectors, signal, sys, types
+import matplotlib.backends.backend_agg, multiprocessing.pool, multiprocessing.sharedctypes
+import filelock, numpy, PIL.Image, sklearn.datasets, sklearn.manifold, subprocess, threadpoolctl
+import tqdm
+
+for library, name in ((subprocess, "os"), (subprocess, "signal"), (selectors, "select")):
+    theirs = types.ModuleType(name)
+    theirs.__dict__.update(vars(getattr(library, name)))
+    setattr(library, name, theirs)
+for name in (
+    "fcntl grp posix pty pwd readline resource syslog termios tty _posixshmem _posixsubprocess"
+).split():
+    sys.modules[name] = None
+for module, names in {
+    os: "WIFEXITED WIFSIGNALED WNOHANG chown chroot ctermid fork forkpty fwalk getegid geteuid"
+    " getgid getgrouplist getgroups getloadavg getpgid getpgrp getpriority getresuid getsid getuid"
+    " initgroups killpg lchown lockf major makedev memfd_create minor mkfifo mknod nice openpty"
+    " pathconf pipe2 posix_fadvise posix_spawn pread pwrite readv sched_getaffinity sched_yield"
+    " sendfile setegid seteuid setgid setpgid setpriority setsid setuid statvfs sync sysconf"
+    " tcgetpgrp ttyname uname wait wait3 wait4 writev O_ACCMODE O_CLOEXEC O_DIRECTORY O_DSYNC"
+    " O_NOFOLLOW O_NONBLOCK O_SYNC",
+    signal: "SIGALRM SIGBUS SIGCHLD SIGCONT SIGHUP SIGIO SIGKILL SIGPIPE SIGQUIT SIGSTOP SIGTSTP"
+    " SIGTTIN SIGUSR1 SIGUSR2 alarm getitimer pause pthread_kill pthread_sigmask setitimer"
+    " siginterrupt sigpending sigwait",
+    select: "epoll poll",
+}.items():
+    for name in names.split():
+        if hasattr(module, name):  # not each Python has each
+            delattr(module, name)
+
+usual_open = builtins.open
+
+def open_of_windows(file, *args, **kwargs):
+    ours = sys._getframe(1).f_globals["__name__"].startswith("chainer")
+    if ours and str(file).startswith(("/proc", "/dev", "/etc", "/sys")) and file != os.devnull:
+        raise FileNotFoundError(2, "No such file or directory", file)
+    return usual_open(file, *args, **kwargs)
+
+builtins.open = open_of_windows
+
+import chainer_vae
+from chainer_vae.cli import main
+
+for module in pkgutil.walk_packages(chainer_vae.__path__, "chainer_vae."):
+    if not module.name.endswith("__main__"):
+        try:
+            importlib.import_module(module.name)
+        except ModuleNotFoundError as error:
+            assert error.name == "cupy", error
+for command in json.loads(sys.argv[1]):
+    assert main(command) == 0, command
+"""
+
+
+@pytest.mark.parametrize(
+    ("commands", "written"),
+    [
+        (
+            [
+                ["doctor"],
+                ["train", "--test", "--dimz", "2", "--epoch", "1", "--snapshots", "--out", "run"],
+            ],
+            "run/mlp_2.model",
+        ),
+        pytest.param(
+            [
+                ["train", "--test", "--dimz", "2", "--epoch", "1", "--snapshots", "--out", "run"],
+                ["train", "--resume", "run", "--epoch", "2"],
+                ["evaluate", "run"],
+                ["projector", "run"],
+                ["explore"],
+                ["figures", "--run-z2", "run", "--only", "network", "latent-scatter"],
+            ],
+            "figures/network.png",
+            marks=pytest.mark.slow,
+        ),
+    ],
+    ids=["some", "most"],
+)
+def test_without_what_only_posix_systems_have(tmp_path, commands, written):
+    result = subprocess.run(
+        [sys.executable, "-c", WITHOUT_POSIX, json.dumps(commands)],
+        cwd=tmp_path, capture_output=True, encoding="utf-8",
+    )  # fmt: skip
+    assert (result.returncode, result.stderr) == (0, "")
+    assert (tmp_path / written).exists()
