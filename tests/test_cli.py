@@ -1,10 +1,8 @@
 """The command line, run as a user runs it."""
 
 import csv
-import fcntl
 import json
 import os
-import pty
 import re
 import select
 import shlex
@@ -12,7 +10,6 @@ import signal
 import struct
 import subprocess
 import sys
-import termios
 import time
 from importlib import metadata
 from pathlib import Path
@@ -197,6 +194,7 @@ def test_ctrl_c_and_resume(small_set, tmp_path, start):
 
 
 def test_progress_bar_on_a_terminal(small_set, tmp_path, start):
+    fcntl, pty, termios = map(pytest.importorskip, ("fcntl", "pty", "termios"))  # not on Windows
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("4H", 24, 100, 0, 0))
     process = start(
@@ -331,6 +329,7 @@ def test_not_enough_memory(tiny_set, tmp_path, capsys):
     assert_one_line(capsys, main(args), "not enough memory")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
 @pytest.mark.parametrize("closed", ["stdout", "stderr"])
 def test_closed_streams(small_set, tmp_path, closed):
     command = [sys.executable, "-m", "chainer_vae", "train", "--test", "--epoch", "1"]
