@@ -2,18 +2,22 @@
 
 import ast
 import json
+import multiprocessing
 import os
+import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 from tqdm import tqdm
 
 from chainer_vae import InputError, cli, figures, shell
 from chainer_vae.explorer import content
 from chainer_vae.runs import files
+from chainer_vae.runs.interrupt import SigintFlag
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "chainer_vae"
@@ -131,8 +135,8 @@ def test_no_file_is_replaced_while_it_is_open_here(tmp_path, monkeypatch, comman
     ) in replaced
 
 
-def modules():
-    for file in sorted(PACKAGE.rglob("*.py")):
+def modules(*more):
+    for file in (*sorted(PACKAGE.rglob("*.py")), *more):
         yield file, ast.parse(file.read_text(encoding="utf-8"))
 
 
@@ -301,12 +305,16 @@ def test_what_names_no_encoding(code, expected):
 
 
 def test_text_is_utf_8_on_every_system():
-    for file, tree in modules():
+    for file, tree in modules(ROOT / "setup.py", *(ROOT / "scripts").glob("*.py")):
         for node in ast.walk(tree):
             if isinstance(node, ast.Call):
                 # Image.open, os.open and webbrowser.open open no text.
                 others = isinstance(node.func, ast.Attribute) and node.func.attr == "open"
-                others = others and getattr(node.func.value, "id", "") in ("Image", "os", "webbrowser")
+                others = others and getattr(node.func.value, "id", "") in (
+                    "Image",
+                    "os",
+                    "webbrowser",
+                )
                 assert others or not names_no_encoding(node), f"{file}:{node.lineno}"
 
 
@@ -452,3 +460,36 @@ def test_without_what_only_posix_systems_have(tmp_path, commands, written):
     )  # fmt: skip
     assert (result.returncode, result.stderr) == (0, "")
     assert (tmp_path / written).exists()
+
+
+@pytest.mark.parametrize("file", ["setup.py", "requirements.lock"])
+def test_graphviz_is_installed_wherever_it_has_a_wheel(file):
+    """Windows writes the names of processors in its own way."""
+    text = (ROOT / file).read_text(encoding="utf-8")
+    (text,) = re.findall(r"graphviz-pure.*platform_machine.*'", text)
+    marker = Requirement(text).marker
+    for machine in ("x86_64", "AMD64", "aarch64", "arm64", "ARM64"):
+        assert marker.evaluate({"platform_machine": machine}), machine
+    assert not marker.evaluate({"platform_machine": "ppc64le"})
+
+
+def test_ctrl_c_where_a_program_has_embedded_python(monkeypatch):
+    """Its own handler, which Python does not know and could not restore, stays."""
+    monkeypatch.setattr(signal, "getsignal", lambda number: None)
+    monkeypatch.setattr(signal, "signal", None)
+    with SigintFlag() as flag:
+        pass
+    assert not flag.raised
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["spawn", "fork"])
+def test_an_old_program_that_loads_its_data_in_processes(tmp_path, method):
+    """Windows and macOS spawn them."""
+    if method not in multiprocessing.get_all_start_methods():
+        pytest.skip(f"this system cannot {method}")
+    program = ROOT / "tests" / "programs" / "multiprocess_iterator.py"
+    command = [sys.executable, "-m", "chainer_vae.compat", program, method]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, encoding="utf-8")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == "[0.0, 1.0, 4.0, 9.0, 16.0, 25.0]\n"
