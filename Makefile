@@ -128,6 +128,7 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --platform win32
 
 # All tests on every Python found here, and the quick ones with its oldest NumPy.
 matrix:

@@ -68,7 +68,7 @@ setup(
         "pillow>=9.1",
         "scikit-learn>=1.2",  # t-SNE, the swiss roll
         # Lays the computational graph out where there is no Graphviz.
-        "graphviz-pure; platform_machine in 'x86_64 AMD64 aarch64 arm64'",
+        "graphviz-pure; platform_machine in 'x86_64 AMD64 aarch64 arm64 ARM64'",
         "packaging",  # compares versions
         "threadpoolctl",  # names the BLAS library that a result was computed with
         "tqdm",  # the progress bar

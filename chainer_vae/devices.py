@@ -12,7 +12,7 @@ import chainer
 import numpy as np
 from chainer.backends import cuda
 
-from chainer_vae import compat
+from chainer_vae import compat, shell
 from chainer_vae.errors import InputError
 from chainer_vae.version import __version__
 
@@ -26,7 +26,8 @@ def how_to_install_cupy(python: tuple[int, int] = sys.version_info[:2]) -> str:
         requirements = ["cupy-cuda13x[ctk]>=14", "cupy-cuda12x[ctk]>=14"]
     else:
         return f"it has no wheel for Python 3.{python[1]} yet; a GPU needs Python 3.9 to 3.14"
-    return "run: " + " or ".join(f'{sys.executable} -m pip install "{r}"' for r in requirements)
+    install = sys.executable, "-m", "pip", "install"
+    return "run: " + " or ".join(shell.command(*install, r) for r in requirements)
 
 
 def use_device(gpu: int) -> None:

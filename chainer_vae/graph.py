@@ -209,8 +209,9 @@ def lay_out(graph: Graph, sizes: Mapping[str, tuple[float, float]]) -> Layout:
     text = f"digraph {{nodesep=0.12;ranksep=0.2;edge [arrowsize=0.6];{nodes}{edges}}}"
     try:
         result = subprocess.run(
-            [program, "-Tplain"], input=text, capture_output=True, text=True, timeout=60, check=True
-        )
+            [program, "-Tplain"], input=text, capture_output=True, encoding="utf-8",
+            errors="replace", timeout=60, check=True,
+        )  # fmt: skip
         layout = _read_plain(result.stdout)
         if layout.nodes.keys() != sizes.keys():
             raise ValueError("nodes are missing in its output")

@@ -41,7 +41,7 @@ def run_tests() -> dict[str, Any]:
     result = subprocess.run(
         # They are all in this file; others may need what this machine lacks.
         [sys.executable, "-m", "pytest", "-q", "-m", "gpu", "-p", "no:cacheprovider", GPU_TESTS],
-        cwd=ROOT, capture_output=True, text=True,
+        cwd=ROOT, capture_output=True, encoding="utf-8", errors="replace",
     )  # fmt: skip
     print(result.stdout, result.stderr, sep="", flush=True)
     summary = (result.stdout.strip() or "no tests").splitlines()[-1]

@@ -34,8 +34,7 @@ libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 def end_with_parent():
-    if libc is not None:
-        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 @pytest.fixture
@@ -45,7 +44,9 @@ def start(sigint):
     processes = []
 
     def popen(*args, **kwargs):
-        process = subprocess.Popen(*args, **kwargs, preexec_fn=end_with_parent)
+        if libc is not None:
+            kwargs["preexec_fn"] = end_with_parent
+        process = subprocess.Popen(*args, **kwargs)
         processes.append(process)
         return process
 

@@ -4,6 +4,7 @@ What the stand-in does was seen: of CuPy 12.3, 13.6 and 14.2 on a machine withou
 """
 
 import contextlib
+import re
 import sys
 import types
 from importlib import metadata
@@ -97,7 +98,7 @@ def test_how_to_install_cupy_is_as_the_extras_say():
         for extra in ("cuda12", "cuda13"):
             needed = {"extra": extra, "python_version": f"3.{minor}"}
             for requirement in (r for r in extras if r.marker.evaluate(needed)):
-                assert f'-m pip install "{requirement.name}' in said
+                assert re.search(rf"-m pip install ['\"]{requirement.name}", said)
                 assert str(requirement.specifier) in said.replace(">=13,<14", "<14,>=13")
     assert "no wheel for Python 3.15" in devices.how_to_install_cupy((3, 15))
 

@@ -3,6 +3,7 @@
 What a user can get wrong ends in one line on the standard error and exit code 2.
 """
 
+import errno
 import os
 import sys
 from typing import Optional
@@ -34,28 +35,17 @@ def main(argv: Optional[list[str]] = None) -> int:
         2 something given cannot be used; 130 interrupted.
     """
     _make_printable()
-    argv = sys.argv[1:] if argv is None else argv
     try:
-        parser, parsers = build_parsers()
-        if not argv:
-            parser.print_help()
-            return 0
-        first = argv[0]
-        if not first.startswith("-") and first not in COMMANDS:
-            guess = did_you_mean(first, COMMANDS) or f" (choose from {', '.join(COMMANDS)})"
-            parser.error(f"unknown command {first!r}{guess}")
-        if first.startswith("-") and first not in ("-h", "--help", "--version"):
-            parser.error(f"unrecognized arguments: {' '.join(argv)}; options follow a command")
-        args, unknown = parser.parse_known_args(argv)
-        if unknown:
-            parsers[args.command].refuse(unknown)
-        return COMMANDS[args.command].run(args)
+        try:
+            return _run(sys.argv[1:] if argv is None else argv)
+        finally:
+            sys.stdout.flush()  # here, and not at the end of the program, where nothing catches
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # as with ``| head``
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     except (InputError, NonFiniteLossError, OSError) as error:
+        if _nobody_reads(error):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
         print(f"chainer-vae: error: {error}", file=sys.stderr)
         return 1 if isinstance(error, NonFiniteLossError) else 2
     except Exception as error:
@@ -65,6 +55,32 @@ def main(argv: Optional[list[str]] = None) -> int:
         hint = "smaller batches, fewer samples (k) or fewer units need less"
         print(f"chainer-vae: error: not enough memory: {reason}; {hint}", file=sys.stderr)
         return 2
+
+
+def _run(argv: list[str]) -> int:
+    parser, parsers = build_parsers()
+    if not argv:
+        parser.print_help()
+        return 0
+    first = argv[0]
+    if not first.startswith("-") and first not in COMMANDS:
+        guess = did_you_mean(first, COMMANDS) or f" (choose from {', '.join(COMMANDS)})"
+        parser.error(f"unknown command {first!r}{guess}")
+    if first.startswith("-") and first not in ("-h", "--help", "--version"):
+        parser.error(f"unrecognized arguments: {' '.join(argv)}; options follow a command")
+    args, unknown = parser.parse_known_args(argv)
+    if unknown:
+        parsers[args.command].refuse(unknown)
+    return COMMANDS[args.command].run(args)
+
+
+def _nobody_reads(error: Exception) -> bool:
+    """Whether an error says that the output goes to a closed pipe, as with ``| head``."""
+    if isinstance(error, BrokenPipeError):
+        return True
+    # What Windows says of a closed pipe; of a file, it would name it.
+    closed = isinstance(error, OSError) and (error.errno, error.filename) == (errno.EINVAL, None)
+    return sys.platform == "win32" and closed
 
 
 def build_parsers() -> tuple[Parser, dict[str, Parser]]:
@@ -90,6 +106,6 @@ def _make_printable() -> None:
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:  # closed, as by ``>&-``
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - open to the end
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - open to the end
         elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")

@@ -1,8 +1,8 @@
 """``chainer-vae projector``."""
 
 import argparse
-import shlex
 
+from chainer_vae import shell
 from chainer_vae.cli.parser import add_out, add_run_and_data
 from chainer_vae.cli.trained import load_trained
 from chainer_vae.evaluation import encode
@@ -25,7 +25,7 @@ def run(args: argparse.Namespace) -> int:
     write_projector(args.out, means, images, data.test_labels, data.image_shape)
     print(f"wrote the latent means of {len(images):,} test images to {args.out}; to see them:")
     print("  pip install tensorboard")
-    print(f"  tensorboard --logdir {shlex.quote(str(args.out))}")
+    print(f"  {shell.command('tensorboard', '--logdir', args.out)}")
     print("then open http://localhost:6006/#projector (Projector, in the menu at the upper right)")
     print('For its t-SNE and UMAP, check "Spherize data" first; for colours, "Color by" class.')
     return 0

@@ -1,15 +1,13 @@
 """``chainer-vae train``."""
 
 import argparse
-import shlex
-import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from chainer_vae import devices
+from chainer_vae import devices, shell
 from chainer_vae.cli.parser import absolute_folder
 from chainer_vae.config import ACTIVATIONS, ENGINES, MODELS, Config
 from chainer_vae.datasets import TEST_IMAGES
@@ -131,20 +129,12 @@ def run(args: argparse.Namespace) -> int:
         where = f"in epoch {run.epoch + 1}" if run.position else f"at the end of epoch {run.epoch}"
         print(
             f"stopped after step {run.steps_done}, {where}, and saved;"
-            f" resume with: {_program()} train --resume {shlex.quote(str(run.folder))}"
+            f" resume with: {shell.chainer_vae('train', '--resume', run.folder)}"
         )
         return 130
     print(_compared_with_the_article(run))
     print(f"saved in {run.folder}")
     return 0
-
-
-def _program() -> str:
-    """What the user types to run this program."""
-    if shutil.which("chainer-vae"):
-        return "chainer-vae"  # no cover: in an activated environment
-    script = sys.argv[0]
-    return script if Path(script).name == "chainer-vae" else f"{sys.executable} -m chainer_vae"
 
 
 def _run_folder(resume: Path) -> Path:

@@ -102,7 +102,7 @@ def activate() -> None:
             raise ModuleNotFoundError(
                 "chainer-vae needs Chainer 7.8.1; install it with:"
                 ' pip install "setuptools<81" wheel'
-                " && pip install --no-build-isolation chainer==7.8.1",
+                "; then: pip install --no-build-isolation chainer==7.8.1",
                 name="chainer",
             ) from None
 

@@ -262,7 +262,9 @@ def same_images(run: Run, other: Run) -> bool:
 def _about(run: Run) -> dict[str, Any]:
     """The description of a run. It has only the folder's name: the page may be published."""
     shipped, folder, seed, epochs = about_run(run)
-    return {"shipped": shipped, "name": folder.name, "seed": seed, "epochs": epochs}
+    # Not every name of a folder can be written as UTF-8.
+    name = folder.resolve().name.encode("utf-8", "replace").decode("utf-8")
+    return {"shipped": shipped, "name": name, "seed": seed, "epochs": epochs}
 
 
 def _require_sizes(run: Run, config: Config, n_latent: Optional[int]) -> None:

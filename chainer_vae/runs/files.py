@@ -5,13 +5,19 @@ Whatever the package writes, it writes by these functions.
 
 import json
 import os
-import tempfile
+import secrets
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
 from chainer_vae.errors import InputError
+
+# Windows says these of a file that another program has open (32, 33), or of one that it has open or
+# that may not be changed (5).
+WINDOWS_IN_USE = (5, 32, 33)
+PATIENCE = 5.0  # seconds
 
 
 @contextmanager
@@ -21,27 +27,41 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
     Raises:
         InputError: It cannot be written; an older one stays as it was.
     """
+    # Not tempfile's: on Windows, that tries 2 billion names in a folder that cannot be written.
+    temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
-            with os.fdopen(handle, "wb") as file:
+            with open(temporary, "xb") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            os.chmod(temporary, 0o666 & ~_umask())
-            os.replace(temporary, path)
+            _replace(temporary, path)
         except BaseException:
-            os.unlink(temporary)
+            with suppress(OSError):
+                os.unlink(temporary)
             raise
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror or error}") from None
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _replace(source: Path, target: Path) -> None:
+    """As os.replace, but waits for other programs, which Windows does not let a file be replaced
+    under: a virus scanner, an indexer or a synchronized folder has it open for a moment only."""
+    give_up = time.monotonic() + PATIENCE
+    while True:
+        try:
+            os.replace(source, target)
+            return
+        except PermissionError as error:
+            if getattr(error, "winerror", None) not in WINDOWS_IN_USE:
+                raise
+            if time.monotonic() >= give_up:
+                raise InputError(
+                    f"cannot write {target}: {error.strerror}; another program may have it open:"
+                    " close it there, and try again"
+                ) from None
+        time.sleep(0.1)
 
 
 def save_bytes(path: Path, content: bytes) -> None:

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Optional
 
+from chainer_vae import shell
 from chainer_vae.config import MAX_SIZE, Config, require_int
 from chainer_vae.errors import InputError
 from chainer_vae.runs.files import load_json, save_json
@@ -70,7 +71,7 @@ def require_free(folder: Path, dimz: int) -> None:
     """
     if (folder / CONFIG).exists():
         raise InputError(
-            f"{folder} already holds a run: resume it with --resume {folder},"
+            f"{folder} already holds a run: resume it with {shell.command('--resume', folder)},"
             " choose another folder with --out, or delete it"
         )
     for file in (model_file(folder, dimz), state_file(folder, dimz), folder / LOG):

@@ -12,11 +12,11 @@ class SigintFlag:
         self.raised = False
 
     def __enter__(self) -> "SigintFlag":
-        # Python handles signals in the main thread only; nohup and the like ignore this one.
-        self._active = (
-            threading.current_thread() is threading.main_thread()
-            and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
-        )
+        # Python handles signals in the main thread only; nohup and the like ignore this one; and a
+        # program that embeds Python may have its own handler (None), which cannot be put back.
+        in_main_thread = threading.current_thread() is threading.main_thread()
+        handler = signal.getsignal(signal.SIGINT)
+        self._active = in_main_thread and handler not in (signal.SIG_IGN, None)
         if self._active:
             self._previous = signal.signal(signal.SIGINT, self._note)
         return self
