@@ -1,5 +1,6 @@
 import ctypes
 import gzip
+import os
 import signal
 import struct
 import subprocess
@@ -9,6 +10,18 @@ import numpy as np
 import pytest
 
 from chainer_vae import load_mnist
+
+# What the tests start takes warnings as errors, as they themselves do (pyproject.toml).
+os.environ["PYTHONWARNINGS"] = ",".join(
+    [
+        "error",
+        "ignore:::pyparsing",  # what it says of grammars, once any warning is asked for
+        # The last Matplotlib for Python 3.9 calls pyparsing 3.3 by its old names.
+        "ignore::DeprecationWarning:matplotlib._fontconfig_pattern",
+        "ignore::DeprecationWarning:matplotlib._mathtext",
+        "ignore::DeprecationWarning:pyparsing.util",
+    ]
+)
 
 
 @pytest.fixture(scope="session")

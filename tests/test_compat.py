@@ -57,6 +57,27 @@ def test_import_leaves_numpy_and_sys_modules_alone_and_is_silent(tmp_path):
         assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
 
+@pytest.mark.slow
+def test_no_module_of_chainer_warns_of_what_is_deprecated(tmp_path):
+    program = script(
+        tmp_path,
+        """
+        import pkgutil, warnings
+        warnings.simplefilter = lambda *args, **options: None  # activate() silences by it
+        import chainer_vae, chainer
+        for module in pkgutil.walk_packages(chainer.__path__, "chainer.", lambda name: None):
+            try:
+                __import__(module.name)
+            except (ImportError, TypeError) as error:  # Caffe's needs Protobuf of before 2022
+                assert "exporters" in module.name or "caffe" in module.name, error
+        """,
+    )
+    # Compiled anew, since the compiler warns, too.  Chainer warns that it does not know this CuPy.
+    flags = ("-X", f"pycache_prefix={tmp_path}", "-W", "error", "-W", "ignore::UserWarning")
+    result = python(*flags, program)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
 def test_chainer_missing(tmp_path):
     program = script(
         tmp_path,
@@ -201,6 +222,10 @@ def has_silently(name):
     return python("-W", "error", "-c", f"import numpy; numpy.{name}").returncode == 0
 
 
+def runs_silently(code):
+    return python("-W", "error", "-c", f"from numpy import *; {code}").returncode == 0
+
+
 @pytest.mark.parametrize(
     ("gone", "still_there"),
     [
@@ -209,6 +234,10 @@ def has_silently(name):
         ("numpy.float", lambda: has_silently("float")),
         ("numpy.meshgrid giving a list", lambda: isinstance(np.meshgrid([0]), list)),
         ("means of", lambda: (0.0 + np.float32(1)).dtype == np.float64),
+        ("numpy.maximum taking out", lambda: runs_silently("a = zeros(2); maximum(a, 1, a)")),
+        ("numpy.fix", lambda: runs_silently("fix(1.5)")),
+        ("assigning to an array's shape", lambda: runs_silently("zeros(2).shape = 1, 2")),
+        ("threading.Thread.setDaemon", lambda: sys.version_info < (3, 10)),
     ],
 )
 def test_applied_where_gone_and_only_there(gone, still_there):
@@ -271,6 +300,57 @@ def test_means_of_a_log(dtype):
         summary.add(dtype(1))
     assert summary.compute_mean() == 1
     assert summary.compute_mean().dtype == np.float64
+
+
+def test_padding():
+    examples = [np.array([[1, 2]]), np.array([[3], [4]])]
+    batch = chainer.dataset.concat_examples(examples, padding=0)
+    np.testing.assert_array_equal(batch, [[[1, 2], [0, 0]], [[3, 0], [4, 0]]])
+
+
+def test_fix():
+    y = F.fix(chainer.Variable(np.array([-1.5, 0.5, 2], np.float32)))
+    assert y.dtype == np.float32
+    np.testing.assert_array_equal(y.array, [-1, 0, 2])
+
+
+def test_maxout():
+    shapes = []
+
+    def initialize(array):
+        shapes.append(array.shape)
+        array[...] = np.arange(array.size).reshape(array.shape)
+
+    link = chainer.links.Maxout(2, 3, 4, initialize, initialize)
+    assert shapes == [(3, 4, 2), (3, 4)]
+    np.testing.assert_array_equal(link.linear.W.array, np.arange(24).reshape(12, 2))
+    np.testing.assert_array_equal(link.linear.b.array, np.arange(12))
+    assert link(np.zeros((1, 2), np.float32)).array.tolist() == [[3, 7, 11]]
+    # The other ways to initialize it.
+    constant = chainer.initializers.Constant(2)
+    for two in (2, constant, np.full((3, 4, 2), 2, np.float32)):
+        link = chainer.links.Maxout(2, 3, 4, two, initial_bias=constant)
+        assert (link.linear.W.array == 2).all() and (link.linear.b.array == 2).all()
+    assert chainer.links.Maxout(2, 3, 4, initial_bias=None).linear.b is None
+
+
+def test_multiprocess_iterator(tmp_path):
+    program = script(
+        tmp_path,
+        """
+        import multiprocessing
+        import chainer
+
+        if __name__ == "__main__":
+            multiprocessing.set_start_method("spawn")
+            with chainer.iterators.MultiprocessIterator(
+                range(6), 2, repeat=False, shuffle=False, n_processes=1
+            ) as iterator:
+                print(list(iterator))
+        """,
+    )
+    result = python("-W", "error", "-m", "chainer_vae.compat", program)
+    assert (result.stdout, result.stderr) == ("[[0, 1], [2, 3], [4, 5]]\n", "")
 
 
 def test_requirements():

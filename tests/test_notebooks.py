@@ -25,6 +25,11 @@ def _refuse(self, address):
     raise AssertionError(f"a lesson connects to {address}")
 socket.socket.connect = socket.socket.connect_ex = _refuse
 """
+# Only for what a lesson runs: Jupyter warns of itself.
+WARNINGS_ARE_ERRORS = """
+import warnings
+warnings.filterwarnings("error", module=r"(__main__|chainer|chainer_vae)\\b")
+"""
 
 ids = [f"{lesson.stem}-{lang}" for lesson, lang in BOTH]
 for_each_lesson = pytest.mark.parametrize("lesson", LESSONS, ids=lambda file: file.stem)
@@ -128,10 +133,11 @@ def test_lesson_has_exercises_with_hidden_solutions(lesson):
 def test_notebook_runs(lesson, lang, monkeypatch):
     """From a clean state, with settings for a quick try, and after it every solution."""
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
+    monkeypatch.delenv("PYTHONWARNINGS")
     notebook = builder.build(lesson, lang, small=True)
     for text in texts_of(lesson, lang):
         for part in SOLUTION.findall(text):
             notebook.cells += [nbformat.v4.new_code_cell(code) for code in PYTHON.findall(part)]
-    builder.run(notebook, before=NO_NETWORK)
+    builder.run(notebook, before=NO_NETWORK + WARNINGS_ARE_ERRORS)
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     assert all(output.get("name") != "stderr" for output in outputs)

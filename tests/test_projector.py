@@ -177,7 +177,9 @@ def tensorboard(tmp_path, start):
         with open(log, "w") as file:
             server = start(
                 [sys.executable, "-m", "tensorboard.main", *options],
-                stdout=file, stderr=file, env={**os.environ, "TMPDIR": str(tmp_path / "tmp")},
+                stdout=file, stderr=file,
+                # Its html5lib warns.
+                env={**os.environ, "TMPDIR": str(tmp_path / "tmp"), "PYTHONWARNINGS": ""},
             )  # fmt: skip
         end = time.monotonic() + 60
         while not (address := re.search(r"http://localhost:\d+/", log.read_text())):

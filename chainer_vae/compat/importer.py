@@ -91,7 +91,7 @@ def activate() -> None:
         for name in [name for name in sys.modules if name.startswith(("chainer.", "chainerx."))]:
             del sys.modules[name]
     with warnings.catch_warnings():
-        # Chainer's own: invalid escapes in its docstrings, deprecated names of NumPy.
+        # Chainer's own: that it does not know this CuPy.
         warnings.simplefilter("ignore")
         try:
             importlib.import_module("chainer")

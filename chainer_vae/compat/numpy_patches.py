@@ -1,7 +1,7 @@
-"""NumPy: names that it dropped, and what it computes differently since version 2.0."""
+"""NumPy: names and ways of calling that it dropped, and what it computes differently since 2.0."""
 
 import types
-from typing import Any
+from typing import Any, Callable
 
 import numpy
 
@@ -24,13 +24,65 @@ def _numpy_with_sctypes() -> types.ModuleType:
     )
 
 
-def _provide_float(resize_images: types.ModuleType) -> None:
-    # Only this function uses numpy.float; the others compare ``xp is numpy``.
+def _with_numpy(function: Any, **names: Any) -> Callable[..., Any]:
+    """A function as it is, with these names in ``numpy``; its module, which compares others with
+    ``numpy``, keeps the real one."""
+    numpy_and_names = {**function.__globals__, "numpy": Extended(numpy, **names)}
+    return types.FunctionType(function.__code__, numpy_and_names, function.__name__)
+
+
+def _provide_float(resize_images: Any) -> None:
     function = resize_images.compute_indices_and_weights
-    names = {**function.__globals__, "numpy": Extended(numpy, float=float)}
-    resize_images.compute_indices_and_weights = types.FunctionType(  # type: ignore[attr-defined]
-        function.__code__, names, function.__name__
+    resize_images.compute_indices_and_weights = _with_numpy(function, float=float)
+
+
+def _take_out_by_position(convert: Any) -> None:
+    def maximum(x: Any, y: Any, out: Any) -> Any:
+        return numpy.maximum(x, y, out=out)
+
+    function = convert._concat_arrays_with_padding
+    convert._concat_arrays_with_padding = _with_numpy(function, maximum=maximum)
+
+
+def _fix_by_trunc(fix: Any) -> None:
+    array_module = fix.backend.get_array_module
+    fix.backend = Extended(
+        fix.backend,
+        get_array_module=lambda x: types.SimpleNamespace(fix=array_module(x).trunc),
     )
+
+
+def _initialize_reshaped(maxout: Any) -> None:
+    from chainer.initializer import Initializer
+
+    class Reshaped(Initializer):
+        """Lets a function initialize a view of the array, which has the shape it expects."""
+
+        def __init__(self, function: Callable[[Any], None], shape: tuple[int, ...]) -> None:
+            super().__init__()
+            self.function = function
+            self.shape = shape
+
+        def __call__(self, array: Any) -> None:
+            self.function(array.reshape(self.shape))
+
+    init = maxout.Maxout.__init__
+
+    def __init__(
+        self: Any,
+        in_size: int,
+        out_size: int,
+        pool_size: int,
+        initialW: Any = None,
+        initial_bias: Any = 0,
+    ) -> None:
+        if callable(initialW) and not isinstance(initialW, Initializer):
+            initialW = Reshaped(initialW, (out_size, pool_size, in_size))
+        if callable(initial_bias) and not isinstance(initial_bias, Initializer):
+            initial_bias = Reshaped(initial_bias, (out_size, pool_size))
+        init(self, in_size, out_size, pool_size, initialW, initial_bias)
+
+    maxout.Maxout.__init__ = __init__
 
 
 def _index_by_tuple(categorical: types.ModuleType) -> None:
@@ -89,5 +141,26 @@ PATCHES = (
         "NumPy 2.0",
         numpy_from("2.0"),
         apply=_sum_in_float64,
+    ),
+    Patch(
+        "chainer.dataset.convert",
+        "numpy.maximum taking out by position",
+        "NumPy 2.4 (deprecated)",
+        numpy_from("2.4"),
+        apply=_take_out_by_position,
+    ),
+    Patch(
+        "chainer.functions.math.fix",
+        "numpy.fix",
+        "NumPy 2.5 (deprecated)",
+        numpy_from("2.5"),
+        apply=_fix_by_trunc,
+    ),
+    Patch(
+        "chainer.links.activation.maxout",
+        "assigning to an array's shape",
+        "NumPy 2.5 (deprecated)",
+        numpy_from("2.5"),
+        apply=_initialize_reshaped,
     ),
 )

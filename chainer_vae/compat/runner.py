@@ -62,7 +62,9 @@ def _run_script(script: str) -> None:
         __doc__=None,
         __package__=None,
         __spec__=None,
-        __cached__=None,
-        __annotations__={},
     )
+    if sys.version_info < (3, 14):  # later ones make it when it is asked for
+        names["__annotations__"] = {}
+    if sys.version_info < (3, 15):
+        names["__cached__"] = None
     exec(compile(source, path, "exec", dont_inherit=True), names)

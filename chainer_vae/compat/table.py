@@ -1,9 +1,16 @@
 """Every patch, in the order in which they are applied to one module."""
 
-from chainer_vae.compat import cupy_patches, download_patches, numpy_patches, setuptools_patches
+from chainer_vae.compat import (
+    cupy_patches,
+    download_patches,
+    numpy_patches,
+    python_patches,
+    setuptools_patches,
+)
 
 #: Every patch, needed on this machine or not.
 PATCHES = (
+    *python_patches.PATCHES,
     *numpy_patches.PATCHES,
     *setuptools_patches.PATCHES,
     *cupy_patches.PATCHES,
