@@ -2,6 +2,7 @@
 # make figures     draw the article's figures from your trained models, or else the package's
 # make explore     write the explorer, an interactive page of the latent space: explorer.html
 # make lessons     open the notebooks in JupyterLab
+# make site        build the site from docs, the lessons and the figures: site/index.html
 # make test        run the quick tests (a few minutes)
 # make test-all    run all tests
 # make coverage    run all tests, and list the lines that none of them runs
@@ -27,7 +28,7 @@ CUDA ?= $(if $(shell nvidia-smi 2>/dev/null | grep 'CUDA Version: 12'),cuda12,cu
 
 .DEFAULT_GOAL := help
 
-.PHONY: help install reproduce figures explore lessons notebooks always test test-all coverage bench \
+.PHONY: help install reproduce figures explore lessons notebooks site always test test-all coverage bench \
   gpu-check wheels lint matrix clean
 .DELETE_ON_ERROR:
 
@@ -77,6 +78,10 @@ lessons: install
 notebooks: install
 	$(BIN)/python scripts/build_notebooks.py
 
+site: install
+	$(BIN)/python -m pip install --quiet --no-build-isolation --editable ".[test,site]"
+	$(BIN)/python scripts/build_site.py
+
 test: install
 	$(BIN)/python -m pytest -m "not slow"
 
@@ -122,4 +127,4 @@ matrix:
 	$(PYTHON) tests/matrix.py
 
 clean:
-	rm -rf $(VENV) $(VENV)-wheels wheels build *.egg-info .pytest_cache .ruff_cache .mypy_cache .coverage*
+	rm -rf $(VENV) $(VENV)-wheels wheels build site *.egg-info .pytest_cache .ruff_cache .mypy_cache .coverage*
