@@ -1,10 +1,12 @@
 """Sphinx's settings for the site, the same for both languages; scripts/build_site.py builds it."""
 
 import importlib.util
+import inspect
 import re
 from pathlib import Path
 from typing import Any
 
+from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.search import SearchLanguage
 
@@ -30,12 +32,14 @@ napoleon_use_ivar = True
 napoleon_custom_sections = [("Yields", "returns_style")]
 toc_object_entries_show_parents = "hide"
 
+smartquotes_action = "qe"  # leaves the dashes of options
+
 html_theme = "furo"
 html_title = f"chainer-vae {version}"
 html_copy_source = False
 html_show_copyright = False
 html_css_files = ["site.css"]
-html_js_files = ["site.js"]
+html_js_files = [("site.js", {"priority": 900})]  # after the translations
 html_theme_options = {"top_of_page_buttons": []}
 # MathJax 3 in one file: the site works without a network. The package holds it unchanged.
 _mathjax = importlib.util.find_spec("sphinx-mathjax-offline")
@@ -102,6 +106,37 @@ def plain_text_maths(
             indent = deeper
 
 
+def fields(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """Add the fields of a named tuple or a dataclass, with their comments."""
+    if what != "class" or "Attributes:" in lines or "__annotations__" not in vars(obj):
+        return
+    found = re.findall(
+        r"^    (\w+): (.*?)(?: = .*?)?  # (.*)$", inspect.getsource(obj), re.MULTILINE
+    )
+    if found:
+        lines += [
+            "",
+            "Attributes:",
+            *(f"    {name} ({kind}): {text}" for name, kind, text in found),
+            "",
+        ]
+
+
+def japanese_lines(app: Sphinx, document: nodes.document) -> None:
+    """Join lines of Japanese: the end of a line is no space."""
+    if app.config.language != "ja":
+        return
+    for node in list(document.findall(nodes.Text)):
+        siblings = node.parent.children
+        place = siblings.index(node)
+        if node == "\n" and 0 < place < len(siblings) - 1:
+            around = siblings[place - 1].astext()[-1:] + siblings[place + 1].astext()[:1]
+            if not around.isascii():
+                node.parent.remove(node)
+
+
 def setup(app: Sphinx) -> None:
     app.add_search_language(JapaneseSearch)
+    app.connect("doctree-read", japanese_lines)
+    app.connect("autodoc-process-docstring", fields, priority=390)
     app.connect("autodoc-process-docstring", plain_text_maths, priority=400)  # before Napoleon

@@ -258,7 +258,9 @@ class TestPages:
         for spec in specs:
             figure = page.locator(f"figure#{spec.id}")
             assert figure.locator("img").count() == 1
-            assert figure.locator(".caption-text").inner_text() == spec.caption[lang]
+            assert (
+                figure.locator(".caption-text").inner_text().replace("’", "'") == spec.caption[lang]
+            )
             command = figure.locator("pre").inner_text().strip()
             assert command.startswith(f"chainer-vae figures --only {spec.id}")
             assert command.endswith("--lang ja") == (lang == "ja")
