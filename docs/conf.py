@@ -32,8 +32,6 @@ napoleon_use_ivar = True
 napoleon_custom_sections = [("Yields", "returns_style")]
 toc_object_entries_show_parents = "hide"
 
-smartquotes_action = "qe"  # leaves the dashes of options
-
 html_theme = "furo"
 html_title = f"chainer-vae {version}"
 html_copy_source = False
@@ -126,13 +124,11 @@ def japanese_lines(app: Sphinx, document: nodes.document) -> None:
     """Join lines of Japanese: the end of a line is no space."""
     if app.config.language != "ja":
         return
-    for node in list(document.findall(nodes.Text)):
-        siblings = node.parent.children
-        place = siblings.index(node)
-        if node == "\n" and 0 < place < len(siblings) - 1:
-            around = siblings[place - 1].astext()[-1:] + siblings[place + 1].astext()[:1]
-            if not around.isascii():
-                node.parent.remove(node)
+    for element in document.findall(nodes.TextElement):
+        parts = element.children
+        for before, end, after in list(zip(parts, parts[1:], parts[2:])):
+            if end == "\n" and not (before.astext()[-1:] + after.astext()[:1]).isascii():
+                element.children = [part for part in element.children if part is not end]
 
 
 def setup(app: Sphinx) -> None:

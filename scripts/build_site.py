@@ -73,7 +73,8 @@ def gallery(lang: str) -> str:
 def gallery_entry(spec: FigureSpec, lang: str) -> str:
     file = picture(spec, lang)
     with Image.open(file) as image:
-        width = image.width if spec.animated else image.width * 100 // DPI
+        scale = 1 if spec.animated else DPI / 100
+        width, height = (round(pixels / scale) for pixels in image.size)
     caption = re.sub(r"([\\`*_\[\]<>$])", r"\\\1", spec.caption[lang])
     notes = []
     if spec.numbers:
@@ -86,7 +87,8 @@ def gallery_entry(spec: FigureSpec, lang: str) -> str:
             f":::{{figure}} figures/{spec.file}",
             f":name: {spec.id}",
             f":alt: {spec.caption[lang]}",
-            f":width: {width}px",
+            f":width: {width}",
+            f":height: {height}",
             ":loading: lazy",
             "",
             caption,
