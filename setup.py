@@ -69,8 +69,8 @@ setup(
         "bench": ["torch"],
         "site": [
             "furo<2027",
-            "myst-nb>=1.3,<2",
-            "sphinx>=8.1,<10",
+            "myst-nb>=1.2,<2",
+            "sphinx>=7.4,<10",
             "sphinx-mathjax-offline==0.0.2",  # MathJax 3.2.2
         ],
         # Below the next versions, which may find fault with what is here.

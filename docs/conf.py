@@ -79,6 +79,9 @@ function splitQuery(query) {
                 terms += [*run, *map("".join, zip(run, run[1:]))]
         return terms
 
+    def word_filter(self, word: str) -> bool:
+        return not word.isdigit()  # older versions of Sphinx left out pairs of hiragana
+
 
 def plain_text_maths(
     app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]

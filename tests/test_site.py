@@ -54,6 +54,10 @@ def visit(browser, site):
         if not request.url.startswith((site.as_uri(), "data:", "blob:")):
             faults.append(f"request: {request.url}")
 
+    def failed(request):
+        if request.failure != "net::ERR_ABORTED":  # by going on to the next page
+            faults.append(f"{request.failure}: {request.url}")
+
     def said(message):
         # Advice for the test, which reads a canvas back.
         if "willReadFrequently" not in message.text:
@@ -65,7 +69,7 @@ def visit(browser, site):
         page.on("console", said)
         page.on("pageerror", lambda error: faults.append(f"{page.url}: {error}"))
         page.on("request", requested)
-        page.on("requestfailed", lambda request: faults.append(f"no {request.url}"))
+        page.on("requestfailed", failed)
         page.goto(f"{site.as_uri()}/{name}")
         return page
 
@@ -211,6 +215,7 @@ class TestFirstPage:
         assert names == ["explorer.html", "reproduce.html", "old-programs.html"]
         with page.context.expect_page() as opened:
             page.locator('article > section > p > a[target="_blank"]').click()
+        opened.value.wait_for_url("**/explorer.html*")
         wait_until(lambda: opened.value.evaluate("window.explorer !== undefined"))
         assert opened.value.evaluate("document.documentElement.lang") == lang
 
