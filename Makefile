@@ -2,6 +2,7 @@
 # make figures     draw the article's figures from your trained models, or else the package's
 # make explore     write the explorer, an interactive page of the latent space: explorer.html
 # make lessons     open the notebooks in JupyterLab
+# make site        build the site from docs, the lessons and the figures: site/index.html
 # make test        run the quick tests (a few minutes)
 # make test-all    run all tests
 # make coverage    run all tests, and list the lines that none of them runs
@@ -34,7 +35,7 @@ CUDA ?= $(if $(shell nvidia-smi 2>/dev/null | grep 'CUDA Version: 12'),cuda12,cu
 
 .DEFAULT_GOAL := help
 
-.PHONY: help install reproduce figures explore lessons notebooks always test test-all coverage bench \
+.PHONY: help install reproduce figures explore lessons notebooks site always test test-all coverage bench \
   gpu-check dist address lint matrix clean
 .DELETE_ON_ERROR:
 
@@ -83,6 +84,10 @@ lessons: install
 # Makes the notebooks from notebooks/lessons, and runs them.
 notebooks: install
 	$(BIN)/python scripts/build_notebooks.py
+
+site: install
+	@$(call pip,--editable ".[test$(comma)site]")
+	$(BIN)/python scripts/build_site.py
 
 test: install
 	$(BIN)/python -m pytest -m "not slow"
@@ -135,4 +140,4 @@ matrix:
 	$(PYTHON) tests/matrix.py
 
 clean:
-	rm -rf $(VENV) $(VENV)-wheels dist build *.egg-info .pytest_cache .ruff_cache .mypy_cache .coverage*
+	rm -rf $(VENV) $(VENV)-wheels dist build site *.egg-info .pytest_cache .ruff_cache .mypy_cache .coverage*

@@ -95,6 +95,12 @@ setup(
         ],
         "lessons": ["jupyterlab"],
         "bench": ["torch"],
+        "site": [
+            "furo<2027",
+            "myst-nb>=1.2,<2",
+            "sphinx>=7.4,<10",
+            "sphinx-mathjax-offline==0.0.2",  # MathJax 3.2.2
+        ],
         # Below the next versions, which may find fault with what is here.
         "dev": ["coverage>=7.10", "mypy<2.5", "pytest", "ruff<0.18"],
     },

@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXTS = (
-    "README*.md", "docs/**/*.md", "docs/*.py", "notebooks/*.ipynb", "scripts/build_notebooks.py",
+    "README*.md", "docs/**/*.md", "docs/*.py", "notebooks/*.ipynb", "scripts/build_*.py",
     "setup.py", "CITATION.cff",
 )  # fmt: skip
 

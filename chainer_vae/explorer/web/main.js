@@ -127,7 +127,9 @@ async function main() {
   };
 }
 
-view.setLanguage(navigator.language.startsWith("ja") ? "ja" : "en");
+// A link may ask for a language: explorer.html#ja.
+const asked = Object.keys(TEXT).find((lang) => location.hash === `#${lang}`);
+view.setLanguage(asked ?? (navigator.language.startsWith("ja") ? "ja" : "en"));
 main().catch((error) => {
   byId("error").hidden = false;
   byId("error").textContent = view.text("error", error.message);

@@ -1,0 +1,141 @@
+"""Sphinx's settings for the site, the same for both languages; scripts/build_site.py builds it."""
+
+import importlib.util
+import inspect
+import re
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.search import SearchLanguage
+
+import chainer_vae
+
+project = "chainer-vae"
+version = release = chainer_vae.__version__
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx.ext.napoleon"]
+locale_dirs = ["locale"]
+templates_path = ["_templates"]
+
+myst_enable_extensions = ["amsmath", "colon_fence", "dollarmath"]
+myst_heading_anchors = 3
+highlight_language = "text"  # formulas in docstrings
+nb_execution_mode = "off"  # the notebooks hold their outputs
+nb_merge_streams = True
+
+autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
+autodoc_typehints_format = "short"
+napoleon_use_rtype = False
+napoleon_use_ivar = True
+napoleon_custom_sections = [("Yields", "returns_style")]
+toc_object_entries_show_parents = "hide"
+
+html_theme = "furo"
+html_title = f"chainer-vae {version}"
+html_copy_source = False
+html_show_copyright = False
+html_css_files = ["site.css"]
+html_js_files = [("site.js", {"priority": 900})]  # after the translations
+html_theme_options = {"top_of_page_buttons": []}
+# MathJax 3 in one file: the site works without a network. The package holds it unchanged.
+_mathjax = importlib.util.find_spec("sphinx-mathjax-offline")
+assert _mathjax is not None and _mathjax.origin is not None
+html_static_path = [
+    "_static",
+    str(Path(_mathjax.origin).parent / "static" / "mathjax" / "tex-svg.js"),
+]
+mathjax_path = "tex-svg.js"
+mathjax3_config = {"options": {"enableMenu": False}}  # its menu would load more files
+
+
+class JapaneseSearch(SearchLanguage):
+    """Japanese text as single letters and pairs of them, in the index and in a query.
+
+    Sphinx's own cuts the text into words but not the query, and so never finds a compound.
+    """
+
+    lang = "ja"
+    language_name = "Japanese"
+    js_splitter_code = r"""
+function splitQuery(query) {
+  const terms = [];
+  for (const [run] of query.matchAll(/[a-z0-9_]+|(?:(?![a-z0-9_])[\p{Letter}\p{Number}])+/giu)) {
+    const letters = [...run];
+    if (/[a-z0-9_]/i.test(run) || letters.length === 1) terms.push(run);
+    else letters.slice(1).forEach((letter, i) => terms.push(letters[i] + letter));
+  }
+  return terms;
+}
+"""
+
+    def split(self, input: str) -> list[str]:
+        terms = []
+        for run in re.findall(r"[a-zA-Z0-9_]+|[^\Wa-zA-Z0-9_]+", input):
+            if run.isascii():
+                terms.append(run)
+            else:
+                terms += [*run, *map("".join, zip(run, run[1:]))]
+        return terms
+
+    def word_filter(self, word: str) -> bool:
+        return not word.isdigit()  # older versions of Sphinx left out pairs of hiragana
+
+
+def plain_text_maths(
+    app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]
+) -> None:
+    """Make docstrings' formulas reStructuredText.
+
+    A line that ends in a colon, with an indented block after it, introduces formulas in lines of
+    their own; elsewhere the signs of formulas mean themselves.
+    """
+    indent = None  # of the block that the line is in
+    for i, line in enumerate(lines):
+        if indent is not None and (not line or line.startswith(indent)):
+            continue
+        indent = None
+        if not line.lstrip().startswith(">>>"):
+            parts = re.split(r"(``.*?``|:\w+:`.*?`)", line)
+            parts[::2] = [re.sub(r"(?<!\\)[|*]", r"\\\g<0>", part) for part in parts[::2]]
+            lines[i] = "".join(parts)
+        block = next((i for i in lines[i + 1 :] if i), "")
+        deeper = re.match(r"\s*", line)[0] + "    "
+        if line.endswith(":") and lines[i + 1 : i + 2] == [""] and block.startswith(deeper):
+            lines[i] += ":"
+            indent = deeper
+
+
+def fields(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """Add the fields of a named tuple or a dataclass, with their comments."""
+    if what != "class" or "Attributes:" in lines or "__annotations__" not in vars(obj):
+        return
+    found = re.findall(
+        r"^    (\w+): (.*?)(?: = .*?)?  # (.*)$", inspect.getsource(obj), re.MULTILINE
+    )
+    if found:
+        lines += [
+            "",
+            "Attributes:",
+            *(f"    {name} ({kind}): {text}" for name, kind, text in found),
+            "",
+        ]
+
+
+def japanese_lines(app: Sphinx, document: nodes.document) -> None:
+    """Join lines of Japanese: the end of a line is no space."""
+    if app.config.language != "ja":
+        return
+    for element in document.findall(nodes.TextElement):
+        parts = element.children
+        for before, end, after in list(zip(parts, parts[1:], parts[2:])):
+            if end == "\n" and not (before.astext()[-1:] + after.astext()[:1]).isascii():
+                element.children = [part for part in element.children if part is not end]
+
+
+def setup(app: Sphinx) -> None:
+    app.add_search_language(JapaneseSearch)
+    app.connect("doctree-read", japanese_lines)
+    app.connect("autodoc-process-docstring", fields, priority=390)
+    app.connect("autodoc-process-docstring", plain_text_maths, priority=400)  # before Napoleon
