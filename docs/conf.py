@@ -1,10 +1,8 @@
 """Sphinx's settings for the site, the same for both languages; scripts/build_site.py builds it."""
 
 import importlib.util
-import inspect
 import re
 from pathlib import Path
-from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -29,7 +27,7 @@ autodoc_preserve_defaults = True
 autodoc_typehints_format = "short"
 napoleon_use_rtype = False
 napoleon_use_ivar = True
-napoleon_custom_sections = [("Yields", "returns_style")]
+napoleon_custom_sections = ["Source", ("Yields", "returns_style")]
 toc_object_entries_show_parents = "hide"
 
 html_theme = "furo"
@@ -83,46 +81,6 @@ function splitQuery(query) {
         return not word.isdigit()  # older versions of Sphinx left out pairs of hiragana
 
 
-def plain_text_maths(
-    app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]
-) -> None:
-    """Make docstrings' formulas reStructuredText.
-
-    A line that ends in a colon, with an indented block after it, introduces formulas in lines of
-    their own; elsewhere the signs of formulas mean themselves.
-    """
-    indent = None  # of the block that the line is in
-    for i, line in enumerate(lines):
-        if indent is not None and (not line or line.startswith(indent)):
-            continue
-        indent = None
-        if not line.lstrip().startswith(">>>"):
-            parts = re.split(r"(``.*?``|:\w+:`.*?`)", line)
-            parts[::2] = [re.sub(r"(?<!\\)[|*]", r"\\\g<0>", part) for part in parts[::2]]
-            lines[i] = "".join(parts)
-        block = next((i for i in lines[i + 1 :] if i), "")
-        deeper = re.match(r"\s*", line)[0] + "    "
-        if line.endswith(":") and lines[i + 1 : i + 2] == [""] and block.startswith(deeper):
-            lines[i] += ":"
-            indent = deeper
-
-
-def fields(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
-    """Add the fields of a named tuple or a dataclass, with their comments."""
-    if what != "class" or "Attributes:" in lines or "__annotations__" not in vars(obj):
-        return
-    found = re.findall(
-        r"^    (\w+): (.*?)(?: = .*?)?  # (.*)$", inspect.getsource(obj), re.MULTILINE
-    )
-    if found:
-        lines += [
-            "",
-            "Attributes:",
-            *(f"    {name} ({kind}): {text}" for name, kind, text in found),
-            "",
-        ]
-
-
 def japanese_lines(app: Sphinx, document: nodes.document) -> None:
     """Join lines of Japanese: the end of a line is no space."""
     if app.config.language != "ja":
@@ -137,5 +95,3 @@ def japanese_lines(app: Sphinx, document: nodes.document) -> None:
 def setup(app: Sphinx) -> None:
     app.add_search_language(JapaneseSearch)
     app.connect("doctree-read", japanese_lines)
-    app.connect("autodoc-process-docstring", fields, priority=390)
-    app.connect("autodoc-process-docstring", plain_text_maths, priority=400)  # before Napoleon
