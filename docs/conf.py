@@ -10,6 +10,8 @@ from sphinx.search import SearchLanguage
 
 import chainer_vae
 
+address = "REPOSITORY"  # of the repository, once it has one; scripts/build_site.py reads it, too
+
 project = "chainer-vae"
 version = release = chainer_vae.__version__
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx.ext.napoleon"]
@@ -36,7 +38,10 @@ html_copy_source = False
 html_show_copyright = False
 html_css_files = ["site.css"]
 html_js_files = [("site.js", {"priority": 900})]  # after the translations
-html_theme_options = {"top_of_page_buttons": []}
+html_theme_options: dict[str, Any] = {"top_of_page_buttons": []}
+if address.startswith("https:"):
+    link = {"name": "Repository", "url": address, "html": "Repository", "class": ""}
+    html_theme_options["footer_icons"] = [link]
 # MathJax 3 in one file: the site works without a network. The package holds it unchanged.
 _mathjax = importlib.util.find_spec("sphinx-mathjax-offline")
 assert _mathjax is not None and _mathjax.origin is not None

@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 BUILD = ROOT / "build" / "site"
 LANGUAGES = ("en", "ja")
-ADDRESS = "REPOSITORY"  # of the repository, once it has one
+(ADDRESS,) = re.findall(r'^address = "(.*)"', (DOCS / "conf.py").read_text("utf-8"), re.MULTILINE)
 
 # A link out of the folder of guides.
 LINK = re.compile(r"(!?)\[([^\]]*)\]\((\.\./[^)#\s]*)(#[^)\s]*)?\)")

@@ -765,6 +765,13 @@ class TestPage:
         desktop.click("#comparison-random")
         assert pixels(desktop, "#variational-image").max() > 50
 
+    def test_a_link_may_ask_for_a_language(self, desktop, shipped_page):
+        for fragment, lang in (("#en", "en"), ("#ja", "ja"), ("#toString", "ja"), ("", "ja")):
+            desktop.goto("about:blank")
+            desktop.goto(shipped_page[0].as_uri() + fragment)
+            wait_until(desktop, "window.explorer !== undefined")
+            assert desktop.evaluate("document.documentElement.lang") == lang
+
     def test_languages(self, desktop):
         keys = desktop.evaluate(
             """() => [TEXT.ja, TEXT.en].map((texts) =>
