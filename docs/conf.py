@@ -38,7 +38,7 @@ html_copy_source = False
 html_show_copyright = False
 html_css_files = ["site.css"]
 html_js_files = [("site.js", {"priority": 900})]  # after the translations
-html_theme_options: dict[str, Any] = {"top_of_page_buttons": []}
+html_theme_options = {"top_of_page_buttons": []}
 if address.startswith("https:"):
     link = {"name": "Repository", "url": address, "html": "Repository", "class": ""}
     html_theme_options["footer_icons"] = [link]
