@@ -37,6 +37,7 @@ def test_import_leaves_numpy_and_sys_modules_alone_and_is_silent(tmp_path):
         tmp_path,
         """
         import sys, warnings, numpy
+        import numpy.typing  # as SciPy does
 
         def numpy_now():
             with warnings.catch_warnings():
