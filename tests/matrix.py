@@ -95,11 +95,11 @@ def make_environment(interpreter: Interpreter, version: str, numpy: Optional[str
 
 def run_tests(interpreter: Interpreter, python: Path, quick: bool) -> tuple[int, list[str]]:
     """Run the tests: pytest's exit code, and the cells of the row in the table."""
-    report = FOLDER / "report.xml"
+    environment = python.parent.parent
+    report, versions = environment / "report.xml", environment / "versions"
     report.unlink(missing_ok=True)
     options = ["-q", f"--junitxml={report}", *(["-m", "not slow"] if quick else [])]
     code = interpreter.run(python, "-m", "pytest", *options, check=False)
-    versions = FOLDER / "versions"
     show = (
         "import platform, sys; from importlib.metadata import version;"
         "print(platform.python_version(), *map(version, sys.argv[2:]), file=open(sys.argv[1], 'w'))"
