@@ -379,7 +379,10 @@ import matplotlib.backends.backend_agg, multiprocessing.pool, multiprocessing.sh
 import filelock, numpy, PIL.Image, sklearn.datasets, sklearn.manifold, subprocess, threadpoolctl
 import tqdm
 
-for library, name in ((subprocess, "os"), (subprocess, "signal"), (selectors, "select")):
+multiprocessing.set_start_method("fork")  # with which locks, as on Windows, need no other process
+for library, name in (
+    (subprocess, "os"), (subprocess, "signal"), (subprocess, "select"), (selectors, "select")
+):
     theirs = types.ModuleType(name)
     theirs.__dict__.update(vars(getattr(library, name)))
     setattr(library, name, theirs)
