@@ -1,5 +1,6 @@
 """multiprocessing: processes that start from nothing find Chainer patched, too."""
 
+import multiprocessing
 import multiprocessing.spawn
 from typing import Any, Callable
 
@@ -21,3 +22,7 @@ def activate_in_spawned_processes() -> None:
         return {"chainer_vae.compat": _Activation(), **prepare(name)}
 
     multiprocessing.spawn.get_preparation_data = get_preparation_data
+    if "forkserver" in multiprocessing.get_all_start_methods():
+        # By default, the server imports the program's __main__, and with it Chainer, before any
+        # process is prepared, and ends with the error (Python 3.12.8, 3.13.1 and later).
+        multiprocessing.set_forkserver_preload(["chainer_vae"])
