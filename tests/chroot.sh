@@ -26,7 +26,7 @@ if [ ! -e "$root/installed" ]; then
   mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | grep -m 1 'debian/*$')
   rm -rf "$root"
   mkdir -p "$root"
-  debootstrap --variant=minbase --include="ca-certificates,git,make,$python" \
+  debootstrap --variant=minbase --include="ca-certificates,git,libatomic1,make,$python" \
     "$suite" "$root" "$mirror" >"$root.log" 2>&1 || { tail -n 5 "$root.log" >&2; exit 1; }
   touch "$root/installed"
 fi
