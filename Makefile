@@ -126,7 +126,7 @@ dist: install
 
 # Writes the repository's address into README, docs, notebooks and setup.py, for REPOSITORY.
 address:
-	$(PYTHON) scripts/set_address.py $(REPOSITORY)
+	$(PYTHON) scripts/set_address.py '$(subst ','\'',$(REPOSITORY))'
 
 lint: install
 	@$(call pip,--editable ".[dev]")

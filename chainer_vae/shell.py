@@ -13,10 +13,14 @@ def command(*words: Union[str, Path]) -> str:
     line = [str(word) for word in words]
     if sys.platform != "win32":
         return shlex.join(line)
-    # No file's name has a quotation mark in it there.
-    line = [word if re.fullmatch(r"[\w./\\:=+-]+", word) else f'"{word}"' for word in line]
+    line = [word if re.fullmatch(r"[\w./\\:=+-]+", word) else _literal(word) for word in line]
     # A string alone would be printed; "&" runs it.
-    return ("& " if line[0].startswith('"') else "") + " ".join(line)
+    return ("& " if line[0].startswith("'") else "") + " ".join(line)
+
+
+def _literal(word: str) -> str:
+    """A string in which PowerShell replaces nothing; it takes typographic quotes for quotes."""
+    return "'" + re.sub("(['‘’‚‛])", r"\1\1", word) + "'"
 
 
 def chainer_vae(*words: Union[str, Path]) -> str:

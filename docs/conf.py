@@ -10,7 +10,8 @@ from sphinx.search import SearchLanguage
 
 import chainer_vae
 
-address = "REPOSITORY"  # of the repository, once it has one; scripts/build_site.py reads it, too
+# Of the repository, once it has one; scripts/build_site.py reads it, too.
+address = "REPOSITORY"
 
 project = "chainer-vae"
 version = release = chainer_vae.__version__

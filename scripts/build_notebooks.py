@@ -34,6 +34,7 @@ FOR_RUFF = re.compile(r"\n*# isort: split\n*")  # keeps the import of chainer_va
 CHOICE = re.compile(r"⟦([^⟦|⟧]*)\|([^⟦|⟧]*)⟧")
 TIMEOUT = 600  # seconds for a cell
 
+ADDRESS = "REPOSITORY"  # of the repository, once it has one
 # Google Colab has all that the package needs but the package and Chainer.
 INSTALL = f"""\
 # ⟦Google Colab など、chainer-vae が入っていない環境では、これでインストールする。|\
@@ -41,7 +42,7 @@ On Google Colab, and wherever chainer-vae is not installed yet, this installs it
 import importlib.util
 
 if importlib.util.find_spec("chainer_vae") is None:
-    %pip install -q --find-links REPOSITORY/releases/expanded_assets/v{__version__} chainer-vae"""
+    %pip install -q --find-links {ADDRESS}/releases/expanded_assets/v{__version__} chainer-vae"""
 
 
 def lessons() -> list[Path]:

@@ -1,5 +1,6 @@
 """The package as pip installs it from ``make dist``: in an empty environment, in one line."""
 
+import importlib.util
 import json
 import os
 import re
@@ -17,6 +18,8 @@ from chainer_vae import __version__
 from chainer_vae.cli import COMMANDS
 
 ROOT = Path(__file__).parent.parent
+# REPOSITORY, until `make address` has been told the repository's own.
+(ADDRESS,) = re.findall('^ADDRESS = "(.*)"', (ROOT / "setup.py").read_text("utf-8"), re.MULTILINE)
 PROGRAM = """\
 import chainer_vae
 
@@ -97,7 +100,17 @@ def test_dist_has_the_package_and_an_unmodified_chainer(dist):
     ours = run("git", "ls-files", "--cached", "--others", "--exclude-standard", "chainer_vae")
     ours = {file for file in ours.splitlines() if (ROOT / file).exists()}
     for name in names - {"chainer-7.8.1-py3-none-any.whl"}:
-        assert ours - files_of(dist / name) == set(), name
+        found = files_of(dist / name)
+        assert ours - found == set(), name
+        beside = {
+            file for file in found - ours if not re.match(r"chainer_vae-[\d.]+\.dist-info/", file)
+        }
+        about = (
+            "README.md LICENSE setup.py setup.cfg pyproject.toml MANIFEST.in PKG-INFO CHANGELOG.md"
+        )
+        about = {*about.split(), "README.ja.md", "CITATION.cff"} if name.endswith(".gz") else set()
+        beside = {file for file in beside if "egg-info" not in file and "." in file.split("/")[-1]}
+        assert beside - about == set(), name
 
 
 @pytest.mark.slow
@@ -138,7 +151,7 @@ def test_first_cell_of_each_notebook_installs_it(dist, tmp_path):
         first = next(cell for cell in notebook["cells"] if cell["cell_type"] == "code")
         cells.setdefault("".join(first["source"]), []).append(file.name)
     assert sorted(map(len, cells.values())) == [5, 5]  # Japanese and English
-    address = f"REPOSITORY/releases/expanded_assets/v{__version__}"
+    address = f"{ADDRESS}/releases/expanded_assets/v{__version__}"
     for number, cell in enumerate(cells):
         assert cell.count(address) == 1
         folder = tmp_path / str(number)
@@ -164,25 +177,61 @@ def test_python_that_is_not_supported_is_refused(dist, tmp_path):
         assert result.stderr.splitlines()[-1].startswith(said)
 
 
-def test_address_replaces_every_placeholder(clone):
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "",
+        "example.org/a/b",
+        "https://example.org/a",
+        "https://a.b/c/d e",
+        "https://../../..",
+        "'; ls",
+    ],
+)
+def test_address_that_is_none(clone, bad):
+    make = ["make", "--silent", f"PYTHON={sys.executable}", "address", f"REPOSITORY={bad}"]
+    refused = subprocess.run(make, cwd=clone, capture_output=True, text=True)
+    assert refused.returncode != 0 and refused.stdout == ""
+    assert f"{bad!r} is no address of a repository" in refused.stderr.splitlines()[0]
+
+
+@pytest.mark.skipif(ADDRESS != "REPOSITORY", reason="the repository has its address")
+def test_address_replaces_every_placeholder(clone, tmp_path):
+    clone = shutil.copytree(clone, tmp_path / "clone", ignore=shutil.ignore_patterns("dist"))
+    run("git", "init", "--quiet", clone)
     address = "https://example.org/someone/chainer-vae"
-    script = [sys.executable, "scripts/set_address.py"]
-    for bad in ([], ["example.org/a/b"], ["https://example.org/a"], ["https://a.b/c/d e"]):
-        refused = subprocess.run([*script, *bad], cwd=clone, capture_output=True, text=True)
-        assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
-    changed = run(*script, address, cwd=clone).split()
-    assert {"README.md", "README.ja.md", "CITATION.cff", "setup.py"} < set(changed)
-    for name in changed:
-        text = (clone / name).read_text(encoding="utf-8")
-        assert not re.search(r"\bREPOSITORY\b(?!=)|until published|# published", text), name
-        if name.endswith(".ipynb"):
-            assert json.loads(text)["cells"]
+    make = ["make", "--silent", f"PYTHON={sys.executable}", "address"]
+    run(*make, f"REPOSITORY={address}.git", cwd=clone)
+    spoken_of = {"CONTRIBUTING.md", "Makefile", "scripts/set_address.py", "tests/test_dist.py"}
+    for file in sorted(clone.rglob("*")):
+        name = file.relative_to(clone).as_posix()
+        if file.suffix in (".md", ".py", ".ipynb", ".cff", ".html", ".toml") or "." not in name:
+            text = file.read_text(encoding="utf-8") if file.is_file() else ""
+            placeholder = re.search(r"\bREPOSITORY\b|until published|# published", text)
+            assert name in spoken_of or placeholder is None, name
+            if file.suffix == ".ipynb":
+                assert json.loads(text)["cells"]
     line = f"pip install --find-links {address}/releases/expanded_assets/v{__version__} chainer-vae"
     for name in ("README.md", "README.ja.md"):
         assert line in (clone / name).read_text(encoding="utf-8")
     citation = yaml.safe_load((clone / "CITATION.cff").read_text(encoding="utf-8"))
     assert citation["repository-code"] == address
-    assert run(*script, address, cwd=clone) == ""
+    # Again, and then another one.
+    assert run(*make, f"REPOSITORY={address}/", cwd=clone) == ""
+    again = subprocess.run([*make, f"REPOSITORY={address}2"], cwd=clone, capture_output=True)
+    assert again.returncode != 0
+    # What the repository says of itself still holds.
+    tests = ["tests/test_dist.py", "tests/test_readme.py", "tests/test_notebooks.py"]
+    run(sys.executable, "-m", "pytest", "-q", "-m", "not slow", *tests, cwd=clone)
+    if importlib.util.find_spec("ruff"):
+        run(sys.executable, "-m", "ruff", "check", ".", cwd=clone)
+
+
+def test_lock_installs_the_package_itself():
+    for lang in ("en", "ja"):
+        text = (ROOT / "docs" / lang / "install.md").read_text(encoding="utf-8")
+        lines = re.findall("^pip install .*requirements.lock.*$", text, re.MULTILINE)
+        assert lines and all(line.endswith(" chainer-vae") for line in lines)
 
 
 def test_citation_and_changelog_have_the_version():

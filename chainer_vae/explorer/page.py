@@ -16,7 +16,7 @@ from chainer_vae.explorer.content import (
     same_images,
 )
 from chainer_vae.runs import describe_run
-from chainer_vae.runs.files import save_bytes
+from chainer_vae.runs.files import check_writable, save_bytes
 
 WEB = Path(__file__).parent / "web"
 # In loading order: each depends on those before it.
@@ -87,6 +87,7 @@ def write_page(
         >>> written.size == Path("explorer.html").stat().st_size < 2_000_000
         True
     """
+    check_writable(file)
     plane = LatentPlane(z2)
     others: dict[str, Any] = {}
     left_out = {}

@@ -6,6 +6,7 @@ Whatever the package writes, it writes by these functions.
 import json
 import os
 import secrets
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -24,9 +25,14 @@ PATIENCE = 5.0  # seconds
 def written_whole(path: Path) -> Iterator[IO[bytes]]:
     """A file that replaces the one at ``path`` only once all of it is on the disk.
 
+    A link stays one: what it leads to is replaced. The permissions of an older file stay.
+
     Raises:
         InputError: It cannot be written; an older one stays as it was.
     """
+    path = Path(os.path.realpath(path))
+    if path.exists() and not path.is_file():
+        raise InputError(f"cannot write {path}: it is there already, and no file")
     # Not tempfile's: on Windows, that tries 2 billion names in a folder that cannot be written.
     temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}"
     try:
@@ -36,6 +42,8 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
+            if path.exists():
+                shutil.copymode(path, temporary)
             _replace(temporary, path)
         except BaseException:
             with suppress(OSError):
@@ -43,6 +51,20 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
             raise
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror or error}") from None
+
+
+def check_writable(path: Path) -> None:
+    """Find out before a long computation whether its result can be written to ``path``.
+
+    Raises:
+        InputError: It cannot.
+    """
+    with suppress(_Unwritten), written_whole(path):
+        raise _Unwritten
+
+
+class _Unwritten(Exception):
+    """Ends the writing of a file that is not to be there."""
 
 
 def _replace(source: Path, target: Path) -> None:
