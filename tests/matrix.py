@@ -80,7 +80,8 @@ def find_python(version: str) -> Optional[Interpreter]:
 def make_environment(interpreter: Interpreter, version: str, numpy: Optional[str]) -> Path:
     """The Python of an environment with this package and that NumPy."""
     folder = FOLDER / f"py{version}-numpy{numpy or 'newest'}"
-    if not folder.exists():
+    if not (folder / "made").exists():
+        shutil.rmtree(folder, ignore_errors=True)
         interpreter.run(interpreter.python, "-m", "venv", folder)
     python = folder / "bin" / "python"
     pip = (python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
@@ -90,6 +91,7 @@ def make_environment(interpreter: Interpreter, version: str, numpy: Optional[str
     pinned = f"numpy=={numpy}" if numpy else "numpy"
     editable = ("--no-build-isolation", "--editable", f"{ROOT}[test]")
     interpreter.run(*pip, "--upgrade", pinned, *editable)
+    (folder / "made").touch()
     return python
 
 
@@ -106,6 +108,8 @@ def run_tests(interpreter: Interpreter, python: Path, quick: bool) -> tuple[int,
     )
     interpreter.run(python, "-c", show, versions, *SHOWN)
     found = versions.read_text(encoding="utf-8").split()
+    if not report.exists():
+        sys.exit(f"matrix.py: pytest ended with {code}, without a report")
     suite = ElementTree.parse(report).getroot().find("testsuite")
     assert suite is not None
     tests, errors, failures, skipped = (

@@ -22,8 +22,9 @@ def python(*args, cwd=None, path=()):
     """Run a fresh interpreter, with folders put before all others on its path."""
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, path))}
     return subprocess.run(
-        [sys.executable, *map(str, args)], capture_output=True, text=True, cwd=cwd, env=env
-    )
+        [sys.executable, *map(str, args)], capture_output=True, text=True, cwd=cwd, env=env,
+        timeout=300,
+    )  # fmt: skip
 
 
 def script(tmp_path, text):
@@ -352,6 +353,25 @@ def test_multiprocess_iterator(tmp_path):
     )
     result = python("-W", "error", "-m", "chainer_vae.compat", program)
     assert (result.stdout, result.stderr) == ("[[0, 1], [2, 3], [4, 5]]\n", "")
+
+
+def test_a_multiprocess_iterator_that_is_left_open(tmp_path):
+    """As programs had it before there was ``with`` for iterators: Python ends, without a word."""
+    program = script(
+        tmp_path,
+        """
+        import multiprocessing
+        import chainer
+
+        if __name__ == "__main__":
+            multiprocessing.set_start_method("fork")
+            iterator = chainer.iterators.MultiprocessIterator(range(6), 2, n_processes=1)
+            print(len(iterator.next()))
+        """,
+    )
+    # Of Python 3.12 and later: Chainer forks where it has threads.
+    result = python("-W", "ignore::DeprecationWarning", "-m", "chainer_vae.compat", program)
+    assert (result.stdout, result.stderr) == ("2\n", "")
 
 
 def test_requirements():
