@@ -63,8 +63,8 @@ setup(
         "chainer==7.8.1",
         "numpy>=1.22,<2.6",  # what Chainer has been tried with
         "six",
-        # What the figures have been compared with. Python 3.8 has no such version, and its pip would
-        # complain of that, instead of Python's own version.
+        # What the figures have been compared with. Python 3.8 has no such version, and its pip
+        # would complain of that, instead of Python's own version.
         "matplotlib>=3.8; python_version >= '3.9'",
         "matplotlib-fontja",  # a font with Japanese letters
         "pillow>=9.1",

@@ -40,7 +40,7 @@ def test_train_evaluate_and_go_on(small_set, tmp_path):
     assert lines[0].startswith("VAE 784-16-16-3 (softplus), 250 training and 40 test images, seed")
     assert [line[:13] for line in lines[1:4]] == ["engine: fused", "epoch   1  tr", "epoch   2  tr"]
     assert (
-        "not comparable with the author's runs: dimz 3, dim-h 16, batchsize 50, dataset "
+        "not comparable with the author's runs: --dimz 3, --dim-h 16, --batchsize 50, --dataset "
         in lines[4]
     )
     assert lines[-1] == "saved in a"
@@ -373,7 +373,7 @@ def test_diverging_run(small_set, tmp_path):
 
 def test_a_finished_run_and_one_named_by_its_state(run_folder, capsys):
     assert main(["train", "--resume", str(run_folder)]) == 0
-    assert f"{run_folder} is already trained for 1 epochs" in capsys.readouterr().out
+    assert f"{run_folder} is already trained for 1 epoch\n" in capsys.readouterr().out
     assert main(["train", "--resume", str(run_folder / "mlp_3.state"), "--epoch", "2"]) == 0
     assert "resuming after epoch 1, step 5" in capsys.readouterr().out
 

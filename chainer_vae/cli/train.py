@@ -101,7 +101,8 @@ def run(args: argparse.Namespace) -> int:
         f" seed {config.seed}, on {devices.describe(config.gpu)}"
     )
     if run.epoch >= config.epoch:
-        print(f"{run.folder} is already trained for {run.epoch} epochs")
+        epochs = f"{run.epoch} epoch" + "s" * (run.epoch != 1)
+        print(f"{run.folder} is already trained for {epochs}")
     else:
         backend = run.backend
         words = "Chainer's training loop" if backend.name == "chainer" else backend.name
@@ -165,7 +166,7 @@ def _compared_with_the_article(run: Run) -> str:
         )
     ]
     differing = [
-        f"{name.replace('_', '-')} {getattr(run.config, name)}"
+        f"--{name.replace('_', '-')} {getattr(run.config, name)}".replace(" True", "")
         for name, setting in vars(Config()).items()
         if name not in ("epoch", "seed", "gpu", "engine", "snapshots")
         and getattr(run.config, name) != setting

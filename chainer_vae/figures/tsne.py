@@ -96,7 +96,7 @@ def project(points: np.ndarray, azimuth: float, distance: float = 3.5) -> np.nda
     en=f"The 20-dimensional latent means of {N_POINTS:,} test images, reduced to three and two"
     " dimensions by t-SNE. The folder embedding/, written with this figure, opens in TensorBoard's"
     " Embedding Projector.",
-    ja=f"テスト画像{N_POINTS:,}枚の20次元の潜在変数の平均を、t-SNEで3次元と2次元に削減したもの。"
+    ja=f"テスト画像{N_POINTS:,}枚の20次元の潜在変数の平均を、t-SNEで3次元と2次元に次元削減したもの。"
     "同時に書き出す embedding フォルダーは、TensorBoard の Embedding Projector で開けます。",
     needs="z20",
 )  # fmt: skip
