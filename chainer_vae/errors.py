@@ -1,5 +1,9 @@
 """The errors that this package raises for its user; the command line prints each as one line."""
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class InputError(ValueError):
     """Something given to this package cannot be used; the message says why, and what to do.
@@ -26,3 +30,27 @@ class NonFiniteLossError(ArithmeticError):
         ...     print(error)
         the training loss of step 1 (epoch 1) is inf; runs/diverging keeps the state after step 0
     """
+
+
+def in_one_line(error: BaseException) -> str:
+    """What an error says; of one that was not foreseen, its type, too."""
+    text = " ".join(str(error).split())
+    if isinstance(error, InputError):
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+@contextmanager
+def accessory(what: str) -> Iterator[None]:
+    """A block that may fail: one line says that ``what`` is missing, and the program goes on."""
+    try:
+        yield
+    except Exception as error:
+        warn_of_missing(what, error)
+
+
+def warn_of_missing(what: str, error: Exception) -> None:
+    """Log one line; where logging was not set up, it goes to the standard error."""
+    logging.getLogger("chainer_vae").warning(
+        "chainer-vae: warning: going on without %s: %s", what, in_one_line(error)
+    )

@@ -1,11 +1,12 @@
 """The computational graph of the loss, dumped by Chainer and laid out by Graphviz."""
 
+import hashlib
 import re
 import shutil
 import subprocess
 import sysconfig
 from collections.abc import Mapping
-from functools import cache
+from graphlib import TopologicalSorter
 from typing import NamedTuple, Optional
 
 import chainer
@@ -103,32 +104,33 @@ def dump(loss: chainer.Variable) -> str:
         >>> print(graph.dump(loss).splitlines()[1])
         n0 [label="W: (3, 4), float32",shape="octagon",fillcolor="#E0E0E0",style="filled"];
     """
-    text = computational_graph.build_computational_graph([loss]).dump()
-    graph = parse(text)
-    inputs: dict[str, list[str]] = {name: [] for name in graph.nodes}
-    for tail, head in graph.edges:
+    built = computational_graph.build_computational_graph([loss])
+    edges = [(str(id(tail)), str(id(head))) for tail, head in built.edges]
+    built.edges = []  # which Chainer's dump compares each with all others
+    text = built.dump()
+    labels = {name: node.label for name, node in parse(text).nodes.items()}
+    inputs: dict[str, list[str]] = {name: [] for name in labels}
+    for tail, head in edges:
         inputs[head].append(tail)
-
-    @cache
-    def signature(name: str) -> str:
-        """The expression that the node computes, which does not depend on node names."""
-        return f"{graph.nodes[name].label}({','.join(sorted(map(signature, inputs[name])))})"
+    # Without recursion: with k samples, a path through the graph has more than 2 k nodes.
+    keys: dict[str, tuple[int, str, bytes]] = {}
+    for name in TopologicalSorter(inputs).static_order():
+        # Of a layer, that is x or h (the longest expression), then W and b.
+        inputs[name].sort(key=keys.__getitem__)
+        keys[name] = _key(labels[name], [keys[tail] for tail in inputs[name]])
 
     names: dict[str, str] = {}
-
-    def number(name: str) -> None:
-        # Inputs come first. Of a layer, that is x or h (the longest expression), then W and b.
-        for tail in sorted(inputs[name], key=lambda tail: (-len(signature(tail)), signature(tail))):
-            if tail not in names:
-                number(tail)
-        names[name] = f"n{len(names)}"
-
-    outputs = set(graph.nodes) - {tail for tail, _ in graph.edges}
-    number(*outputs)
+    waiting = list(set(labels) - {tail for tail, _ in edges})  # at first, the loss
+    while waiting:
+        unnamed = [tail for tail in inputs[waiting[-1]] if tail not in names]
+        if unnamed:  # inputs come first
+            waiting.append(unnamed[0])
+        else:
+            names[waiting.pop()] = f"n{len(names)}"
     nodes = {names[name]: rest for name, *rest in _NODE.findall(text)}
     index = {name: int(name[1:]) for name in names.values()}
     edges = sorted(
-        ((names[tail], names[head]) for tail, head in graph.edges),
+        ((names[tail], names[head]) for tail, head in edges),
         key=lambda edge: (index[edge[1]], index[edge[0]]),
     )
     lines = [
@@ -136,6 +138,22 @@ def dump(loss: chainer.Variable) -> str:
         for name in names.values()
     ] + [f"{tail} -> {head};" for tail, head in edges]
     return "digraph graphname{rankdir=TB;\n" + "\n".join(lines) + "\n}\n"
+
+
+def _key(label: str, inputs: list[tuple[int, str, bytes]]) -> tuple[int, str, bytes]:
+    """What orders nodes, by the expressions that they compute and not by their names.
+
+    Args:
+        label: Of the node.
+        inputs: The keys of its inputs, in order.
+
+    Returns:
+        tuple: The length of the expression, written out and negative, so that the longest comes
+        first; the label; and a hash of the expression, which is too long to keep.
+    """
+    length = len(label) - sum(key[0] for key in inputs)
+    content = b"".join([label.encode(), *(key[2] for key in inputs)])
+    return -length, label, hashlib.sha256(content).digest()
 
 
 def parse(text: str) -> Graph:

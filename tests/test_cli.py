@@ -413,6 +413,58 @@ def test_nobody_reads_the_output(tmp_path, command, unbuffered):
     assert (result.returncode, result.stderr) == (1, "")
 
 
+def train_one_epoch(folder, data, **kwargs):
+    args = ["train", "--dataset", str(data), *SMALL, "--epoch", "2", "--out", str(folder / "run")]
+    result = subprocess.run([sys.executable, "-m", "chainer_vae", *args], text=True, **kwargs)
+    saved = (folder / "run" / "log").exists() and json.loads((folder / "run" / "log").read_text())
+    return result, [entry["epoch"] for entry in saved]
+
+
+@pytest.mark.parametrize("output", ["closed pipe", "/dev/full"])
+def test_a_training_goes_on_without_its_output(output, small_set, tmp_path):
+    if output == "closed pipe":
+        reader, writer = os.pipe()
+        os.close(reader)
+    elif os.path.exists(output):
+        writer = os.open(output, os.O_WRONLY)
+    else:
+        pytest.skip(f"there is no {output} here")
+    result, epochs = train_one_epoch(tmp_path, small_set, stdout=writer, stderr=subprocess.PIPE)
+    os.close(writer)
+    assert (result.returncode, epochs) == (0, [1, 2])
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("chainer-vae: warning: going on without the standard output: ")
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="this system has no pseudoterminals")
+@pytest.mark.parametrize("fault", ["terminal is gone", "setting"])
+def test_a_training_goes_on_without_its_progress_bar(fault, small_set, tmp_path):
+    terminal, theirs = os.openpty()
+    if fault == "terminal is gone":
+        os.close(terminal)
+    env = {**os.environ, "TQDM_NCOLS": "wide" if fault == "setting" else "80"}
+    result, epochs = train_one_epoch(
+        tmp_path, small_set, stderr=theirs, stdout=subprocess.PIPE, env=env
+    )
+    os.close(theirs)
+    assert (result.returncode, epochs) == (0, [1, 2])
+    assert result.stdout.splitlines()[-1] == f"saved in {tmp_path / 'run'}"
+    if fault == "setting":
+        line = os.read(terminal, 1000).decode()
+        os.close(terminal)
+        assert line.startswith("chainer-vae: warning: going on without the progress bar: ValueErr")
+        assert line.count("\n") == 1
+
+
+def test_a_training_goes_on_without_its_table(small_set, tmp_path, monkeypatch, capsys, caplog):
+    monkeypatch.setattr(article_log, "load_logs", lambda: {}["missing"])
+    args = ["train", "--dataset", str(small_set), *SMALL, "--epoch", "1"]
+    assert main([*args, "--out", str(tmp_path / "run")]) == 0
+    (message,) = caplog.messages
+    assert message.endswith("going on without the table of the losses: KeyError: 'missing'")
+    assert capsys.readouterr().out.endswith(f"saved in {tmp_path / 'run'}\n")
+
+
 def test_explore_says_how_to_show_the_training(tmp_path, monkeypatch, capsys):
     left_out = {"ae2": "since it was trained on other images"}
     monkeypatch.setattr(

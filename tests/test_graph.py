@@ -1,11 +1,12 @@
 """The computational graph matches the article's, node by node."""
 
+import hashlib
 from collections import Counter
 
 import numpy as np
 import pytest
 
-from chainer_vae import InputError, graph, load_model
+from chainer_vae import VAE, InputError, graph, load_model
 
 # The graph in the article (its image 14), transcribed from the image. Numbers after # distinguish
 # nodes with the same label. Chainer 7.8.1 names and computes everything as Chainer 2 did.
@@ -89,6 +90,28 @@ def test_dump_is_the_same_each_time(text, mnist):
     keep = [model.get_loss_func()(mnist.test_images[:100]) for _ in range(3)]  # other addresses
     assert graph.dump(model.get_loss_func()(mnist.test_images[100:200])) == text
     assert len(keep) == 3
+
+
+def test_the_order_of_the_nodes_stays(text, mnist):
+    """As recorded when signatures were written out: network.png depends on it."""
+    several = graph.dump(load_model("z2")[0].get_loss_func(C=2.0, k=3)(mnist.test_images[:5]))
+    assert [hashlib.sha256(each.encode()).hexdigest()[:16] for each in (text, several)] == [
+        "c2454c109dcbf8db", "c0ba6fcdcb542e2f",
+    ]  # fmt: skip
+
+
+def test_very_many_samples():
+    """Far more than Python lets a function call itself, and in a time that does not square."""
+    k = 1500
+    loss = VAE(n_in=4, n_latent=2, n_h=3).get_loss_func(k=k)(np.ones((5, 4), np.float32))
+    text = graph.dump(loss)
+    parsed = graph.parse(text)
+    labels = Counter(node.label for node in parsed.nodes.values())
+    assert labels["Gaussian"] == k and labels["_ + _"] == k + 1
+    assert list(parsed.nodes) == [f"n{i}" for i in range(len(parsed.nodes))]
+    assert len(set(parsed.edges)) == len(parsed.edges)
+    assert all(int(tail[1:]) < int(head[1:]) for tail, head in parsed.edges)
+    assert {tail for tail, _ in parsed.edges} == parsed.nodes.keys() - {list(parsed.nodes)[-1]}
 
 
 def test_several_samples(mnist):

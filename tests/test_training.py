@@ -444,3 +444,39 @@ def test_a_caller_that_stops_early_leaves_nothing_behind(small_set, tmp_path, mo
     epochs.close()
     assert signal.getsignal(signal.SIGINT) == handler
     assert Run.resume(tmp_path / "run").epoch == 1
+
+
+@pytest.mark.parametrize("fault", ["dump", "save"])
+def test_a_graph_that_fails_does_not_end_the_run(fault, small_set, tmp_path, monkeypatch, caplog):
+    expected = Run.start(config(small_set, epoch=1), tmp_path / "expected")
+    finish(expected)
+
+    def fail(*args):
+        raise {
+            "dump": RecursionError("maximum recursion depth exceeded\nin comparison"),
+            "save": InputError("cannot write it: No space left on device"),
+        }[fault]
+
+    target = {"dump": (run_module.graph, "dump"), "save": (run_module, "save_text")}[fault]
+    monkeypatch.setattr(*target, fail)
+    run = Run.start(config(small_set, epoch=1), tmp_path / "run")
+    assert len(finish(run)) == 1
+    (message,) = caplog.messages
+    start = f"chainer-vae: warning: going on without {tmp_path / 'run' / 'graph.dot'}: "
+    assert message.startswith(start) and "\n" not in message
+    assert message[len(start) :] in (
+        "RecursionError: maximum recursion depth exceeded in comparison",
+        "cannot write it: No space left on device",
+    )
+    assert_same(run, expected)
+    assert not (tmp_path / "run" / "graph.dot").exists()
+    monkeypatch.undo()
+    run = Run.resume(tmp_path / "run", epoch=2)  # which writes it
+    finish(run)
+    assert (tmp_path / "run" / "graph.dot").exists()
+
+
+def test_very_many_samples(small_set, tmp_path):
+    run = Run.start(config(small_set, epoch=1, k=300, batchsize=250), tmp_path / "run")
+    assert len(finish(run)) == 1
+    assert (tmp_path / "run" / "graph.dot").read_text().count("Gaussian") == 300

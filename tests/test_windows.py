@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
-from tqdm import tqdm
 
 from chainer_vae import InputError, cli, figures, shell
+from chainer_vae.cli.progress import Progress
 from chainer_vae.explorer import content
 from chainer_vae.runs import files
 from chainer_vae.runs.interrupt import SigintFlag
@@ -255,15 +255,15 @@ def test_messages_quote_the_paths_in_commands(tmp_path, monkeypatch, capsys, sig
     assert cli.main(["projector", "my run", "--out", "学習 1"]) == 0
     assert "  tensorboard --logdir '学習 1'\n" in capsys.readouterr().out
     interrupted = ["train", "--resume", "my run", "--epoch", "5"]
-    monkeypatch.setattr(cli.train, "tqdm", InterruptingBar)
+    monkeypatch.setattr(cli.train, "Progress", InterruptingBar)
     assert cli.main(interrupted) == 130
     assert " train --resume 'my run'\n" in capsys.readouterr().out
 
 
-class InterruptingBar(tqdm):
+class InterruptingBar(Progress):
     """A progress bar that presses Ctrl-C at the first step."""
 
-    def update(self, n=1):
+    def update(self):
         if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:  # once
             signal.raise_signal(signal.SIGINT)
 

@@ -11,6 +11,7 @@ from typing import Optional
 from chainer_vae import devices
 from chainer_vae.cli import doctor, evaluate, explore, figures, projector, train
 from chainer_vae.cli.parser import Command, Parser, did_you_mean
+from chainer_vae.cli.progress import discard_output
 from chainer_vae.errors import InputError, NonFiniteLossError
 from chainer_vae.version import __version__
 
@@ -44,7 +45,7 @@ def main(argv: Optional[list[str]] = None) -> int:
         return 130
     except (InputError, NonFiniteLossError, OSError) as error:
         if _nobody_reads(error):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            discard_output()
             return 1
         print(f"chainer-vae: error: {error}", file=sys.stderr)
         return 1 if isinstance(error, NonFiniteLossError) else 2

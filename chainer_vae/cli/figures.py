@@ -4,9 +4,8 @@ import argparse
 import contextlib
 import sys
 
-from tqdm import tqdm
-
 from chainer_vae.cli.parser import add_gpu, add_out, did_you_mean
+from chainer_vae.cli.progress import Progress
 from chainer_vae.errors import InputError
 from chainer_vae.runs import SHIPPED, choose_run, describe_run
 
@@ -61,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
                 print(f"{name}: {describe_run(runs[name])}")
     context = figures.Context(args.lang, runs, args.gpu)
     n_drawn = 0
-    with tqdm(total=len(chosen), unit="figure", disable=not sys.stderr.isatty()) as bar:
+    with Progress(len(chosen), "figure") as bar:
         for result in figures.draw_figures(chosen, context, args.out, args.format):
             for file in result.files:
                 bar.write(f"{result.spec.id:22} {file}  ({result.seconds:.1f} s)")

@@ -3,15 +3,14 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
-
-from tqdm import tqdm
+from typing import Any, Callable
 
 from chainer_vae import devices, shell
 from chainer_vae.cli.parser import absolute_folder
+from chainer_vae.cli.progress import Progress, discard_output
 from chainer_vae.config import ACTIVATIONS, ENGINES, MODELS, Config
 from chainer_vae.datasets import TEST_IMAGES
-from chainer_vae.errors import InputError
+from chainer_vae.errors import InputError, accessory, warn_of_missing
 from chainer_vae.runs import Run, article_log
 from chainer_vae.runs.folder import CONFIG
 
@@ -95,47 +94,51 @@ def run(args: argparse.Namespace) -> int:
         run = Run.start(config, out or default, initmodel, resume)
     config = run.config
     sizes = f"{run.images.shape[1]}-{config.dim_h}-{config.dim_h}-{config.dimz}"
-    print(
+    _say(
         f"{type(run.model).__name__} {sizes} ({config.act}),"
         f" {len(run.images):,} training and {len(run.test_images):,} test images,"
         f" seed {config.seed}, on {devices.describe(config.gpu)}"
     )
     if run.epoch >= config.epoch:
         epochs = f"{run.epoch} epoch" + "s" * (run.epoch != 1)
-        print(f"{run.folder} is already trained for {epochs}")
+        _say(f"{run.folder} is already trained for {epochs}")
     else:
         backend = run.backend
         words = "Chainer's training loop" if backend.name == "chainer" else backend.name
-        print(f"engine: {words}" + (f" ({backend.reason})" if backend.reason else ""))
+        _say(f"engine: {words}" + (f" ({backend.reason})" if backend.reason else ""))
         if run.steps_done:
-            print(f"resuming after epoch {run.epoch}, step {run.steps_done}")
-    bar = tqdm(
-        total=config.epoch * run.steps_per_epoch,
-        initial=run.steps_done,
-        unit="step",
-        dynamic_ncols=True,
-        disable=not sys.stderr.isatty(),
-    )
-    with bar:
+            _say(f"resuming after epoch {run.epoch}, step {run.steps_done}")
+    with Progress(config.epoch * run.steps_per_epoch, "step", run.steps_done) as bar:
         for entry in run.train(on_step=bar.update):
-            bar.write(
+            _say(
                 f"epoch {entry['epoch']:3d}"
                 f"  train {entry['main/loss']:.3f} (reconstruction {entry['main/rec_loss']:.3f})"
                 f"  test {entry['validation/main/loss']:.3f}"
                 f" (reconstruction {entry['validation/main/rec_loss']:.3f})"
-                f"  {entry['elapsed_time']:.0f} s"
+                f"  {entry['elapsed_time']:.0f} s",
+                bar.write,
             )
-            sys.stdout.flush()
     if run.interrupted and run.epoch < config.epoch:
         where = f"in epoch {run.epoch + 1}" if run.position else f"at the end of epoch {run.epoch}"
-        print(
+        _say(
             f"stopped after step {run.steps_done}, {where}, and saved;"
             f" resume with: {shell.chainer_vae('train', '--resume', run.folder)}"
         )
         return 130
-    print(_compared_with_the_article(run))
-    print(f"saved in {run.folder}")
+    with accessory("the table of the losses"):
+        _say(_compared_with_the_article(run))
+    _say(f"saved in {run.folder}")
     return 0
+
+
+def _say(line: str, write: Callable[[str], None] = print) -> None:
+    """Print a line; where nobody reads it, or it cannot be written, the training goes on."""
+    try:
+        write(line)
+        sys.stdout.flush()
+    except OSError as error:
+        discard_output()
+        warn_of_missing("the standard output", error)
 
 
 def _run_folder(resume: Path) -> Path:

@@ -16,7 +16,7 @@ import numpy as np
 from chainer_vae import devices, graph
 from chainer_vae.config import CHANGEABLE, Config
 from chainer_vae.datasets import Dataset, load_data
-from chainer_vae.errors import InputError, NonFiniteLossError
+from chainer_vae.errors import InputError, NonFiniteLossError, accessory
 from chainer_vae.runs import checkpoints
 from chainer_vae.runs.files import save_json, save_text
 from chainer_vae.runs.folder import (
@@ -246,14 +246,16 @@ class Run(Training):
 
     def _save_graph(self) -> None:
         """Write the computational graph of a loss, once; its noise is not that of the run."""
-        if (self.folder / GRAPH).exists():
-            return
-        batch = self.model.xp.asarray(self.images[: self.config.batchsize])
-        # The step in which an overflow happens reports it.
-        quiet = np.errstate(over="ignore", invalid="ignore")
-        with chainer.using_device(self.model.device), numpy_random(self.random_state), quiet:
-            text = graph.dump(self.loss_func()(batch))
-        save_text(self.folder / GRAPH, text)
+        file = self.folder / GRAPH
+        with accessory(str(file)):
+            if file.exists():
+                return
+            batch = self.model.xp.asarray(self.images[: self.config.batchsize])
+            # The step in which an overflow happens reports it.
+            quiet = np.errstate(over="ignore", invalid="ignore")
+            with chainer.using_device(self.model.device), numpy_random(self.random_state), quiet:
+                text = graph.dump(self.loss_func()(batch))
+            save_text(file, text)
 
     def _record_environment(self) -> None:
         self.environments.append(
