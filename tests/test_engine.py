@@ -1,5 +1,7 @@
 """The engine against Chainer's autograd and Adam, and its kernels over the whole float32 range."""
 
+import tracemalloc
+
 import chainer
 import chainer.functions as F
 import chainer.links as L
@@ -8,8 +10,9 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from chainer_vae import VAE, Config, InputError, Run, encode, evaluate
-from chainer_vae.engine import Engine, network, thread_pool, unsupported
+from chainer_vae.engine import Engine, cpu_evaluation, network, thread_pool, unsupported
 from chainer_vae.engine import cpu_kernels as kernels
+from chainer_vae.engine.threads import MAX_THREADS
 from chainer_vae.runs import checkpoints
 
 ACTIVATIONS = [F.softplus, F.tanh, F.relu, F.sigmoid]
@@ -275,6 +278,36 @@ def test_evaluation_and_encoding_are_chainers(act_func, n, batchsize, mnist):
     np.testing.assert_allclose(mu, expected[0].array, atol=1e-5)
     np.testing.assert_allclose(ln_var, expected[1].array, atol=1e-5)
     assert mu.dtype == ln_var.dtype == np.float32
+
+
+@pytest.mark.parametrize("threads", (1, 2))
+def test_evaluation_by_parts_is_that_in_one(threads, mnist, monkeypatch):
+    """Bit for bit, with the same numbers drawn, in whatever parts the samples of a batch are."""
+    model, _ = make(n_latent=3, n_h=16)
+    results = []
+    for noise, samples in ((2**21, 10), (4 * 7 * 3, 1), (1, 1), (1, 10)):
+        monkeypatch.setattr(cpu_evaluation, "NOISE", noise)
+        monkeypatch.setattr(cpu_evaluation, "SAMPLES", samples)
+        np.random.seed(3)
+        with threadpool_limits(threads, user_api="blas"):
+            result = evaluate(model, mnist.test_images[:40], k=13, batchsize=7)
+        results.append((*result, np.random.standard_normal()))
+    assert len(set(results)) == 1
+
+
+@pytest.mark.parametrize("fused", (True, pytest.param(False, marks=pytest.mark.slow)))
+def test_the_memory_of_an_evaluation_is_bounded(fused):
+    """10,000 samples of 100 images: all their noise would take 160 MB."""
+    model = VAE(n_in=4, n_latent=20, n_h=3)
+    images = np.random.RandomState(0).rand(100, 4).astype("f4")
+    evaluate(model, images, k=1, fused=fused)  # what is loaded once
+    tracemalloc.start()
+    try:
+        evaluate(model, images, k=10_000, fused=fused)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < (MAX_THREADS + 1) * 8 * cpu_evaluation.NOISE < 100e6
 
 
 def test_an_overflow_in_any_thread_shows_in_the_result_alone(mnist):

@@ -323,12 +323,15 @@ def test_noise_that_does_not_fit_at_once(gpu, mnist, monkeypatch):
     np.testing.assert_array_equal(results[0], results[1])
 
 
-@pytest.mark.parametrize("columns", [10_000, 700, 100])
-def test_evaluation_agrees_with_chainers_on_the_cpu(gpu, columns, mnist, monkeypatch):
-    """Several batches at a time; one; and some samples of one."""
+@pytest.mark.parametrize(
+    "columns, noise", [(10_000, 2**23), (700, 2**23), (100, 2**23), (100, 2 * 100 * 20), (100, 1)]
+)
+def test_evaluation_agrees_with_chainers_on_the_cpu(gpu, columns, noise, mnist, monkeypatch):
+    """Several batches at a time; one; some samples of one; and their noise in parts, too."""
     from chainer_vae.engine import gpu_evaluation
 
     monkeypatch.setattr(gpu_evaluation, "COLUMNS", columns)
+    monkeypatch.setattr(gpu_evaluation, "NOISE", noise)
     images = mnist.test_images if is_real(gpu) else mnist.test_images[:330]
     model, _ = load_model("z20", gpu=0)
     assert model.xp is gpu
@@ -338,6 +341,18 @@ def test_evaluation_agrees_with_chainers_on_the_cpu(gpu, columns, mnist, monkeyp
     np.random.seed(0)
     expected = evaluate(model, images, k=3, batchsize=100, fused=False)
     assert found == pytest.approx(expected, rel=1e-5)
+
+
+def test_evaluation_draws_no_more_at_a_time_than_it_may(gpu, mnist, monkeypatch):
+    """Whatever the number of samples."""
+    from chainer_vae.engine import gpu_evaluation, gpu_noise
+
+    draw, drawn = gpu_noise.standard_normal, []
+    monkeypatch.setattr(gpu_noise, "standard_normal", lambda n: drawn.append(n) or draw(n))
+    monkeypatch.setattr(gpu_evaluation, "NOISE", 10_000)
+    model, _ = make(n_latent=2, n_h=4, on_gpu=True)
+    evaluate(model, mnist.test_images[:150], k=120, batchsize=100)
+    assert drawn == [10_000, 10_000, 4000, 10_000, 2000]
 
 
 def test_the_stand_in_leaves_nothing_behind():

@@ -15,6 +15,7 @@ from chainer_vae.engine.network import Network, layers_of
 from chainer_vae.model import VAE
 
 COLUMNS = 10_000  # samples that are evaluated at a time, about
+NOISE = 2**23  # random numbers at a time, at most: 32 MB; but at least one sample's
 
 
 def evaluate(
@@ -31,13 +32,11 @@ def evaluate(
     layers, on_gpu = layers_of(model), cp.asarray(images)
     rec_loss, kl = cp.zeros(1, cp.float64), cp.zeros(1, cp.float64)
     networks: dict[tuple[int, int], Network] = {}  # by their numbers of samples and of images
-    start = 0
-    for eps in _noise_by_batches(k, len(images), len(model.le3_mu.W), batchsize):
+    for start, first, eps in _noise_by_batches(k, len(images), len(model.le3_mu.W), batchsize):
         n = eps.shape[1]
         x = on_gpu[start : start + n].T
-        start += n
         samples = max(1, COLUMNS // n)
-        for part in (eps[first : first + samples] for first in range(0, k, samples)):
+        for part in (eps[i : i + samples] for i in range(0, len(eps), samples)):
             size = len(part), n
             if size not in networks:
                 networks[size] = Network(layers, model.act_func, n, len(part), kernels=gpu_kernels)
@@ -48,20 +47,31 @@ def evaluate(
             network.decode()
             network.reconstruct()
             rec_loss += network.rec_losses[:1] / k
-        kl += network.kl
+        if first == 0:
+            kl += network.kl
     return float(rec_loss[0]), float(kl[0])
 
 
-def _noise_by_batches(k: int, images: int, n_latent: int, batchsize: int) -> Iterator[cp.ndarray]:
-    """That of an evaluation, in the order of the CPU's: arrays (k, n, n_latent), of one or several
-    batches each."""
+def _noise_by_batches(
+    k: int, images: int, n_latent: int, batchsize: int
+) -> Iterator[tuple[int, int, cp.ndarray]]:
+    """That of an evaluation, in the order of the CPU's: the first image, the first sample, and an
+    array (samples, n, n_latent), of one or several batches or of a part of a batch's samples."""
     together = max(1, COLUMNS // (k * batchsize)) * batchsize
     for start in range(0, images, together):
         end = min(start + together, images)
+        if end - start <= batchsize:
+            n = end - start
+            samples = max(1, NOISE // (n * n_latent))
+            for first in range(0, k, samples):
+                part = min(samples, k - first)
+                numbers = gpu_noise.standard_normal(part * n * n_latent)
+                yield start, first, numbers.reshape(part, n, n_latent)
+            continue
         numbers = gpu_noise.standard_normal(k * (end - start) * n_latent)
         batches, at = [], 0
         for first in range(start, end, batchsize):
             shape = k, min(batchsize, end - first), n_latent
             batches.append(numbers[at : at + math.prod(shape)].reshape(shape))
             at += math.prod(shape)
-        yield batches[0] if len(batches) == 1 else cp.concatenate(batches, axis=1)
+        yield start, 0, cp.concatenate(batches, axis=1)
