@@ -74,13 +74,11 @@ def class_means(latents: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
     Args:
         latents: Latent vectors, shape (number, n_latent).
-        labels: The class of each, 0 to 9, shape (number,).
+        labels: The class of each, from 0, shape (number,).
 
     Returns:
-        numpy.ndarray: The means, shape (10, n_latent), float64; NaN for a class without images.
-
-    Raises:
-        IndexError: A label is 10 or more.
+        numpy.ndarray: The means, shape (classes, n_latent), float64, with one row for each class
+        up to the highest label, and at least 10; NaN for a class without images.
 
     Example:
         >>> import numpy as np
@@ -91,7 +89,8 @@ def class_means(latents: np.ndarray, labels: np.ndarray) -> np.ndarray:
                [ 5.,  5.],
                [nan, nan]])
     """
-    means = np.full((N_CLASSES, latents.shape[1]), np.nan)
+    classes = max(N_CLASSES, 1 + labels.max(initial=0))
+    means = np.full((classes, latents.shape[1]), np.nan)
     for digit in np.unique(labels):
         means[digit] = latents[labels == digit].mean(axis=0)
     return means

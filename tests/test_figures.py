@@ -301,24 +301,23 @@ def test_arrow_points_from_the_0_to_the_7():
 
 def test_embedding_draws_a_digit_at_its_position_in_its_colour():
     blank = np.full((tsne.PANEL, tsne.PANEL, 3), 255, np.uint8)
-    image, label = np.ones((1, 28, 28)), np.array([3])
-    tsne.draw_sprites(blank, np.array([[0.5, 0.9, 1.0]]), image, label)
+    image, color = np.ones((1, 28, 28)), np.array(style.DIGIT_COLORS(3)[:3])
+    tsne.draw_sprites(blank, np.array([[0.5, 0.9, 1.0]]), image, color[None])
     rows, columns = np.nonzero((blank != 255).any(axis=2))
     middle = tsne.PANEL / 2
     assert abs(rows.mean() - (middle - 0.9 * tsne.REACH)) < 1  # upwards
     assert abs(columns.mean() - (middle + 0.5 * tsne.REACH)) < 1
-    color = np.array(style.DIGIT_COLORS(3)[:3]) * 255
-    np.testing.assert_allclose(blank[rows, columns], color[None].repeat(len(rows), 0), atol=1)
+    np.testing.assert_allclose(blank[rows, columns], 255 * color[None].repeat(len(rows), 0), atol=1)
 
 
 def test_embedding_shows_the_farthest_points_whole():
     """In any direction: t-SNE's result differs between processors."""
     angle = np.deg2rad(np.arange(0, 360, 3))
     circle = np.stack([np.cos(angle), np.sin(angle), np.zeros(120)], axis=1)
-    image, label = np.ones((1, 28, 28), np.float32), np.array([3])
+    image, color = np.ones((1, 28, 28), np.float32), np.array([[1.0, 0.0, 0.0]])
     for point in tsne.project(np.concatenate([circle, circle[:, [0, 2, 1]]]), azimuth=0.4):
         panel = np.full((tsne.PANEL, tsne.PANEL, 3), 255, np.uint8)
-        tsne.draw_sprites(panel, point[None], image, label)
+        tsne.draw_sprites(panel, point[None], image, color)
         inked = (panel != 255).any(axis=2).sum()
         assert inked == round(tsne.SPRITE * point[2]) ** 2
 
@@ -661,14 +660,27 @@ def test_what_one_figure_lacks_does_not_keep_the_others(tmp_path):
         context.attach("beside.txt", fail)
         return Figure()
 
+    def is_wrong(context):
+        context.attach("beside.txt", lambda path: 1 / 0)
+        raise IndexError("index 10 is out of bounds\nfor axis 0 with size 10")
+
     spec = SPECS["eq-elbo"]
     specs = [
         dataclasses.replace(spec, file="a.png", draw=needs_more),
         dataclasses.replace(spec, file="b.png", draw=attaches),
-        dataclasses.replace(spec, file="c.png", draw=lambda context: Figure()),
+        dataclasses.replace(spec, file="c.png", draw=is_wrong),
+        dataclasses.replace(spec, file="d.png", draw=lambda context: Figure()),
     ]
     drawn = list(figures.draw_figures(specs, context(), tmp_path))
     assert str(drawn[0].error) == "lacking is not installed: pip install lacking"
     assert "No space left" in str(drawn[1].error)
-    assert drawn[2].error is None
-    assert [[file.name for file in result.files] for result in drawn] == [[], ["b.png"], ["c.png"]]
+    assert isinstance(drawn[2].error, IndexError)
+    assert drawn[3].error is None
+    names = [[file.name for file in result.files] for result in drawn]
+    assert names == [[], ["b.png"], [], ["d.png"]]
+
+
+def test_a_damaged_file_does_not_keep_the_page(tmp_path):
+    (tmp_path / SPECS["manifold"].file).write_bytes(b"not a picture")
+    assert figures.write_index(tmp_path, "en") == 1
+    assert (tmp_path / "index.html").read_text(encoding="utf-8").count("<img") == 1

@@ -9,7 +9,8 @@ import pytest
 from conftest import write_idx_folder
 from PIL import Image
 
-from chainer_vae import Config, Run, figures
+from chainer_vae import Config, Run, figures, latent
+from chainer_vae.cli import main
 
 ROOT = Path(__file__).parent.parent
 
@@ -117,6 +118,21 @@ def test_what_is_wrong_is_one_line_and_the_rest_is_drawn(tmp_path, args, message
     folder = tmp_path / "figures"
     found = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
     assert found == sorted([*drawn, "index.html"] if drawn else [])
+
+
+def test_a_mistake_in_one_figure_is_one_line(tmp_path, monkeypatch, capsys):
+    """An exception that nobody foresaw; with --debug, its traceback, too."""
+    monkeypatch.setattr(latent, "first_of_class", lambda labels, digit: [][digit])
+    ids = ("digits", "latent-arrow", "eq-elbo-kl")
+    args = ["figures", "--only", *ids, "--out", str(tmp_path)]
+    line = "chainer-vae: error: latent-arrow, digits: IndexError: list index out of range\n"
+    assert main(args) == 2
+    assert capsys.readouterr().err == line
+    assert {path.name for path in tmp_path.iterdir()} == {"eq_elbo_kl.png", "index.html"}
+    assert main([*args, "--debug"]) == 2
+    error = capsys.readouterr().err
+    assert error.endswith(line) and "in first" in error
+    assert error.count("Traceback (most recent call last)") == 2
 
 
 def test_no_font_and_no_renderer(tmp_path):

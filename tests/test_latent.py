@@ -39,6 +39,10 @@ def test_class_means():
     assert means.shape == (10, 2)
     np.testing.assert_array_equal(means[[4, 0]], [[3, 4], [3, 4]])
     assert np.isnan(np.delete(means, [4, 0], axis=0)).all()
+    means = latent.class_means(latents, np.array([46, 0, 46]))
+    assert means.shape == (47, 2)
+    np.testing.assert_array_equal(means[[46, 0]], [[3, 4], [3, 4]])
+    assert latent.class_means(latents[:0], np.array([], int)).shape == (10, 2)
 
 
 def test_spread_moves_only_what_is_close():
@@ -117,6 +121,26 @@ def test_embedding_keeps_neighbours(mnist):
     distances = np.linalg.norm(points[:, None] - points, axis=-1) + np.diag(np.full(300, np.inf))
     same = labels[distances.argmin(axis=1)] == labels
     assert same.mean() > 0.75  # 0.1 by chance
+
+
+@pytest.mark.parametrize("n", (4, 5, 30, 31, 90))
+def test_embedding_of_few(n):
+    """Fewer than t-SNE's usual perplexity asks for."""
+    latents = np.random.RandomState(0).normal(size=(n, 20))
+    for n_dims in (2, 3):
+        points = embed(latents, n_dims)
+        assert points.shape == (n, n_dims)
+        assert np.linalg.norm(points, axis=1).max() == pytest.approx(1)
+
+
+def test_embedding_of_too_few_or_the_same():
+    latents = np.random.RandomState(0).normal(size=(4, 20))
+    with pytest.raises(InputError, match="t-SNE needs at least 4 images, but there are 3"):
+        embed(latents[:3], 2)
+    with pytest.raises(InputError, match="t-SNE needs at least 4 images, but there is 1"):
+        embed(latents[:1], 2)
+    with pytest.raises(InputError, match="of different latent means, but all are equal"):
+        embed(latents[[0] * 9], 2)
 
 
 def test_embedding_where_the_cores_cannot_be_counted():

@@ -3,10 +3,11 @@
 import argparse
 import contextlib
 import sys
+import traceback
 
 from chainer_vae.cli.parser import add_gpu, add_out, did_you_mean
 from chainer_vae.cli.progress import Progress
-from chainer_vae.errors import InputError
+from chainer_vae.errors import InputError, in_one_line
 from chainer_vae.runs import SHIPPED, choose_run, describe_run
 
 SUMMARY = "draw the article's figures"
@@ -34,6 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="format of still figures (default: png); animations are GIFs",
     )  # fmt: skip
     add_gpu(parser)
+    parser.add_argument(
+        "--debug", action="store_true", help="print the traceback of what fails, too"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -65,7 +69,10 @@ def run(args: argparse.Namespace) -> int:
             for file in result.files:
                 bar.write(f"{result.spec.id:22} {file}  ({result.seconds:.1f} s)")
             if result.error is not None:
-                faults.setdefault(str(result.error), []).append(result.spec.id)
+                faults.setdefault(in_one_line(result.error), []).append(result.spec.id)
+                if args.debug:
+                    error = result.error
+                    traceback.print_exception(type(error), error, error.__traceback__)
             else:
                 n_drawn += 1
             bar.update()

@@ -1,5 +1,7 @@
 """Reconstructions and interpolations of the VAE with 20 latent dimensions."""
 
+import math
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -7,7 +9,7 @@ from matplotlib.figure import Figure
 from chainer_vae.figures import style
 from chainer_vae.figures.output import pixels
 from chainer_vae.figures.registry import SIDE, Animation, Context, figure
-from chainer_vae.latent import N_CLASSES, interpolate, montage, there_and_back
+from chainer_vae.latent import interpolate, montage, there_and_back
 
 N_FRAMES = 81  # frames of an interpolation between two digits, both ends included
 
@@ -51,20 +53,22 @@ def show_digit(axes: Axes, image: np.ndarray) -> None:
 )  # fmt: skip
 def interp_all_anim(context: Context) -> Animation:
     z20 = context.trained("z20")
-    ends = z20.latent_means[[z20.first(digit) for digit in range(N_CLASSES)]]
+    n = len(z20.classes)
+    ends = z20.latent_means[[z20.first(digit) for digit in z20.classes]]
     t = there_and_back(40)
     # One image for each pair of digits and each t: (start, end, t, 28, 28).
     lines = [interpolate(start, end, t[:41]) for start in ends for end in ends]
-    tiles = z20.decode(np.concatenate(lines)).reshape(N_CLASSES, N_CLASSES, 41, SIDE, SIDE)
+    tiles = z20.decode(np.concatenate(lines)).reshape(n, n, 41, SIDE, SIDE)
 
-    scale, margin, top = 2, 32, 60
-    side = N_CLASSES * SIDE * scale
+    scale, top = max(1, round(20 / n)), 60
+    margin = 32 if z20.classes[-1] < 100 else 42
+    side = n * SIDE * scale
     fig = pixel_figure(margin + side + 8, top + side + 8)
     axes = pixel_axes(fig, margin, top, side, side)
     shown = axes.imshow(np.zeros((side, side)), cmap="gray", vmin=0, vmax=1)
-    ticks = (np.arange(N_CLASSES) + 0.5) * SIDE * scale - 0.5
-    axes.set_xticks(ticks, map(str, range(N_CLASSES)), fontsize=13)
-    axes.set_yticks(ticks, map(str, range(N_CLASSES)), fontsize=13)
+    ticks = (np.arange(n) + 0.5) * SIDE * scale - 0.5
+    axes.set_xticks(ticks, map(str, z20.classes), fontsize=13)
+    axes.set_yticks(ticks, map(str, z20.classes), fontsize=13)
     axes.tick_params(length=0, pad=6, top=True, labeltop=True, bottom=False, labelbottom=False)
     axes.spines[:].set_visible(False)
     title = axes.text(0.5, 1 + 34 / side, "", transform=axes.transAxes, ha="center", fontsize=13)
@@ -79,21 +83,23 @@ def interp_all_anim(context: Context) -> Animation:
 
 @figure(
     "reconstruction", (4,), "1-2", "compare_reconstruction.png", "compare_reconstruction.png",
-    en="The first ten test images (left) and their reconstructions from the 20-dimensional latent"
-    " means (right).",
-    ja="最初のテスト画像10枚（左）と、それぞれの20次元の潜在変数の平均から再構成した画像（右）。",
+    en="The first test images (left), up to ten, and their reconstructions from the 20-dimensional"
+    " latent means (right).",
+    ja="最初のテスト画像（左、最大10枚）と、それぞれの20次元の潜在変数の平均から再構成した画像（右）。",
     needs="z20",
 )  # fmt: skip
 def reconstruction(context: Context) -> Figure:
     z20 = context.trained("z20")
-    n = 10
-    inputs = z20.data.test_images[:n].reshape(n, SIDE, SIDE)
+    inputs = z20.data.test_images[:10].reshape(-1, SIDE, SIDE)
+    n = len(inputs)
     outputs = z20.decode(z20.latent_means[:n])
-    fig = Figure(figsize=(3.2, 15.2))
+    fig = Figure(figsize=(3.2, 1.52 * n))
+    top, bottom = 1 - 0.2 / n, 0.05 / n
     grid = fig.subplots(
         n,
         2,
-        gridspec_kw=dict(left=0.02, right=0.98, top=0.98, bottom=0.005, hspace=0.05, wspace=0.05),
+        squeeze=False,
+        gridspec_kw=dict(left=0.02, right=0.98, top=top, bottom=bottom, hspace=0.05, wspace=0.05),
     )
     for row, input, output in zip(grid, inputs, outputs):
         show_digit(row[0], input)
@@ -112,17 +118,24 @@ def reconstruction(context: Context) -> Figure:
 )  # fmt: skip
 def digits(context: Context) -> Figure:
     z20 = context.trained("z20")
-    images = z20.decode(z20.latent_means[[z20.first(digit) for digit in range(N_CLASSES)]])
-    fig = Figure(figsize=(style.WIDTH, 3.5))
+    images = z20.decode(z20.latent_means[[z20.first(digit) for digit in z20.classes]])
+    rows = math.ceil(len(images) / 5)
+    height = 1.75 * rows
+    fig = Figure(figsize=(style.WIDTH, height))
+    top, bottom = 1 - 0.28 / height, 0.07 / height
     grid = fig.subplots(
-        2,
+        rows,
         5,
-        gridspec_kw=dict(left=0.01, right=0.91, top=0.92, bottom=0.02, hspace=0.16, wspace=0.06),
+        squeeze=False,
+        gridspec_kw=dict(left=0.01, right=0.91, top=top, bottom=bottom, hspace=0.16, wspace=0.06),
     )
-    for digit, axes in enumerate(grid.flat):
-        show_digit(axes, images[digit])
+    for axes, digit, image in zip(grid.flat, z20.classes, images):
+        show_digit(axes, image)
         axes.set_title(str(digit))
-    bar = fig.colorbar(grid[0, 0].images[0], cax=fig.add_axes((0.93, 0.03, 0.018, 0.88)))
+    for axes in grid.flat[len(images) :]:
+        axes.remove()
+    bar_axes = fig.add_axes((0.93, 0.105 / height, 0.018, 1 - 0.42 / height))
+    bar = fig.colorbar(grid[0, 0].images[0], cax=bar_axes)
     bar.set_ticks([0, 0.5, 1])
     bar.outline.set_visible(False)
     return fig

@@ -164,10 +164,11 @@ def _entry(folder: Path, spec: FigureSpec, file: Path, lang: str) -> str:
 
 def _size(file: Path) -> str:
     """The display size, as HTML attributes. Stills have twice the pixels, for sharp screens."""
-    if file.suffix == ".svg":
+    try:
+        with Image.open(file) as image:
+            width, height = image.size
+    except OSError:  # an SVG; or a damaged file, which the page shows as such
         return ""
-    with Image.open(file) as image:
-        width, height = image.size
     scale = 1 if file.suffix == ".gif" else DPI / 100
     return f' width="{width / scale:.0f}" height="{height / scale:.0f}"'
 

@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib import patheffects
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import Collection
 from matplotlib.colors import BoundaryNorm
@@ -11,16 +12,17 @@ from matplotlib.figure import Figure
 from chainer_vae.figures import style
 from chainer_vae.figures.digits import frames_in_a_grid, frames_one_by_one, interpolated_images
 from chainer_vae.figures.registry import SIDE, Animation, Context, Trained, figure
-from chainer_vae.latent import N_CLASSES, class_means, grid, montage, spread
+from chainer_vae.latent import class_means, grid, montage, spread
 
 N_SCATTER = 5000  # test images in the scatter plots
+MANY = 20  # classes: with more, labels are smaller
 START, END = 0, 7  # the digits that the arrow connects
 LIMIT = 2.0  # the map shows -2 <= z1, z2 <= 2
 N_MAP = 25  # digits along each side of the map
 
 
 def scatter(axes: Axes, z2: Trained, width: float) -> Collection:
-    """Plot the latent means of test images: one colour per digit, and its label at the class mean.
+    """Plot the latent means of test images: one colour per class, and its label at the class mean.
 
     Args:
         axes: Where to draw.
@@ -32,10 +34,11 @@ def scatter(axes: Axes, z2: Trained, width: float) -> Collection:
     """
     latents = z2.latent_means[:N_SCATTER]
     labels = z2.data.test_labels[:N_SCATTER]
-    norm = BoundaryNorm(np.arange(N_CLASSES + 1) - 0.5, N_CLASSES)
+    n = len(z2.classes)
+    norm = BoundaryNorm(np.arange(n + 1) - 0.5, n)
     points = axes.scatter(
-        latents[:, 0], latents[:, 1],
-        c=labels, cmap=style.DIGIT_COLORS, norm=norm, s=16, alpha=0.6, linewidths=0,
+        latents[:, 0], latents[:, 1], c=np.searchsorted(z2.classes, labels),
+        cmap=style.class_colors(n), norm=norm, s=16, alpha=0.6, linewidths=0,
     )  # fmt: skip
     means = class_means(latents, labels)
     # A label that would cover another one is moved aside, and joined to its mean by a line.
@@ -43,7 +46,7 @@ def scatter(axes: Axes, z2: Trained, width: float) -> Collection:
         if np.isfinite(mean).all():
             label = axes.annotate(
                 str(digit), mean, position, ha="center", va="center",
-                size=18, weight="bold", family="DejaVu Sans", zorder=4,
+                size=18 if n <= MANY else 12, weight="bold", family="DejaVu Sans", zorder=4,
                 arrowprops=dict(arrowstyle="-", color=style.INK, shrinkA=0, shrinkB=0),
             )  # fmt: skip
             label.set_path_effects([patheffects.withStroke(linewidth=3.5, foreground="white")])
@@ -59,7 +62,7 @@ def label_axes(axes: Axes) -> None:
 
 
 def whole_scatter(context: Context) -> tuple[Figure, Axes]:
-    """A scatter plot of all latent means, with a colour bar of the digits."""
+    """A scatter plot of all latent means, with a colour bar of the classes."""
     fig = Figure(figsize=(style.WIDTH, 6.6))
     axes = fig.add_axes((0.08, 0.075, 0.79, 0.915))
     z2 = context.trained("z2")
@@ -67,10 +70,18 @@ def whole_scatter(context: Context) -> tuple[Figure, Axes]:
     axes.set_aspect("equal", adjustable="datalim")
     colors = ScalarMappable(points.norm, points.cmap)  # opaque, unlike the points
     bar_axes = fig.add_axes((0.9, 0.075, 0.025, 0.915))
-    bar = fig.colorbar(colors, cax=bar_axes, ticks=range(N_CLASSES))
+    bar = fig.colorbar(colors, cax=bar_axes)
+    bar.set_ticks(range(len(z2.classes)), labels=list(map(str, z2.classes)))
     bar.ax.tick_params(which="both", length=0)
+    if len(z2.classes) > MANY:
+        bar.ax.tick_params(labelsize=min(11, 380 / len(z2.classes)))
     bar.outline.set_visible(False)
-    bar.set_label(context.text("digit", "数字"))
+    of_digits = z2.config.dataset is None
+    bar.set_label(context.text("digit", "数字") if of_digits else context.text("class", "クラス"))
+    # A narrow range, as of a few images, has tick labels of many digits.
+    lacking = -fig.get_tightbbox(FigureCanvasAgg(fig).get_renderer()).x0 / style.WIDTH
+    if lacking > 0:
+        axes.set_position((0.08 + lacking, 0.075, 0.79 - lacking, 0.915))
     return fig, axes
 
 
@@ -103,9 +114,10 @@ def map_axes(fig: Figure) -> Axes:
 
 @figure(
     "latent-scatter", (5,), "1-2", "latent_scatter.png", "Encoder",
-    en="The encoder maps 5,000 test images to a 2-dimensional latent space. A number marks the mean"
-    " of its digit. Training used no labels, yet images of the same digit lie close together.",
-    ja="テスト画像5,000枚をエンコーダーで2次元の潜在空間に写したもの。数字は各クラスの平均の位置です。"
+    en=f"The encoder maps up to {N_SCATTER:,} test images to a 2-dimensional latent space. A number"
+    " marks the mean of its digit. Training used no labels, yet images of the same digit lie close"
+    " together.",
+    ja=f"テスト画像（最大{N_SCATTER:,}枚）をエンコーダーで2次元の潜在空間に写したもの。数字は各クラスの平均の位置です。"
     "教師なし学習ですが、同じ数字の画像が近くに集まっています。",
     needs="z2",
 )  # fmt: skip

@@ -210,6 +210,11 @@ class Trained:
         return load_data(self.config)
 
     @cached_property
+    def classes(self) -> list[int]:
+        """The classes that the test images have, in order."""
+        return np.unique(self.data.test_labels).tolist()
+
+    @cached_property
     def latent_means(self) -> np.ndarray:
         """The means mu of q(z|x) for all test images, shape (number, n_latent)."""
         return encode(self.model, self.data.test_images)[0]

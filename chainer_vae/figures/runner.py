@@ -20,13 +20,13 @@ class Drawn(NamedTuple):
         spec (FigureSpec): The figure.
         files (list of pathlib.Path): The files and folders written.
         seconds (float): The time taken.
-        error (InputError or None): Why it could not be drawn; None if it could.
+        error (Exception or None): Why it could not be drawn; None if it could.
     """
 
     spec: FigureSpec
     files: list[Path]
     seconds: float
-    error: Optional[InputError]
+    error: Optional[Exception]
 
 
 def draw(spec: FigureSpec, context: Context) -> FigureOrAnimation:
@@ -61,7 +61,7 @@ def draw_figures(
 
     Yields:
         Drawn: The result of each figure, as soon as it is done: ``spec``, the ``files`` written,
-        the ``seconds`` taken, and ``error``, an :class:`~chainer_vae.InputError` or None.
+        the ``seconds`` taken, and ``error``, the exception that ended it or None.
 
     Raises:
         KeyError: ``suffix`` is none of these.
@@ -78,21 +78,22 @@ def draw_figures(
     for spec in specs:
         started = time.monotonic()
         files = []
-        error = None
+        error: Optional[Exception] = None
         try:
             drawn = draw(spec, context)
             with matplotlib.rc_context(style.settings(context.lang)):
                 file = out / spec.file_name(suffix)
                 save(drawn, file)
             files.append(file)
-        except InputError as fault:
-            error = fault
         except ModuleNotFoundError as fault:  # installed without its requirements
             error = InputError(f"{fault.name} is not installed: pip install {fault.name}")
+            error.__cause__ = fault
+        except Exception as fault:
+            error = fault
         for name, write in context.attachments():
             try:
                 write(out / name)
                 files.append(out / name)
-            except InputError as fault:
+            except Exception as fault:
                 error = error or fault
         yield Drawn(spec, files, time.monotonic() - started, error)

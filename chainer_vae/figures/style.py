@@ -6,6 +6,7 @@ from typing import Any, Optional
 
 import matplotlib
 from matplotlib import font_manager
+from matplotlib.colors import Colormap
 
 # Each colour has the same meaning in every figure.
 INK = "#222222"
@@ -22,6 +23,11 @@ WIDTH = 7.5  # inches: the article's column, at 100 pixels an inch
 DPI = 200  # of stills: twice as many, for high-density screens
 
 FONT_PACKAGE = "matplotlib_fontja"
+
+
+def class_colors(n: int) -> Colormap:
+    """The colours of ``n`` classes; of ten, DIGIT_COLORS."""
+    return matplotlib.colormaps["rainbow"].resampled(n)
 
 
 def japanese_font() -> Optional[Path]:

@@ -9,14 +9,17 @@ from matplotlib.patheffects import withStroke
 from PIL import Image
 from threadpoolctl import threadpool_limits
 
+from chainer_vae.errors import InputError
 from chainer_vae.figures import style
 from chainer_vae.figures.digits import pixel_axes, pixel_figure
 from chainer_vae.figures.output import pixels
 from chainer_vae.figures.registry import SIDE, Animation, Context, figure
-from chainer_vae.latent import N_CLASSES, class_means
+from chainer_vae.latent import class_means
 from chainer_vae.projector import write_projector
 
 N_POINTS = 2000
+N_PROJECTOR = 256**2  # as many images of this size as the Embedding Projector takes
+N_NEIGHBORS = 30.0  # of each point that t-SNE keeps together (its perplexity), at most
 N_FRAMES = 36
 PANEL = 400  # pixels along each side of a panel
 SPRITE = 13  # pixels along each side of a digit at the origin
@@ -39,6 +42,9 @@ def embed(latents: np.ndarray, n_dims: int, seed: int = 0) -> np.ndarray:
         numpy.ndarray: Shape (number, n_dims), float32, centred on the origin and scaled so that
         the farthest point is at distance 1.
 
+    Raises:
+        InputError: There are fewer than 4 latent vectors, or all are equal.
+
     Source:
         van der Maaten and Hinton, "Visualizing Data using t-SNE", 2008; the implementation is
         scikit-learn's.
@@ -51,10 +57,19 @@ def embed(latents: np.ndarray, n_dims: int, seed: int = 0) -> np.ndarray:
         >>> embed(mu, n_dims=2).shape
         (100, 2)
     """
+    n = len(latents)
+    if n < 4:
+        raise InputError(
+            f"t-SNE needs at least 4 images, but there {'is' if n == 1 else 'are'} {n}"
+        )
+    if (latents == latents[0]).all():
+        raise InputError("t-SNE needs images of different latent means, but all are equal")
     from sklearn.manifold import TSNE  # here, because the import is slow
 
+    perplexity = min(N_NEIGHBORS, (n - 1) / 3)
     with threadpool_limits(1), _not_counting_cores():  # one thread, to sum in a fixed order
-        points = TSNE(n_dims, init="pca", random_state=seed).fit_transform(latents)
+        tsne = TSNE(n_dims, perplexity=perplexity, init="pca", random_state=seed)
+        points = tsne.fit_transform(latents)
     points = points - points.mean(axis=0)
     return points / np.linalg.norm(points, axis=1).max()
 
@@ -93,10 +108,10 @@ def project(points: np.ndarray, azimuth: float, distance: float = 3.5) -> np.nda
 
 @figure(
     "embedding", (30,), "extra", "embedding.gif", "Tensorboard Embedding for MNIST with VAE",
-    en=f"The 20-dimensional latent means of {N_POINTS:,} test images, reduced to three and two"
-    " dimensions by t-SNE. The folder embedding/, written with this figure, opens in TensorBoard's"
-    " Embedding Projector.",
-    ja=f"テスト画像{N_POINTS:,}枚の20次元の潜在変数の平均を、t-SNEで3次元と2次元に次元削減したもの。"
+    en=f"The 20-dimensional latent means of up to {N_POINTS:,} test images, reduced to three and"
+    " two dimensions by t-SNE. The folder embedding/, written with this figure, opens in"
+    " TensorBoard's Embedding Projector.",
+    ja=f"テスト画像（最大{N_POINTS:,}枚）の20次元の潜在変数の平均を、t-SNEで3次元と2次元に次元削減したもの。"
     "同時に書き出す embedding フォルダーは、TensorBoard の Embedding Projector で開けます。",
     needs="z20",
 )  # fmt: skip
@@ -106,11 +121,16 @@ def embedding(context: Context) -> Animation:
     context.attach(
         "embedding",
         lambda folder: write_projector(
-            folder, z20.latent_means, data.test_images, data.test_labels, data.image_shape
+            folder,
+            z20.latent_means[:N_PROJECTOR],
+            data.test_images[:N_PROJECTOR],
+            data.test_labels[:N_PROJECTOR],
+            data.image_shape,
         ),
     )
     latents, labels = z20.latent_means[:N_POINTS], data.test_labels[:N_POINTS]
     images = data.test_images[:N_POINTS].reshape(-1, SIDE, SIDE)
+    colors = style.class_colors(len(z20.classes))(np.searchsorted(z20.classes, labels))[:, :3]
 
     fig = pixel_figure(2 * PANEL + 20, PANEL + 40)
     for column, title in enumerate((
@@ -122,23 +142,23 @@ def embedding(context: Context) -> Animation:
     background = pixels(fig)
     flat = embed(latents, 2)
     flat = np.concatenate([flat, np.ones((len(flat), 1))], axis=1)
-    draw_sprites(background[36 : 36 + PANEL, PANEL + 20 :], flat, images, labels)
+    draw_sprites(background[36 : 36 + PANEL, PANEL + 20 :], flat, images, colors)
     background = label_classes(background, class_means(flat[:, :2], labels))
     space = embed(latents, 3)
     frames = []
     for azimuth in np.arange(N_FRAMES) * 2 * np.pi / N_FRAMES:
         frame = background.copy()
-        draw_sprites(frame[36 : 36 + PANEL, :PANEL], project(space, azimuth), images, labels)
+        draw_sprites(frame[36 : 36 + PANEL, :PANEL], project(space, azimuth), images, colors)
         frames.append(frame)
     return Animation(frames, 150, colors=128)
 
 
 def label_classes(image: np.ndarray, means: np.ndarray) -> np.ndarray:
-    """Label each digit at its mean in the right panel.
+    """Label each class at its mean in the right panel.
 
     Args:
         image: Shape (height, width, 3), uint8.
-        means: The mean of each class, as in the panel, shape (10, 2); NaN: no label.
+        means: The mean of each class, as in the panel, shape (classes, 2); NaN: no label.
 
     Returns:
         numpy.ndarray: A new image of the same shape.
@@ -158,18 +178,17 @@ def label_classes(image: np.ndarray, means: np.ndarray) -> np.ndarray:
 
 
 def draw_sprites(
-    panel: np.ndarray, points: np.ndarray, images: np.ndarray, labels: np.ndarray
+    panel: np.ndarray, points: np.ndarray, images: np.ndarray, colors: np.ndarray
 ) -> None:
-    """Draw digits into a panel in the colours of their classes, the farthest first.
+    """Draw images into a panel, each in its colour, the farthest first.
 
     Args:
         panel: The image to draw into, shape (PANEL, PANEL, 3), uint8.
         points: Shape (number, 3): the positions to the right of the centre and above it, and the
             sizes, as :func:`project` returns them.
-        images: The digits in [0, 1], shape (number, 28, 28).
-        labels: Their classes, shape (number,).
+        images: Pixels in [0, 1], shape (number, 28, 28).
+        colors: Red, green and blue in [0, 1], shape (number, 3).
     """
-    colors = np.array([style.DIGIT_COLORS(digit)[:3] for digit in range(N_CLASSES)]) * 255
     for i in np.argsort(points[:, 2], kind="stable"):
         side = round(SPRITE * points[i, 2])
         sprite = Image.fromarray(np.rint(images[i] * 255).astype(np.uint8))
@@ -177,4 +196,4 @@ def draw_sprites(
         column = round(PANEL / 2 + points[i, 0] * REACH - side / 2)
         row = round(PANEL / 2 - points[i, 1] * REACH - side / 2)
         area = panel[row : row + side, column : column + side]
-        area[...] = area * (1 - ink) + colors[labels[i]] * ink
+        area[...] = area * (1 - ink) + colors[i] * 255 * ink
