@@ -4,21 +4,24 @@ Latent vectors z are rows of shape (number, n_latent) and images are rows of sha
 with values in [0, 1]. Both are NumPy arrays in host memory, even if the model is on a GPU.
 """
 
+from typing import Union
+
 import chainer
 import numpy as np
 from chainer.backends import cuda
 
+from chainer_vae import validation
 from chainer_vae.errors import InputError
-from chainer_vae.model import VAE
+from chainer_vae.model import VAE, Autoencoder, as_rows
 
 N_CLASSES = 10
 
 
-def decode(model: VAE, z: np.ndarray, batchsize: int = 500) -> np.ndarray:
+def decode(model: Union[VAE, Autoencoder], z: np.ndarray, batchsize: int = 500) -> np.ndarray:
     """Decode latent vectors into images: the probability of each pixel, sigmoid(decoder(z)).
 
     Args:
-        model: The model, on the CPU or a GPU.
+        model: The model, a VAE or an autoencoder, on the CPU or a GPU.
         z: Latent vectors, shape (number, n_latent).
         batchsize: Number of latent vectors decoded at once.
 
@@ -27,7 +30,8 @@ def decode(model: VAE, z: np.ndarray, batchsize: int = 500) -> np.ndarray:
         parameters.
 
     Raises:
-        ValueError, TypeError: As :meth:`VAE.decode <chainer_vae.VAE.decode>`.
+        ValueError, TypeError: As :meth:`VAE.decode <chainer_vae.VAE.decode>`; ``batchsize`` is no
+            whole number, 1 or more.
 
     Example:
         >>> import numpy as np
@@ -36,6 +40,9 @@ def decode(model: VAE, z: np.ndarray, batchsize: int = 500) -> np.ndarray:
         >>> latent.decode(model, np.zeros((3, 2), np.float32)).shape
         (3, 784)
     """
+    validation.model("decode", model, VAE, Autoencoder)
+    z = as_rows("z", z, model.ld1.W).array
+    batchsize = validation.whole_number("batchsize", batchsize)
     images = np.empty((len(z), model.ld3.W.shape[0]), model.ld3.W.dtype)
     with chainer.no_backprop_mode(), chainer.using_config("train", False):
         for start in range(0, len(z), batchsize):
@@ -174,11 +181,15 @@ def there_and_back(n: int) -> np.ndarray:
     Returns:
         numpy.ndarray: The values, shape (2 n,), float64.
 
+    Raises:
+        ValueError: ``n`` is no whole number, 1 or more.
+
     Example:
         >>> from chainer_vae import latent
         >>> latent.there_and_back(2)
         array([0. , 0.5, 1. , 0.5])
     """
+    n = validation.whole_number("n", n)
     t = np.arange(n) / n
     return np.concatenate([t, 1 - t])
 
@@ -194,6 +205,9 @@ def grid(n: int, limit: float) -> np.ndarray:
         numpy.ndarray: Latent vectors, shape (n, n, 2), float32; [0, 0] is the upper left corner,
         (-limit, limit).
 
+    Raises:
+        ValueError: ``n`` is no whole number, 1 or more.
+
     Source:
         The article's section 1-2, the latent plane decoded at 25 x 25 points from -2 to 2.
 
@@ -204,6 +218,7 @@ def grid(n: int, limit: float) -> np.ndarray:
                [ 0.,  2.],
                [ 2.,  2.]], dtype=float32)
     """
+    n = validation.whole_number("n", n)
     side = np.linspace(-limit, limit, n, dtype=np.float32)
     z1, z2 = np.meshgrid(side, side[::-1])
     return np.stack([z1, z2], axis=-1)

@@ -23,7 +23,7 @@ import numpy as np
 
 from chainer_vae import devices, engine
 from chainer_vae.config import Config
-from chainer_vae.datasets import Dataset
+from chainer_vae.datasets import Dataset, require_images
 from chainer_vae.engine import Backend
 from chainer_vae.errors import InputError, NonFiniteLossError
 from chainer_vae.evaluation import evaluate, squared_error
@@ -39,6 +39,9 @@ class Training:
         config: The settings.
         data: The data set that they name.
 
+    Raises:
+        ValueError: A pixel is outside [0, 1], or the images' shapes do not fit each other.
+
     Attributes:
         epoch (int): Finished epochs.
         permutation (numpy.ndarray): This epoch's order of the images; empty between epochs.
@@ -49,6 +52,7 @@ class Training:
     """
 
     def __init__(self, config: Config, data: Dataset) -> None:
+        require_images(data)  # here, once, so that no step need look
         self.config = config
         self.images = data.train_images
         self.image_shape = data.image_shape

@@ -260,6 +260,15 @@ def assert_one_line(capsys, code, *expected):
         (["train", "--dataset", "nowhere"], "nowhere does not exist"),
         (["train", "--initmodel", "nothing.model"], "there is no file nothing.model"),
         (["train", "--resume", "nothing"], "there is no run nothing"),
+        (
+            ["train", "--out", ""],
+            "argument --out/-o: it must be the path of a file or a folder, not",
+        ),
+        (
+            ["train", "--dataset", ""],
+            "argument --dataset: it must be the path of a file or a folder",
+        ),
+        (["evaluate", ""], "run must be the path of a file or a folder, not ''"),
         (["evaluate", "nothing"], "nothing holds no run: it has no config.json"),
         (["evaluate", "."], ". holds no run: it has no config.json"),
         (["dance"], "unknown command 'dance' (choose from train, evaluate, figures, explore"),

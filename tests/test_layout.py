@@ -16,6 +16,7 @@ ORDER = [
     "version",
     "errors",
     "shell",
+    "validation",
     "config",
     "initializers",
     "model",

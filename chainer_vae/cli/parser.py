@@ -7,6 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
+from chainer_vae import validation
+from chainer_vae.errors import InputError
+
 
 class Command(Protocol):
     """What the module of a command has."""
@@ -53,9 +56,17 @@ def did_you_mean(name: str, known: Iterable[str], most: int = 1) -> str:
     return f"; did you mean {' or '.join(near)}?" if near else ""
 
 
+def a_path(text: str) -> Path:
+    """For the path of a file or a folder; an empty one, as of ``--out "$UNSET"``, is refused."""
+    try:
+        return validation.path("it", text)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def absolute_folder(text: str) -> str:
     """For a folder that is recorded with a run: its absolute path."""
-    return os.path.abspath(text)
+    return os.path.abspath(a_path(text))
 
 
 def add_gpu(parser: argparse.ArgumentParser) -> None:
@@ -68,7 +79,7 @@ def add_gpu(parser: argparse.ArgumentParser) -> None:
 def add_out(parser: argparse.ArgumentParser, default: str, metavar: str, what: str) -> None:
     """The option --out."""
     parser.add_argument(
-        "--out", "-o", type=Path, default=Path(default), metavar=metavar,
+        "--out", "-o", type=a_path, default=Path(default), metavar=metavar,
         help=f"{what} (default: {default})",
     )  # fmt: skip
 

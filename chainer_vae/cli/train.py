@@ -8,7 +8,7 @@ from typing import Any
 from tqdm import tqdm
 
 from chainer_vae import devices, shell
-from chainer_vae.cli.parser import absolute_folder
+from chainer_vae.cli.parser import a_path, absolute_folder
 from chainer_vae.config import ACTIVATIONS, ENGINES, MODELS, Config
 from chainer_vae.datasets import TEST_IMAGES
 from chainer_vae.errors import InputError
@@ -35,14 +35,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     integer(
         "--batchsize", "-b", "--batch-size", help="images in a batch", default=default.batchsize
     )
-    add("--initmodel", "-m", type=Path, metavar="FILE", help="start from this saved model")
+    add("--initmodel", "-m", type=a_path, metavar="FILE", help="start from this saved model")
     add(
-        "--resume", "-r", type=Path, metavar="RUN",
+        "--resume", "-r", type=a_path, metavar="RUN",
         help="resume the run in this folder, exactly; or, with --initmodel, start from this saved"
         " optimizer (.state file)",
     )  # fmt: skip
     add(
-        "--out", "-o", type=Path, metavar="DIR",
+        "--out", "-o", type=a_path, metavar="DIR",
         help="folder of the run (default: runs/z20-seed0, named after the settings)",
     )  # fmt: skip
     add(

@@ -2,9 +2,9 @@
 
 import json
 from pathlib import Path
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple, Optional, Union
 
-from chainer_vae import devices
+from chainer_vae import devices, validation
 from chainer_vae.explorer.blob import Blob
 from chainer_vae.explorer.content import (
     TOLERANCE,
@@ -63,7 +63,7 @@ class Written(NamedTuple):
 
 
 def write_page(
-    file: Path, z2: Run, z20: Optional[Run] = None, ae2: Optional[Run] = None
+    file: Union[str, Path], z2: Run, z20: Optional[Run] = None, ae2: Optional[Run] = None
 ) -> Written:
     """Write the explorer.
 
@@ -87,6 +87,7 @@ def write_page(
         >>> written.size == Path("explorer.html").stat().st_size < 2_000_000
         True
     """
+    file = validation.path("file", file)
     check_writable(file)
     plane = LatentPlane(z2)
     others: dict[str, Any] = {}

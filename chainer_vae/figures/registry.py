@@ -14,7 +14,7 @@ from typing import Callable, NamedTuple, Optional, Union
 import numpy as np
 from matplotlib.figure import Figure
 
-from chainer_vae import latent
+from chainer_vae import latent, validation
 from chainer_vae.config import Config
 from chainer_vae.datasets import MNIST_SHAPE, Dataset, load_data, load_mnist, size_in_words
 from chainer_vae.errors import InputError
@@ -26,6 +26,7 @@ from chainer_vae.runs.folder import LOG
 
 SIDE = MNIST_SHAPE[0]  # pixels: the figures are laid out for images of 28 x 28 pixels
 
+LANGUAGES = ("en", "ja")
 # The sections of the article in its order, followed by figures that it does not have.
 SECTIONS = {
     "intro": {"en": "Introduction", "ja": "はじめに"},
@@ -240,6 +241,9 @@ class Context:
         runs: The run for each name in ``SHIPPED``: a folder, or the name of a shipped model.
         gpu: The number of the GPU for the models; negative for the CPU.
 
+    Raises:
+        InputError: The language is neither.
+
     Example:
         >>> from chainer_vae.figures import Context
         >>> context = Context("en", {"z20": "z20", "z2": "z2"})
@@ -253,7 +257,7 @@ class Context:
     """
 
     def __init__(self, lang: str, runs: dict[str, Union[str, Path]], gpu: int = -1) -> None:
-        self.lang = lang
+        self.lang = validation.choice("lang", lang, LANGUAGES)
         self.gpu = gpu
         self._runs = runs
         self._trained: dict[str, Union[Trained, InputError]] = {}

@@ -4,13 +4,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Union
 
+from chainer_vae import validation
 from chainer_vae.datasets import MNIST_SHAPE
 from chainer_vae.errors import InputError
 from chainer_vae.runs.folder import LOG, load_info, load_log, model_file
 from chainer_vae.runs.models import MODELS_DIR, find_run
 
 
-def choose_run(name: str, folder: Path = Path("runs")) -> Union[str, Path]:
+def choose_run(name: str, folder: Union[str, Path] = "runs") -> Union[str, Path]:
     """The run to show where none is named: the user's last trained one, or the shipped model.
 
     Args:
@@ -32,6 +33,7 @@ def choose_run(name: str, folder: Path = Path("runs")) -> Union[str, Path]:
     """
     shipped = load_info(MODELS_DIR / name).config
     found = []
+    folder = validation.path("folder", folder)
     for file in folder.glob(f"*/{model_file(Path(), shipped.dimz).name}"):
         try:
             info = load_info(file.parent)

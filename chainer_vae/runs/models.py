@@ -6,7 +6,7 @@ from typing import Any, Union
 
 import numpy as np
 
-from chainer_vae import devices
+from chainer_vae import devices, validation
 from chainer_vae.config import Config
 from chainer_vae.errors import InputError
 from chainer_vae.model import VAE, Autoencoder, build_model
@@ -36,13 +36,17 @@ def find_run(run: Union[str, Path]) -> Path:
         pathlib.Path: ``run`` itself, which need not exist; or, where nothing of that name exists,
         the shipped model's folder.
 
+    Raises:
+        InputError: ``run`` is no path.
+
     Example:
         >>> from chainer_vae.runs import find_run
         >>> find_run("z20").name, find_run("runs/none").exists()
         ('z20', False)
     """
-    shipped = str(run) in (*SHIPPED, SHIPPED_AUTOENCODER) and not Path(run).exists()
-    return MODELS_DIR / str(run) if shipped else Path(run)
+    folder = validation.path("run", run)
+    shipped = str(run) in (*SHIPPED, SHIPPED_AUTOENCODER) and not folder.exists()
+    return MODELS_DIR / str(run) if shipped else folder
 
 
 def load_model(run: Union[str, Path], gpu: int = -1) -> tuple[VAE, Config]:
