@@ -329,7 +329,7 @@ def test_state_file_alone(run_folder, tmp_path, capsys):
 def test_other_images(run_folder, tiny_set, capsys):
     capsys.readouterr()
     code = main(["evaluate", str(run_folder), "--dataset", tiny_set])
-    assert_one_line(capsys, code, "the images have 5 x 5 pixels, but the model", "takes 28 x 28")
+    assert_one_line(capsys, code, "have 5 x 5 pixels, but the model of", "takes 28 x 28")
 
 
 def test_not_enough_memory(tiny_set, tmp_path, capsys):

@@ -37,8 +37,9 @@ def run(args: argparse.Namespace) -> int:
     result = evaluate(model, images, samples.k, config.batchsize)
     if not math.isfinite(result.loss):
         raise NonFiniteLossError(f"the model of {args.run} gives a loss of {result.loss}")
-    shipped = find_run(args.run).parent == MODELS_DIR
-    which = f"{args.run}, which comes with chainer-vae" if shipped else f"the run in {args.run}"
+    folder = find_run(args.run)
+    shipped = folder.parent == MODELS_DIR
+    which = f"{folder.name}, which comes with chainer-vae" if shipped else f"the run in {folder}"
     print(f"{which}: {config.dimz} latent dimensions, seed {config.seed}")
     print(f"{len(images):,} test images, k = {samples.k}, nats per image")
     print(f"-ELBO           {result.loss:10.3f}")

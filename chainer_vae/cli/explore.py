@@ -22,8 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     ):
         parser.add_argument(
             f"--run-{name}", metavar="RUN",
-            help=f"{what} (default: your last such run in runs, or {name}, which comes with the"
-            " package)",
+            help=f"{what} (default: your last such run on MNIST in runs, or {name}, which comes"
+            " with the package)",
         )  # fmt: skip
     add_out(parser, "explorer.html", "FILE", "file to write")
     parser.add_argument("--open", action="store_true", help="open it in the browser")
@@ -34,7 +34,8 @@ def run(args: argparse.Namespace) -> int:
 
     if args.out.is_dir():
         raise InputError(f"--out {args.out} is a folder; give the name of a file in it")
-    runs = {name: getattr(args, f"run_{name}") or choose_run(name) for name in ("z2", "z20", "ae2")}
+    runs = {name: getattr(args, f"run_{name}") for name in ("z2", "z20", "ae2")}
+    runs = {name: choose_run(name) if run is None else run for name, run in runs.items()}
     print("fitting the models into the page; this takes about 20 seconds", flush=True)
     written = write_page(args.out, **runs)
     for name, words in written.shown.items():

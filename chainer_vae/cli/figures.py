@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             f"--run-{name}", metavar="RUN",
             help=f"the run with {n_latent} latent dimensions to draw from (default: your last one"
-            f" in runs, or {name}, which comes with the package)",
+            f" on MNIST in runs, or {name}, which comes with the package)",
         )  # fmt: skip
     add_out(parser, "figures", "DIR", "folder for the figures")
     parser.add_argument(
@@ -56,7 +56,8 @@ def run(args: argparse.Namespace) -> int:
     runs = {name: getattr(args, f"run_{name}") for name in SHIPPED}
     for name in SHIPPED:
         if any(spec.needs == name for spec in chosen):
-            runs[name] = runs[name] or choose_run(name)
+            if runs[name] is None:
+                runs[name] = choose_run(name)
             with contextlib.suppress(InputError):  # said below, of each figure
                 print(f"{name}: {describe_run(runs[name])}")
     context = figures.Context(args.lang, runs, args.gpu)

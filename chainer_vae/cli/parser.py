@@ -9,6 +9,7 @@ from typing import Any, NoReturn, Protocol
 
 from chainer_vae import validation
 from chainer_vae.errors import InputError
+from chainer_vae.runs import PACKAGE
 
 
 class Command(Protocol):
@@ -87,7 +88,7 @@ def add_out(parser: argparse.ArgumentParser, default: str, metavar: str, what: s
 def add_run_and_data(parser: argparse.ArgumentParser) -> None:
     """The arguments that name a trained model and the images to show it."""
     parser.add_argument(
-        "run", metavar="RUN", nargs="?", default="z20",
+        "run", metavar="RUN", nargs="?", default=f"{PACKAGE}z20",
         help="folder of a run, or z20 (default) or z2: the trained models of the package",
     )  # fmt: skip
     add_gpu(parser)

@@ -13,10 +13,10 @@ from chainer_vae.explorer.content import (
     PlainAutoencoder,
     Run,
     describe_epochs,
-    same_images,
 )
-from chainer_vae.runs import describe_run
+from chainer_vae.runs import describe_run, find_run, load_info
 from chainer_vae.runs.files import check_writable, save_bytes
+from chainer_vae.runs.images import same_images
 
 WEB = Path(__file__).parent / "web"
 # In loading order: each depends on those before it.
@@ -98,7 +98,7 @@ def write_page(
     ):
         if run is None:
             continue
-        if same_images(run, z2):
+        if same_images(load_info(find_run(run)), load_info(find_run(z2))):
             others[name] = make(run, plane.data)
         else:
             left_out[name] = f"since {run} was trained on other images than {z2}"

@@ -16,13 +16,14 @@ from matplotlib.figure import Figure
 
 from chainer_vae import latent, validation
 from chainer_vae.config import Config
-from chainer_vae.datasets import MNIST_SHAPE, Dataset, load_data, load_mnist, size_in_words
+from chainer_vae.datasets import MNIST_SHAPE, Dataset, load_mnist, size_in_words
 from chainer_vae.errors import InputError
 from chainer_vae.evaluation import encode
 from chainer_vae.figures import style
 from chainer_vae.model import VAE
 from chainer_vae.runs import SHIPPED, find_run, load_info, load_log, load_model
 from chainer_vae.runs.folder import LOG
+from chainer_vae.runs.images import load_run_data
 
 SIDE = MNIST_SHAPE[0]  # pixels: the figures are laid out for images of 28 x 28 pixels
 
@@ -207,8 +208,12 @@ class Trained:
 
     @cached_property
     def data(self) -> Dataset:
-        """The images and labels of the run's data set."""
-        return load_data(self.config)
+        """The images and labels of the run's data set.
+
+        Raises:
+            InputError: It is gone, or has changed since.
+        """
+        return load_run_data(self.folder)
 
     @cached_property
     def latent_means(self) -> np.ndarray:

@@ -89,7 +89,7 @@ class RunInfo:
     Attributes:
         config: The settings.
         image_shape: Height and width of the images, in pixels.
-        checksums: CRC-32 of the training and the test images.
+        checksums: CRC-32 of the training and the test images; None if it was not recorded.
         environments: From which epoch on, when, with which versions, on what and by which backend
             the run was computed.
     """
@@ -152,7 +152,9 @@ def load_info(folder: Union[str, Path]) -> RunInfo:
             content.get("checksums"),
             content["environments"],
         )
-        sound = isinstance(info.environments, list)
+        sound = isinstance(info.environments, list) and isinstance(
+            info.checksums, (dict, type(None))
+        )
     except (LookupError, TypeError, AttributeError, ValueError):
         sound = False
     if not sound:

@@ -3,9 +3,8 @@
 import math
 import os
 import time
-import zlib
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Callable, Optional, Union
@@ -32,6 +31,7 @@ from chainer_vae.runs.folder import (
     snapshot_file,
     state_file,
 )
+from chainer_vae.runs.images import checksums, require_same_images
 from chainer_vae.runs.interrupt import SigintFlag
 from chainer_vae.training import Training, numpy_random
 
@@ -74,10 +74,7 @@ class Run(Training):
     def __init__(self, config: Config, folder: Union[str, Path], data: Dataset) -> None:
         super().__init__(config, data)
         self.folder = validation.path("folder", folder)
-        self.checksums = {
-            "train_images": zlib.crc32(data.train_images.data),
-            "test_images": zlib.crc32(data.test_images.data),
-        }
+        self.checksums = checksums(data)
         self.log: list[dict[str, float]] = []
         self.environments: list[dict[str, Any]] = []
         self.interrupted = False
@@ -165,12 +162,9 @@ class Run(Training):
         devices.use_device(config.gpu)
         state = state_file(folder, config.dimz)
         arrays = checkpoints.load_npz(state)
-        run = cls(config, out, load_data(config))
-        if run.checksums != saved.checksums:
-            raise InputError(
-                f"the images of {config.dataset or 'MNIST'} are not those that the run in {folder}"
-                " was trained on; name their folder with --dataset"
-            )
+        data = load_data(config)
+        require_same_images(replace(saved, config=config), data, folder)
+        run = cls(config, out, data)
         run.environments = saved.environments
         checkpoints.restore_training(run, arrays, state)
         run.log = load_log(folder / LOG, run.epoch)
