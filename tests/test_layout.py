@@ -15,6 +15,7 @@ PACKAGE = ROOT / "chainer_vae"
 ORDER = [
     "version",
     "errors",
+    "environment",
     "shell",
     "validation",
     "config",

@@ -255,7 +255,7 @@ def test_messages_quote_the_paths_in_commands(tmp_path, monkeypatch, capsys, sig
     assert cli.main(["projector", "my run", "--out", "学習 1"]) == 0
     assert "  tensorboard --logdir '学習 1'\n" in capsys.readouterr().out
     interrupted = ["train", "--resume", "my run", "--epoch", "5"]
-    monkeypatch.setattr(cli.train, "tqdm", InterruptingBar)
+    monkeypatch.setattr("tqdm.tqdm", InterruptingBar)
     assert cli.main(interrupted) == 130
     assert " train --resume 'my run'\n" in capsys.readouterr().out
 

@@ -4,9 +4,8 @@ import argparse
 import contextlib
 import sys
 
-from tqdm import tqdm
-
 from chainer_vae.cli.parser import add_gpu, add_out, did_you_mean
+from chainer_vae.environment import blamed_on
 from chainer_vae.errors import InputError
 from chainer_vae.runs import SHIPPED, choose_run, describe_run
 
@@ -38,7 +37,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from chainer_vae import figures  # here: the other commands need no matplotlib
+    with blamed_on("MPLBACKEND"):
+        from chainer_vae import figures  # here: the other commands need no matplotlib
+    with blamed_on("TQDM_"):
+        from tqdm import tqdm
 
     specs = {spec.id: spec for spec in figures.all_figures()}
     if args.list:
@@ -62,7 +64,8 @@ def run(args: argparse.Namespace) -> int:
                 print(f"{name}: {describe_run(runs[name])}")
     context = figures.Context(args.lang, runs, args.gpu)
     n_drawn = 0
-    with tqdm(total=len(chosen), unit="figure", disable=not sys.stderr.isatty()) as bar:
+    disable = not sys.stderr.isatty()
+    with tqdm(total=len(chosen), unit="figure", file=sys.stderr, disable=disable) as bar:
         for result in figures.draw_figures(chosen, context, args.out, args.format):
             for file in result.files:
                 bar.write(f"{result.spec.id:22} {file}  ({result.seconds:.1f} s)")

@@ -5,12 +5,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from chainer_vae import devices, shell
 from chainer_vae.cli.parser import a_path, absolute_folder
 from chainer_vae.config import ACTIVATIONS, ENGINES, MODELS, Config
 from chainer_vae.datasets import TEST_IMAGES
+from chainer_vae.environment import blamed_on
 from chainer_vae.errors import InputError
 from chainer_vae.runs import Run, article_log
 from chainer_vae.runs.folder import CONFIG
@@ -78,6 +77,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    with blamed_on("TQDM_"):  # before anything is saved
+        from tqdm import tqdm
     given = vars(args)
     given.pop("command")
     resume, initmodel, out = (given.pop(name, None) for name in ("resume", "initmodel", "out"))
@@ -114,6 +115,7 @@ def run(args: argparse.Namespace) -> int:
         initial=run.steps_done,
         unit="step",
         dynamic_ncols=True,
+        file=sys.stderr,
         disable=not sys.stderr.isatty(),
     )
     with bar:
