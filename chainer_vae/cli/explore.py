@@ -4,7 +4,7 @@ import argparse
 import webbrowser
 
 from chainer_vae.cli.parser import add_out
-from chainer_vae.errors import InputError
+from chainer_vae.errors import InputError, printable
 from chainer_vae.runs import choose_run
 
 SUMMARY = "write the explorer, an interactive page of the latent space"
@@ -39,14 +39,14 @@ def run(args: argparse.Namespace) -> int:
     print("fitting the models into the page; this takes about 20 seconds", flush=True)
     written = write_page(args.out, **runs)
     for name, words in written.shown.items():
-        print(f"{name}: {words}")
+        print(printable(f"{name}: {words}"))
     for name, reason in written.left_out.items():
-        print(f"{name}: left out, {reason}")
+        print(printable(f"{name}: left out, {reason}"))
     if written.epochs:
         print(f"training: {written.epochs} snapshots")
     else:
         print("training: not shown; `chainer-vae train --dimz 2 --snapshots` saves it to be shown")
-    size = f"{args.out}: {written.size / 1e6:.1f} MB"
+    size = f"{printable(args.out)}: {written.size / 1e6:.1f} MB"
     opened = args.open and webbrowser.open(args.out.absolute().as_uri())
     print(size if opened else f"{size}; open it in a browser", flush=True)
     return 0

@@ -6,7 +6,7 @@ import sys
 
 from chainer_vae.cli.parser import add_gpu, add_out, did_you_mean
 from chainer_vae.environment import blamed_on
-from chainer_vae.errors import InputError
+from chainer_vae.errors import InputError, printable
 from chainer_vae.runs import SHIPPED, choose_run, describe_run
 
 SUMMARY = "draw the article's figures"
@@ -61,14 +61,14 @@ def run(args: argparse.Namespace) -> int:
             if runs[name] is None:
                 runs[name] = choose_run(name)
             with contextlib.suppress(InputError):  # said below, of each figure
-                print(f"{name}: {describe_run(runs[name])}")
+                print(printable(f"{name}: {describe_run(runs[name])}"))
     context = figures.Context(args.lang, runs, args.gpu)
     n_drawn = 0
     disable = not sys.stderr.isatty()
     with tqdm(total=len(chosen), unit="figure", file=sys.stderr, disable=disable) as bar:
         for result in figures.draw_figures(chosen, context, args.out, args.format):
             for file in result.files:
-                bar.write(f"{result.spec.id:22} {file}  ({result.seconds:.1f} s)")
+                bar.write(printable(f"{result.spec.id:22} {file}  ({result.seconds:.1f} s)"))
             if result.error is not None:
                 faults.setdefault(str(result.error), []).append(result.spec.id)
             else:
@@ -77,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
     if n_drawn:
         figures.write_index(args.out, args.lang, args.format)
         drawn = "1 figure" if n_drawn == 1 else f"{n_drawn} figures"
-        print(f"{drawn} drawn; to see them, open {args.out / 'index.html'}")
+        print(f"{drawn} drawn; to see them, open {printable(args.out / 'index.html')}")
     for reason, ids in faults.items():
-        print(f"chainer-vae: error: {', '.join(ids)}: {reason}", file=sys.stderr)
+        print(printable(f"chainer-vae: error: {', '.join(ids)}: {reason}"), file=sys.stderr)
     return 2 if faults else 0

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
 from chainer_vae import validation
-from chainer_vae.errors import InputError
+from chainer_vae.errors import InputError, printable
 from chainer_vae.runs import PACKAGE
 
 
@@ -38,7 +38,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(formatter_class=_HelpFormatter, **settings)
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+        self.exit(2, printable(f"{self.prog}: error: {message} (see {self.prog} --help)") + "\n")
 
     def refuse(self, unknown: list[str]) -> NoReturn:
         """End with an error that names unknown arguments, and the option that is nearest to the

@@ -10,7 +10,7 @@ from chainer_vae.cli.parser import a_path, absolute_folder
 from chainer_vae.config import ACTIVATIONS, ENGINES, MODELS, Config
 from chainer_vae.datasets import TEST_IMAGES
 from chainer_vae.environment import blamed_on
-from chainer_vae.errors import InputError
+from chainer_vae.errors import InputError, printable
 from chainer_vae.runs import Run, article_log
 from chainer_vae.runs.folder import CONFIG
 
@@ -103,7 +103,7 @@ def run(args: argparse.Namespace) -> int:
     )
     if run.epoch >= config.epoch:
         epochs = f"{run.epoch} epoch" + "s" * (run.epoch != 1)
-        print(f"{run.folder} is already trained for {epochs}")
+        print(f"{printable(run.folder)} is already trained for {epochs}")
     else:
         backend = run.backend
         words = "Chainer's training loop" if backend.name == "chainer" else backend.name
@@ -132,11 +132,11 @@ def run(args: argparse.Namespace) -> int:
         where = f"in epoch {run.epoch + 1}" if run.position else f"at the end of epoch {run.epoch}"
         print(
             f"stopped after step {run.steps_done}, {where}, and saved;"
-            f" resume with: {shell.chainer_vae('train', '--resume', run.folder)}"
+            f" resume with: {printable(shell.chainer_vae('train', '--resume', run.folder))}"
         )
         return 130
     print(_compared_with_the_article(run))
-    print(f"saved in {run.folder}")
+    print(f"saved in {printable(run.folder)}")
     return 0
 
 
@@ -176,7 +176,7 @@ def _compared_with_the_article(run: Run) -> str:
     logs = article_log.load_logs()
     unit = "nats" if run.config.model == "vae" else "squared error"
     if differing:
-        note = f"not comparable with the author's runs: {', '.join(differing)}"
+        note = f"not comparable with the author's runs: {printable(', '.join(differing))}"
     elif epoch not in logs[0]:
         note = f"the author's runs end at epoch {max(logs[0])}"
     else:
