@@ -59,7 +59,8 @@ def evaluate(
 
     Raises:
         ValueError: There are no images, their shape does not fit the model, or a pixel is outside
-            [0, 1]; ``k`` or ``batchsize`` is no whole number, 1 or more.
+            [0, 1]; ``k`` or ``batchsize`` is no whole number, 1 or more; ``fused`` is not True or
+            False.
         TypeError: ``images`` is not an array of floating-point numbers, or the model is no VAE.
 
     Source:
@@ -80,6 +81,7 @@ def evaluate(
         raise ValueError("evaluate needs at least one image, but got none")
     k = validation.whole_number("k", k)
     batchsize = validation.whole_number("batchsize", batchsize)
+    fused = validation.flag("fused", fused)
     # An overflow shows in the result; NumPy need not warn of it, too.
     with chainer.using_device(model.device), np.errstate(over="ignore", invalid="ignore"):
         if not fused or engine.unsupported(model) is not None:
@@ -136,7 +138,7 @@ def squared_error(model: Autoencoder, images: np.ndarray, batchsize: int = 100) 
 
 def _rows(function: str, model: Any, kind: type, images: Any) -> np.ndarray:
     """Images as an array (number, n_in), checked here, once, instead of batch by batch."""
-    validation.model(function, model, kind)
+    validation.instance(function, model, kind)
     as_rows("images", images, model.le1.W)
     if isinstance(images, chainer.Variable):
         images = images.array

@@ -40,7 +40,7 @@ def decode(model: Union[VAE, Autoencoder], z: np.ndarray, batchsize: int = 500) 
         >>> latent.decode(model, np.zeros((3, 2), np.float32)).shape
         (3, 784)
     """
-    validation.model("decode", model, VAE, Autoencoder)
+    validation.instance("decode", model, VAE, Autoencoder)
     z = as_rows("z", z, model.ld1.W).array
     batchsize = validation.whole_number("batchsize", batchsize)
     images = np.empty((len(z), model.ld3.W.shape[0]), model.ld3.W.dtype)
@@ -70,7 +70,7 @@ def first_of_class(labels: np.ndarray, digit: int) -> int:
         >>> latent.first_of_class(np.array([7, 2, 1, 0, 4, 1]), 1)
         2
     """
-    indices = np.flatnonzero(labels == digit)
+    indices = np.flatnonzero(np.asarray(labels) == digit)
     if len(indices) == 0:
         raise InputError(f"there is no test image of class {digit}")
     return int(indices[0])
@@ -98,6 +98,7 @@ def class_means(latents: np.ndarray, labels: np.ndarray) -> np.ndarray:
                [ 5.,  5.],
                [nan, nan]])
     """
+    latents, labels = np.asarray(latents), np.asarray(labels)
     means = np.full((N_CLASSES, latents.shape[1]), np.nan)
     for digit in np.unique(labels):
         means[digit] = latents[labels == digit].mean(axis=0)
@@ -150,10 +151,11 @@ def interpolate(start: np.ndarray, end: np.ndarray, t: np.ndarray) -> np.ndarray
         t: Positions on the line, shape (number,). 0 gives exactly the start, 1 exactly the end.
 
     Returns:
-        numpy.ndarray: The points, shape (number, n_latent), with the dtype of ``start``.
+        numpy.ndarray: The points, shape (number, n_latent), with the dtype of ``start``; of
+        integers, float64.
 
     Raises:
-        ValueError: The vectors have different shapes.
+        InputError: The vectors have different shapes, or an array has not one axis.
 
     Source:
         The article's section 1-2, the interpolation from 0 to 7.
@@ -166,8 +168,15 @@ def interpolate(start: np.ndarray, end: np.ndarray, t: np.ndarray) -> np.ndarray
                [1. , 1.5],
                [4. , 0. ]])
     """
-    t = np.asarray(t)[:, None]
-    return ((1 - t) * start + t * end).astype(start.dtype)
+    start, end, t = np.asarray(start), np.asarray(end), np.asarray(t)
+    if start.shape != end.shape or start.ndim != 1 or t.ndim != 1:
+        raise InputError(
+            "interpolate needs two vectors of one shape and positions along one axis,"
+            f" not {start.shape}, {end.shape} and {t.shape}"
+        )
+    t = t[:, None]
+    dtype = start.dtype if start.dtype.kind == "f" else np.dtype(float)
+    return ((1 - t) * start + t * end).astype(dtype)
 
 
 def there_and_back(n: int) -> np.ndarray:
@@ -233,6 +242,9 @@ def montage(tiles: np.ndarray) -> np.ndarray:
     Returns:
         numpy.ndarray: The image, shape (rows * height, columns * width).
 
+    Raises:
+        InputError: ``tiles`` has not four axes.
+
     Example:
         >>> from chainer_vae import latent, load_model
         >>> model, config = load_model("z2")
@@ -241,5 +253,9 @@ def montage(tiles: np.ndarray) -> np.ndarray:
         >>> latent.montage(tiles).shape
         (140, 140)
     """
+    if tiles.ndim != 4:
+        raise InputError(
+            f"tiles must have the shape (rows, columns, height, width), not {tiles.shape}"
+        )
     rows, columns, height, width = tiles.shape
     return tiles.transpose(0, 2, 1, 3).reshape(rows * height, columns * width)

@@ -81,6 +81,7 @@ def write_projector(
     folder = validation.path("folder", folder)
     with np.errstate(over="ignore"):
         latents = np.asarray(latents, np.float32)
+    images, labels = np.asarray(images), np.asarray(labels)
     number = len(latents)
     if latents.ndim != 2 or images.ndim != 2 or labels.ndim != 1:
         raise InputError(

@@ -21,7 +21,7 @@ from typing import Any, Callable, Optional
 import chainer
 import numpy as np
 
-from chainer_vae import devices, engine
+from chainer_vae import devices, engine, validation
 from chainer_vae.config import Config
 from chainer_vae.datasets import Dataset, require_images
 from chainer_vae.engine import Backend
@@ -41,6 +41,7 @@ class Training:
 
     Raises:
         ValueError: A pixel is outside [0, 1], or the images' shapes do not fit each other.
+        TypeError: The settings or the data are of another class.
 
     Attributes:
         epoch (int): Finished epochs.
@@ -52,6 +53,8 @@ class Training:
     """
 
     def __init__(self, config: Config, data: Dataset) -> None:
+        validation.instance(type(self).__name__, config, Config)
+        validation.instance(type(self).__name__, data, Dataset)
         require_images(data)  # here, once, so that no step need look
         self.config = config
         self.images = data.train_images

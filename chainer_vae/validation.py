@@ -105,15 +105,15 @@ def pixels(name: str, images: Any) -> None:
         raise InputError(f"{name} must be in [0, 1], but go from {least:g} to {most:g}{hint}")
 
 
-def model(function: str, given: Any, *kinds: type) -> None:
-    """Refuse a model of another class.
+def instance(function: str, value: Any, *kinds: type) -> None:
+    """Refuse a model, or other object, of another class.
 
     Raises:
         TypeError: It is of none of ``kinds``, nor of a subclass.
     """
-    if not isinstance(given, kinds):
+    if not isinstance(value, kinds):
         names = " or ".join(kind.__name__ for kind in kinds)
-        raise TypeError(f"{function} needs a model of class {names}, not {type(given).__name__}")
+        raise TypeError(f"{function} needs an object of class {names}, not {type(value).__name__}")
 
 
 def _shown(value: Any) -> str:

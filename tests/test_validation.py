@@ -212,7 +212,7 @@ def test_models_of_the_other_kind():
         (squared_error, "Autoencoder", vae()),
         (latent.decode, "VAE or Autoencoder", chainer.links.Linear(2, 3)),
     ):
-        expected = rf"needs a model of class {name}, not {type(wrong).__name__}"
+        expected = rf"needs an object of class {name}, not {type(wrong).__name__}"
         with pytest.raises(TypeError, match=expected):
             call(wrong, images())
     assert latent.decode(autoencoder(), images()[:, :2]).shape == (5, 12)
@@ -275,7 +275,36 @@ def test_resume_takes_settings_only(run):
     assert load_info(run.folder).config.epoch == 2
 
 
+def test_settings_and_data_are_objects_of_their_classes(tmp_path, mnist):
+    for call in (
+        lambda: Run.start({"dimz": 2}, tmp_path / "run"),
+        lambda: Run.start("runs/z2", tmp_path / "run"),
+        lambda: Training(Config(), (mnist.train_images, mnist.train_labels)),
+        lambda: Training(None, mnist),
+    ):
+        with pytest.raises(TypeError, match=r"needs an object of class (Config|Dataset), not "):
+            call()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_latent_vectors_may_be_lists():
+    """They were compared as a whole, and no image was found."""
+    assert latent.first_of_class([7, 2, 1], 1) == 2
+    means = latent.class_means([[1.0, 2.0], [3.0, 4.0]], [1, 1])
+    np.testing.assert_array_equal(means[1], [2, 3])
+    halfway = latent.interpolate([0, 1], [1, 2], [0.5])  # not cut to whole numbers
+    np.testing.assert_array_equal(halfway, [[0.5, 1.5]])
+    for shapes in ([(3,), (1,), (2,)], [(3, 1), (3, 1), (2,)], [(3,), (3,), ()]):
+        with pytest.raises(InputError, match=r"^interpolate needs two vectors of one shape"):
+            latent.interpolate(*map(np.zeros, shapes))
+    with pytest.raises(InputError, match=r"tiles must have the shape .*, not \(4, 28, 28\)"):
+        latent.montage(np.zeros((4, 28, 28)))
+
+
 def test_words():
+    for wrong in ("yes", 1, None):
+        with pytest.raises(InputError, match=r"^fused must be true or false, not "):
+            evaluate(vae(), images(), fused=wrong)
     for call in (
         lambda: Config(engine="gpu"),
         lambda: Context("de", {}),

@@ -104,7 +104,9 @@ class Run(Training):
         Raises:
             InputError: The folder holds a run or cannot be written, or a file, the data set, the
                 GPU or the engine that the settings name cannot be used.
+            TypeError: ``config`` is no :class:`~chainer_vae.Config`.
         """
+        validation.instance("Run.start", config, Config)
         folder = validation.path("folder", folder)
         require_free(folder, config.dimz)
         devices.use_device(config.gpu)
