@@ -16,9 +16,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from test_windows import InterruptingBar
 
 import chainer_vae as chainer_vae_package
-from chainer_vae import Config, InputError, NonFiniteLossError, Run, devices, explorer, load_model
+from chainer_vae import (
+    Config,
+    InputError,
+    NonFiniteLossError,
+    Run,
+    devices,
+    explorer,
+    load_model,
+    shell,
+)
 from chainer_vae.cli import doctor, main
 from chainer_vae.errors import printable
 from chainer_vae.runs import article_log, checkpoints
@@ -486,3 +496,21 @@ def test_errors_are_one_line_each_in_python_too():
     assert str(NonFiniteLossError(RAW)) == ESCAPED
     assert str(InputError("学習　1 “é” \\n")) == "学習　1 “é” \\n"
     assert printable(os.fsdecode(b"\xff")) in (r"\udcff", "�")
+
+
+def test_what_the_system_says_is_printed_escaped(tmp_path, monkeypatch, capsys, sigint):
+    monkeypatch.setattr(devices, "report", lambda: [("Python", RAW)])
+    assert main(["doctor"]) == 0
+    assert capsys.readouterr().out.splitlines() == [f"Python:       {ESCAPED}"]
+
+    def fail():
+        raise OSError(5, RAW)
+
+    monkeypatch.setattr(devices, "report", fail)
+    assert main(["doctor"]) == 2
+    assert capsys.readouterr().err == f"chainer-vae: error: [Errno 5] {ESCAPED}\n"
+    # The command that goes on, of a program in such a folder.
+    monkeypatch.setattr(shell, "chainer_vae", lambda *words: f"{RAW}/chainer-vae")
+    monkeypatch.setattr("tqdm.tqdm", InterruptingBar)
+    assert main(["train", "--test", "--epoch", "9", "--out", str(tmp_path / "run")]) == 130
+    assert capsys.readouterr().out.endswith(f"resume with: {ESCAPED}/chainer-vae\n")

@@ -111,6 +111,9 @@ def test_same_images(run_folder, small_set, tmp_path):
     changed(run_folder, checksums=MNIST_CHECKSUMS)
     assert same_images(load_info(run_folder), shipped)
     assert not same_images(load_info(run_folder), load_info(other))
+    changed(run_folder, image_shape=[56, 14])
+    assert not same_images(load_info(run_folder), shipped)
+    changed(run_folder, image_shape=[28, 28])
     for folder in (run_folder, other):
         changed(folder, checksums=None)
     assert not same_images(load_info(run_folder), load_info(other))
