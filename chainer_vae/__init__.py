@@ -4,9 +4,10 @@ Importing this package makes Chainer 7.8.1 usable first (see :mod:`chainer_vae.c
 ``import chainer`` works after it.  CONTRIBUTING.md has a map of what is where.
 """
 
-from chainer_vae import compat
+from chainer_vae import compat, environment
 
-compat.activate()  # before what follows, which imports Chainer
+with environment.importing_chainer():
+    compat.activate()  # before what follows, which uses Chainer
 
 from chainer_vae.config import Config
 from chainer_vae.datasets import Dataset, load_mnist

@@ -1,15 +1,15 @@
 """The settings of a run, and what they may be."""
 
-import math
 from dataclasses import dataclass
 from typing import Any, Optional
 
+from chainer_vae import validation
 from chainer_vae.errors import InputError
+from chainer_vae.validation import MAX_SIZE
 
 ACTIVATIONS = ("softplus", "tanh", "relu", "sigmoid")  # functions of chainer.functions
 ENGINES = ("auto", "chainer", "fused")
 MODELS = ("vae", "autoencoder")
-MAX_SIZE = 1_000_000  # of sizes and counts; more is a mistake in typing
 CHANGEABLE = ("epoch", "gpu", "engine", "snapshots", "dataset")  # when a run is resumed
 
 
@@ -17,7 +17,7 @@ CHANGEABLE = ("epoch", "gpu", "engine", "snapshots", "dataset")  # when a run is
 class Config:
     """The settings of a run, named as the options of ``chainer-vae train``.
 
-    The defaults are the article's.
+    The defaults are the article's.  NumPy's numbers, and a path, are kept as Python's and a string.
 
     Args:
         epoch: Number of epochs.
@@ -67,30 +67,18 @@ class Config:
 
     def __post_init__(self) -> None:
         for name in ("epoch", "dimz", "dim_h", "k", "batchsize"):
-            require_int(name, getattr(self, name), 1, MAX_SIZE)
-        require_int("seed", self.seed, 0, 2**32 - 1)
-        require_int("gpu", self.gpu, -MAX_SIZE, MAX_SIZE)
-        number = isinstance(self.C, (int, float)) and not isinstance(self.C, bool)
-        if not (number and math.isfinite(self.C) and self.C >= 0):
-            raise InputError(f"C must be a finite number, 0 or more, not {self.C!r}")
+            self._keep(name, validation.whole_number(name, getattr(self, name), 1, MAX_SIZE))
+        self._keep("seed", validation.whole_number("seed", self.seed, 0, 2**32 - 1))
+        self._keep("gpu", validation.whole_number("gpu", self.gpu, -MAX_SIZE, MAX_SIZE))
+        self._keep("C", validation.weight("C", self.C))
         for name, choices in (("act", ACTIVATIONS), ("engine", ENGINES), ("model", MODELS)):
-            value = getattr(self, name)
-            if value not in choices:
-                raise InputError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
+            self._keep(name, validation.choice(name, getattr(self, name), choices))
         if self.model == "autoencoder" and (self.C, self.k) != (1, 1):
             raise InputError("an autoencoder has no C and no k: leave them out")
-        if not (self.dataset is None or isinstance(self.dataset, str)):
-            raise InputError(f"dataset must be the path of a folder, not {self.dataset!r}")
+        if self.dataset is not None:
+            self._keep("dataset", str(validation.path("dataset", self.dataset)))
         for name in ("test", "snapshots"):
-            if not isinstance(getattr(self, name), bool):
-                raise InputError(f"{name} must be true or false, not {getattr(self, name)!r}")
+            self._keep(name, validation.flag(name, getattr(self, name)))
 
-
-def require_int(name: str, value: Any, least: int, most: int) -> None:
-    """Refuse what is no integer from ``least`` to ``most``.
-
-    Raises:
-        InputError: It is not.
-    """
-    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        raise InputError(f"{name} must be a whole number from {least} to {most}, not {value!r}")
+    def _keep(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)  # while it is made; frozen after that

@@ -14,6 +14,7 @@ from typing import NamedTuple, Optional, Union
 
 import numpy as np
 
+from chainer_vae import validation
 from chainer_vae.config import Config
 from chainer_vae.errors import InputError
 
@@ -105,7 +106,7 @@ def load_mnist(directory: Optional[Union[str, Path]] = None) -> Dataset:
         >>> data.train_labels[:5]
         array([5, 0, 4, 1, 9], dtype=int32)
     """
-    directory = DATA_DIR if directory is None else Path(directory)
+    directory = DATA_DIR if directory is None else validation.path("directory", directory)
     if not directory.is_dir():
         raise InputError(
             f"the data set folder {directory} does not exist or is not a folder; check --dataset"
@@ -121,6 +122,37 @@ def load_mnist(directory: Optional[Union[str, Path]] = None) -> Dataset:
     return Dataset(
         _scale(train_images), train_labels, _scale(test_images), test_labels, (height, width)
     )
+
+
+def require_images(data: Dataset) -> None:
+    """Refuse a data set, however it was made, that no model can be trained on.
+
+    Args:
+        data: The data set; its labels do not count.
+
+    Raises:
+        InputError: The training or the test images are none, are no rows of floating-point numbers
+            of the size that ``image_shape`` says, or have pixels outside [0, 1].
+
+    Example:
+        >>> from chainer_vae import load_mnist
+        >>> from chainer_vae.datasets import require_images
+        >>> data = load_mnist()
+        >>> require_images(data._replace(test_images=data.test_images - 0.5))
+        Traceback (most recent call last):
+            ...
+        chainer_vae.errors.InputError: test_images must be in [0, 1], but go from -0.5 to 0.5
+    """
+    n_in = int(np.prod(data.image_shape))
+    for name, images in (("train_images", data.train_images), ("test_images", data.test_images)):
+        if not (isinstance(images, np.ndarray) and images.dtype.kind == "f"):
+            raise InputError(f"{name} must be a NumPy array of floating-point numbers")
+        if images.ndim != 2 or len(images) == 0 or images.shape[1] != n_in:
+            raise InputError(
+                f"{name} must have the shape (number, {n_in}), for images of"
+                f" {size_in_words(data.image_shape)} pixels, not {images.shape}"
+            )
+        validation.pixels(name, images)
 
 
 def _read_pair(directory: Path, prefix: str) -> tuple[np.ndarray, np.ndarray]:

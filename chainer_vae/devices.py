@@ -12,7 +12,7 @@ import chainer
 import numpy as np
 from chainer.backends import cuda
 
-from chainer_vae import compat, shell
+from chainer_vae import compat, shell, validation
 from chainer_vae.errors import InputError
 from chainer_vae.version import __version__
 
@@ -39,6 +39,7 @@ def use_device(gpu: int) -> None:
     Raises:
         InputError: That GPU cannot be used; the message says why, and what to do.
     """
+    gpu = validation.whole_number("gpu", gpu, -validation.MAX_SIZE, validation.MAX_SIZE)
     if gpu < 0:
         return
     fault = gpu_fault(gpu)

@@ -1,11 +1,31 @@
 """The errors that this package raises for its user; the command line prints each as one line."""
 
 import logging
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+# Control and format characters, lone surrogates, separators of lines and paragraphs.
+UNPRINTABLE = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
-class InputError(ValueError):
+
+def printable(text: object) -> str:
+    """A text for a terminal: names of files may hold characters that move its cursor, hide text or
+    begin a line; those are escaped as in Python."""
+    return "".join(
+        char.encode("unicode_escape").decode()
+        if unicodedata.category(char) in UNPRINTABLE
+        else char
+        for char in str(text)
+    )
+
+
+class _OneLine(Exception):
+    def __str__(self) -> str:
+        return printable(super().__str__())
+
+
+class InputError(_OneLine, ValueError):
     """Something given to this package cannot be used; the message says why, and what to do.
 
     Example:
@@ -18,7 +38,7 @@ class InputError(ValueError):
     """
 
 
-class NonFiniteLossError(ArithmeticError):
+class NonFiniteLossError(_OneLine, ArithmeticError):
     """A training step or a test gave a loss that is infinite or not a number.
 
     Example:
@@ -52,5 +72,5 @@ def accessory(what: str) -> Iterator[None]:
 def warn_of_missing(what: str, error: Exception) -> None:
     """Log one line; where logging was not set up, it goes to the standard error."""
     logging.getLogger("chainer_vae").warning(
-        "chainer-vae: warning: going on without %s: %s", what, in_one_line(error)
+        "chainer-vae: warning: going on without %s: %s", what, printable(in_one_line(error))
     )

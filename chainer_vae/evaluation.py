@@ -1,12 +1,12 @@
 """How good a model is: the ELBO of images that it has not seen; and their latent vectors."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import chainer
 import numpy as np
 from chainer.backends import cuda
 
-from chainer_vae import engine
+from chainer_vae import engine, validation
 from chainer_vae.engine import cpu_evaluation
 from chainer_vae.model import VAE, Autoencoder, as_rows
 
@@ -58,7 +58,9 @@ def evaluate(
         Evaluation: Three means, in nats per image; infinite or NaN where the model overflows.
 
     Raises:
-        ValueError: There are no images, or their shape does not fit the model.
+        ValueError: There are no images, their shape does not fit the model, or a pixel is outside
+            [0, 1]; ``k`` or ``batchsize`` is no whole number, 1 or more; ``fused`` is not True or
+            False.
         TypeError: ``images`` is not an array of floating-point numbers, or the model is no VAE.
 
     Source:
@@ -74,10 +76,12 @@ def evaluate(
         >>> round(evaluation.loss, 1)
         94.2
     """
-    if len(images) == 0:
+    rows = _rows("evaluate", model, VAE, images)
+    if len(rows) == 0:
         raise ValueError("evaluate needs at least one image, but got none")
-    as_rows("images", images, model.le1.W)
-    rows = images.reshape(len(images), model.le1.W.shape[1])
+    k = validation.whole_number("k", k)
+    batchsize = validation.whole_number("batchsize", batchsize)
+    fused = validation.flag("fused", fused)
     # An overflow shows in the result; NumPy need not warn of it, too.
     with chainer.using_device(model.device), np.errstate(over="ignore", invalid="ignore"):
         if not fused or engine.unsupported(model) is not None:
@@ -88,7 +92,7 @@ def evaluate(
             from chainer_vae.engine import gpu_evaluation  # where there is CuPy
 
             rec_loss, kl = gpu_evaluation.evaluate(model, rows, k, batchsize)
-    n = len(images)
+    n = len(rows)
     return Evaluation((rec_loss + kl) / n, rec_loss / n, kl / n)
 
 
@@ -104,8 +108,10 @@ def squared_error(model: Autoencoder, images: np.ndarray, batchsize: int = 100) 
         float: The error, squares summed over the pixels, averaged over the images.
 
     Raises:
-        ValueError: There are no images, or their shape does not fit the model.
-        TypeError: ``images`` is not an array of floating-point numbers.
+        ValueError: There are no images, their shape does not fit the model, or a pixel is outside
+            [0, 1]; ``batchsize`` is no whole number, 1 or more.
+        TypeError: ``images`` is not an array of floating-point numbers, or the model is no
+            autoencoder.
 
     Source:
         The loss of the article's section 1-1, averaged instead of summed over the images.
@@ -117,15 +123,27 @@ def squared_error(model: Autoencoder, images: np.ndarray, batchsize: int = 100) 
         >>> round(squared_error(model, load_mnist().test_images[:100]), 1)
         26.8
     """
-    if len(images) == 0:
+    rows = _rows("squared_error", model, Autoencoder, images)
+    if len(rows) == 0:
         raise ValueError("squared_error needs at least one image, but got none")
+    batchsize = validation.whole_number("batchsize", batchsize)
     loss_func = model.get_loss_func()
     total = 0.0
     with chainer.no_backprop_mode(), chainer.using_config("train", False):
-        for start in range(0, len(images), batchsize):
-            batch = model.xp.asarray(images[start : start + batchsize])
+        for start in range(0, len(rows), batchsize):
+            batch = model.xp.asarray(rows[start : start + batchsize])
             total += float(loss_func(batch).array) * len(batch)
-    return total / len(images)
+    return total / len(rows)
+
+
+def _rows(function: str, model: Any, kind: type, images: Any) -> np.ndarray:
+    """Images as an array (number, n_in), checked here, once, instead of batch by batch."""
+    validation.instance(function, model, kind)
+    as_rows("images", images, model.le1.W)
+    if isinstance(images, chainer.Variable):
+        images = images.array
+    validation.pixels("images", images)
+    return images.reshape(len(images), model.le1.W.shape[1])
 
 
 def _evaluate_chainer(
@@ -155,7 +173,7 @@ def encode(model: VAE, images: np.ndarray, batchsize: int = 100) -> tuple[np.nda
         tuple: ``mu`` and ``ln_var``, NumPy arrays of shape (number, n_latent).
 
     Raises:
-        ValueError, TypeError: As :meth:`VAE.encode <chainer_vae.VAE.encode>`.
+        ValueError, TypeError: As :func:`evaluate`; but there may be no images.
 
     Example:
         >>> from chainer_vae import encode, load_mnist, load_model
@@ -166,8 +184,8 @@ def encode(model: VAE, images: np.ndarray, batchsize: int = 100) -> tuple[np.nda
         >>> mu[0].round(2)  # a 7
         array([1.56, 1.27], dtype=float32)
     """
-    as_rows("images", images, model.le1.W)
-    rows = images.reshape(len(images), model.le1.W.shape[1])
+    rows = _rows("encode", model, VAE, images)
+    batchsize = validation.whole_number("batchsize", batchsize)
     if engine.unsupported(model) is None and model.xp is np:
         latents = cpu_evaluation.encode(model, rows, batchsize)
     else:

@@ -4,21 +4,24 @@ Latent vectors z are rows of shape (number, n_latent) and images are rows of sha
 with values in [0, 1]. Both are NumPy arrays in host memory, even if the model is on a GPU.
 """
 
+from typing import Union
+
 import chainer
 import numpy as np
 from chainer.backends import cuda
 
+from chainer_vae import validation
 from chainer_vae.errors import InputError
-from chainer_vae.model import VAE
+from chainer_vae.model import VAE, Autoencoder, as_rows
 
 N_CLASSES = 10
 
 
-def decode(model: VAE, z: np.ndarray, batchsize: int = 500) -> np.ndarray:
+def decode(model: Union[VAE, Autoencoder], z: np.ndarray, batchsize: int = 500) -> np.ndarray:
     """Decode latent vectors into images: the probability of each pixel, sigmoid(decoder(z)).
 
     Args:
-        model: The model, on the CPU or a GPU.
+        model: The model, a VAE or an autoencoder, on the CPU or a GPU.
         z: Latent vectors, shape (number, n_latent).
         batchsize: Number of latent vectors decoded at once.
 
@@ -27,7 +30,8 @@ def decode(model: VAE, z: np.ndarray, batchsize: int = 500) -> np.ndarray:
         parameters.
 
     Raises:
-        ValueError, TypeError: As :meth:`VAE.decode <chainer_vae.VAE.decode>`.
+        ValueError, TypeError: As :meth:`VAE.decode <chainer_vae.VAE.decode>`; ``batchsize`` is no
+            whole number, 1 or more.
 
     Example:
         >>> import numpy as np
@@ -36,6 +40,9 @@ def decode(model: VAE, z: np.ndarray, batchsize: int = 500) -> np.ndarray:
         >>> latent.decode(model, np.zeros((3, 2), np.float32)).shape
         (3, 784)
     """
+    validation.instance("decode", model, VAE, Autoencoder)
+    z = as_rows("z", z, model.ld1.W).array
+    batchsize = validation.whole_number("batchsize", batchsize)
     images = np.empty((len(z), model.ld3.W.shape[0]), model.ld3.W.dtype)
     with chainer.no_backprop_mode(), chainer.using_config("train", False):
         for start in range(0, len(z), batchsize):
@@ -63,7 +70,7 @@ def first_of_class(labels: np.ndarray, digit: int) -> int:
         >>> latent.first_of_class(np.array([7, 2, 1, 0, 4, 1]), 1)
         2
     """
-    indices = np.flatnonzero(labels == digit)
+    indices = np.flatnonzero(np.asarray(labels) == digit)
     if len(indices) == 0:
         raise InputError(f"there is no test image of class {digit}")
     return int(indices[0])
@@ -89,6 +96,7 @@ def class_means(latents: np.ndarray, labels: np.ndarray) -> np.ndarray:
                [ 5.,  5.],
                [nan, nan]])
     """
+    latents, labels = np.asarray(latents), np.asarray(labels)
     classes = max(N_CLASSES, 1 + labels.max(initial=0))
     means = np.full((classes, latents.shape[1]), np.nan)
     for digit in np.unique(labels):
@@ -142,10 +150,11 @@ def interpolate(start: np.ndarray, end: np.ndarray, t: np.ndarray) -> np.ndarray
         t: Positions on the line, shape (number,). 0 gives exactly the start, 1 exactly the end.
 
     Returns:
-        numpy.ndarray: The points, shape (number, n_latent), with the dtype of ``start``.
+        numpy.ndarray: The points, shape (number, n_latent), with the dtype of ``start``; of
+        integers, float64.
 
     Raises:
-        ValueError: The vectors have different shapes.
+        InputError: The vectors have different shapes, or an array has not one axis.
 
     Source:
         The article's section 1-2, the interpolation from 0 to 7.
@@ -158,8 +167,15 @@ def interpolate(start: np.ndarray, end: np.ndarray, t: np.ndarray) -> np.ndarray
                [1. , 1.5],
                [4. , 0. ]])
     """
-    t = np.asarray(t)[:, None]
-    return ((1 - t) * start + t * end).astype(start.dtype)
+    start, end, t = np.asarray(start), np.asarray(end), np.asarray(t)
+    if start.shape != end.shape or start.ndim != 1 or t.ndim != 1:
+        raise InputError(
+            "interpolate needs two vectors of one shape and positions along one axis,"
+            f" not {start.shape}, {end.shape} and {t.shape}"
+        )
+    t = t[:, None]
+    dtype = start.dtype if start.dtype.kind == "f" else np.dtype(float)
+    return ((1 - t) * start + t * end).astype(dtype)
 
 
 def there_and_back(n: int) -> np.ndarray:
@@ -173,11 +189,15 @@ def there_and_back(n: int) -> np.ndarray:
     Returns:
         numpy.ndarray: The values, shape (2 n,), float64.
 
+    Raises:
+        ValueError: ``n`` is no whole number, 1 or more.
+
     Example:
         >>> from chainer_vae import latent
         >>> latent.there_and_back(2)
         array([0. , 0.5, 1. , 0.5])
     """
+    n = validation.whole_number("n", n)
     t = np.arange(n) / n
     return np.concatenate([t, 1 - t])
 
@@ -193,6 +213,9 @@ def grid(n: int, limit: float) -> np.ndarray:
         numpy.ndarray: Latent vectors, shape (n, n, 2), float32; [0, 0] is the upper left corner,
         (-limit, limit).
 
+    Raises:
+        ValueError: ``n`` is no whole number, 1 or more.
+
     Source:
         The article's section 1-2, the latent plane decoded at 25 x 25 points from -2 to 2.
 
@@ -203,6 +226,7 @@ def grid(n: int, limit: float) -> np.ndarray:
                [ 0.,  2.],
                [ 2.,  2.]], dtype=float32)
     """
+    n = validation.whole_number("n", n)
     side = np.linspace(-limit, limit, n, dtype=np.float32)
     z1, z2 = np.meshgrid(side, side[::-1])
     return np.stack([z1, z2], axis=-1)
@@ -217,6 +241,9 @@ def montage(tiles: np.ndarray) -> np.ndarray:
     Returns:
         numpy.ndarray: The image, shape (rows * height, columns * width).
 
+    Raises:
+        InputError: ``tiles`` has not four axes.
+
     Example:
         >>> from chainer_vae import latent, load_model
         >>> model, config = load_model("z2")
@@ -225,5 +252,9 @@ def montage(tiles: np.ndarray) -> np.ndarray:
         >>> latent.montage(tiles).shape
         (140, 140)
     """
+    if tiles.ndim != 4:
+        raise InputError(
+            f"tiles must have the shape (rows, columns, height, width), not {tiles.shape}"
+        )
     rows, columns, height, width = tiles.shape
     return tiles.transpose(0, 2, 1, 3).reshape(rows * height, columns * width)

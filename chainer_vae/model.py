@@ -8,6 +8,7 @@ import chainer.links as L
 import numpy as np
 from chainer.functions.loss.vae import gaussian_kl_divergence
 
+from chainer_vae import validation
 from chainer_vae.config import Config
 from chainer_vae.initializers import Xavier
 
@@ -183,8 +184,7 @@ class VAE(chainer.Chain):
             Kingma and Welling, 2013: equations 3 and 10, section 2.4 (the trick), appendix B
             (the KL divergence); the article's section 3.
         """
-        if not isinstance(k, (int, np.integer)) or k < 1:
-            raise ValueError(f"get_loss_func needs a positive integer for k, but got {k!r}")
+        validation.whole_number("k", k)
 
         def loss_func(x: Any) -> chainer.Variable:
             x = as_rows("x", x, self.le1.W)
@@ -348,8 +348,7 @@ def build_model(config: Config, n_in: int) -> Any:
 
 def _require_sizes(model: str, n_in: Any, n_latent: Any, n_h: Any, act_func: Any) -> None:
     for name, size in (("n_in", n_in), ("n_latent", n_latent), ("n_h", n_h)):
-        if not isinstance(size, (int, np.integer)) or size < 1:
-            raise ValueError(f"{model} needs a positive integer for {name}, but got {size!r}")
+        validation.whole_number(f"{model}'s {name}", size)
     if not callable(act_func):
         raise TypeError(f"{model} needs a function for act_func, such as F.tanh, not {act_func!r}")
 

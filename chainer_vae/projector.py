@@ -10,10 +10,12 @@ cosine and drop neighbours with a product above 1 (TensorBoard 2.21).
 
 import io
 from pathlib import Path
+from typing import Union
 
 import numpy as np
 from PIL import Image
 
+from chainer_vae import validation
 from chainer_vae.datasets import size_in_words
 from chainer_vae.errors import InputError
 from chainer_vae.latent import montage
@@ -38,7 +40,7 @@ embeddings {{
 
 
 def write_projector(
-    folder: Path,
+    folder: Union[str, Path],
     latents: np.ndarray,
     images: np.ndarray,
     labels: np.ndarray,
@@ -76,8 +78,10 @@ def write_projector(
         >>> sorted(file.name for file in Path("embedding").iterdir())
         ['latent_means.tsv', 'metadata.tsv', 'projector_config.pbtxt', 'sprite.png']
     """
+    folder = validation.path("folder", folder)
     with np.errstate(over="ignore"):
         latents = np.asarray(latents, np.float32)
+    images, labels = np.asarray(images), np.asarray(labels)
     number = len(latents)
     if latents.ndim != 2 or images.ndim != 2 or labels.ndim != 1:
         raise InputError(
@@ -140,8 +144,7 @@ def _sprite(images: np.ndarray, image_shape: tuple[int, int]) -> tuple[bytes, in
             f" {columns * side} pixels, but the Embedding Projector takes at most"
             f" {LARGEST_SPRITE} x {LARGEST_SPRITE}; use fewer images"
         )
-    if not (images.min() >= 0 and images.max() <= 1):  # nor NaN
-        raise InputError("the images must be in [0, 1]")
+    validation.pixels("the images", images)
     tiles = np.zeros((columns * columns, side, side), np.uint8)
     tiles[:number] = np.rint(images * 255).reshape(-1, side, side)
     sprite = montage(tiles.reshape(columns, columns, side, side))

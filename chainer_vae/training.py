@@ -21,9 +21,9 @@ from typing import Any, Callable, Optional
 import chainer
 import numpy as np
 
-from chainer_vae import devices, engine
+from chainer_vae import devices, engine, validation
 from chainer_vae.config import Config
-from chainer_vae.datasets import Dataset
+from chainer_vae.datasets import Dataset, require_images
 from chainer_vae.engine import Backend
 from chainer_vae.errors import InputError, NonFiniteLossError
 from chainer_vae.evaluation import evaluate, squared_error
@@ -39,6 +39,10 @@ class Training:
         config: The settings.
         data: The data set that they name.
 
+    Raises:
+        ValueError: A pixel is outside [0, 1], or the images' shapes do not fit each other.
+        TypeError: The settings or the data are of another class.
+
     Attributes:
         epoch (int): Finished epochs.
         permutation (numpy.ndarray): This epoch's order of the images; empty between epochs.
@@ -49,6 +53,9 @@ class Training:
     """
 
     def __init__(self, config: Config, data: Dataset) -> None:
+        validation.instance(type(self).__name__, config, Config)
+        validation.instance(type(self).__name__, data, Dataset)
+        require_images(data)  # here, once, so that no step need look
         self.config = config
         self.images = data.train_images
         self.image_shape = data.image_shape

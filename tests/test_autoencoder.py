@@ -56,7 +56,7 @@ def test_loss_and_gradients():
 
 def test_bad_input():
     model = small_model()
-    with pytest.raises(ValueError, match="Autoencoder needs a positive integer for n_latent"):
+    with pytest.raises(ValueError, match="Autoencoder's n_latent must be a whole number"):
         Autoencoder(12, 0, 7)
     with pytest.raises(TypeError, match="act_func"):
         Autoencoder(12, 3, 7, None)

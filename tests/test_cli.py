@@ -16,10 +16,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from test_windows import InterruptingBar
 
 import chainer_vae as chainer_vae_package
-from chainer_vae import Config, Run, devices, explorer, load_model
+from chainer_vae import (
+    Config,
+    InputError,
+    NonFiniteLossError,
+    Run,
+    devices,
+    explorer,
+    load_model,
+    shell,
+)
 from chainer_vae.cli import doctor, main
+from chainer_vae.errors import printable
 from chainer_vae.runs import article_log, checkpoints
 
 ROOT = Path(__file__).parent.parent
@@ -260,6 +271,15 @@ def assert_one_line(capsys, code, *expected):
         (["train", "--dataset", "nowhere"], "nowhere does not exist"),
         (["train", "--initmodel", "nothing.model"], "there is no file nothing.model"),
         (["train", "--resume", "nothing"], "there is no run nothing"),
+        (
+            ["train", "--out", ""],
+            "argument --out/-o: it must be the path of a file or a folder, not",
+        ),
+        (
+            ["train", "--dataset", ""],
+            "argument --dataset: it must be the path of a file or a folder",
+        ),
+        (["evaluate", ""], "run must be the path of a file or a folder, not ''"),
         (["evaluate", "nothing"], "nothing holds no run: it has no config.json"),
         (["evaluate", "."], ". holds no run: it has no config.json"),
         (["dance"], "unknown command 'dance' (choose from train, evaluate, figures, explore"),
@@ -320,7 +340,7 @@ def test_state_file_alone(run_folder, tmp_path, capsys):
 def test_other_images(run_folder, tiny_set, capsys):
     capsys.readouterr()
     code = main(["evaluate", str(run_folder), "--dataset", tiny_set])
-    assert_one_line(capsys, code, "the images have 5 x 5 pixels, but the model", "takes 28 x 28")
+    assert_one_line(capsys, code, "have 5 x 5 pixels, but the model of", "takes 28 x 28")
 
 
 def test_not_enough_memory(tiny_set, tmp_path, capsys):
@@ -473,3 +493,76 @@ def test_explore_says_how_to_show_the_training(tmp_path, monkeypatch, capsys):
     assert main(["explore", "--out", str(tmp_path / "page.html")]) == 0
     out = capsys.readouterr().out
     assert "training: not shown; " in out and "ae2: left out, since it was" in out
+
+
+# What moves a cursor, colours, begins a line, sets a title, and turns the direction of text.
+RAW = "a\x1b[2J\nb\r\x07\x9b31m\u202ec\u2028"
+ESCAPED = r"a\x1b[2J\nb\r\x07\x9b31m\u202ec\u2028"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no file can have such a name there")
+def test_names_are_printed_escaped(small_set, tmp_path, monkeypatch, capsys):
+    """Control characters of a name do not reach the terminal, and a message stays one line."""
+    monkeypatch.chdir(tmp_path)
+    small_set.rename(RAW)
+    train = ["train", "--dataset", RAW, "--dimz", "2", "--dim-h", "8", "--epoch", "1"]
+    run = f"runs/{RAW}"
+    for args in (
+        [*train, "--out", run],
+        ["train", "--resume", run],
+        ["evaluate", run],
+        ["projector", run, "--out", RAW + "p"],
+        ["figures", "--run-z2", run, "--only", "latent-scatter", "--out", RAW + "f"],
+        ["explore", "--run-z2", run, "--out", RAW + ".html"],
+    ):
+        assert main(args) == 0, args
+        printed = capsys.readouterr()
+        assert ESCAPED in printed.out and printed.err == ""
+        assert not re.search(r"[^\n -~\xa0-\u2027]", printed.out)
+    for args in (
+        [*train, "--out", run],
+        ["train", "--dataset", "no" + RAW],
+        ["train", "--C", RAW],
+        ["train", "--" + RAW],
+        [RAW],
+        ["evaluate", "no" + RAW],
+        ["evaluate", "z2", RAW],
+        ["figures", "--only", RAW],
+        ["figures", "--run-z2", "no" + RAW, "--only", "manifold"],
+        ["explore", "--run-z2", "no" + RAW],
+        ["projector", run, "--out", f"{RAW}/t10k-labels-idx1-ubyte.gz"],
+        ["train", "--initmodel", RAW],
+    ):
+        try:
+            code = main(args)
+        except SystemExit as exit:
+            code = exit.code
+        printed = capsys.readouterr()
+        assert code == 2, args
+        (line,) = printed.err.split("\n")[:-1]
+        assert r"\x1b[2J\n" in line and re.fullmatch(r"[ -~]*", line), args
+
+
+def test_errors_are_one_line_each_in_python_too():
+    assert str(InputError("a\x1b[2J\nb")) == r"a\x1b[2J\nb"
+    assert str(NonFiniteLossError(RAW)) == ESCAPED
+    assert str(InputError("学習　1 “é” \\n")) == "学習　1 “é” \\n"
+    assert printable(os.fsdecode(b"\xff")) in (r"\udcff", "�")
+
+
+def test_what_the_system_says_is_printed_escaped(tmp_path, monkeypatch, capsys, sigint):
+    monkeypatch.setattr(devices, "report", lambda: [("Python", RAW)])
+    assert main(["doctor"]) == 0
+    assert capsys.readouterr().out.splitlines() == [f"Python:       {ESCAPED}"]
+
+    def fail():
+        raise OSError(5, RAW)
+
+    monkeypatch.setattr(devices, "report", fail)
+    assert main(["doctor"]) == 2
+    assert capsys.readouterr().err == f"chainer-vae: error: [Errno 5] {ESCAPED}\n"
+    # The command that goes on, of a program in such a folder.
+    monkeypatch.setattr(shell, "chainer_vae", lambda *words: f"{RAW}/chainer-vae")
+    monkeypatch.setattr("tqdm.tqdm", InterruptingBar)
+    assert main(["train", "--test", "--epoch", "9", "--out", str(tmp_path / "run")]) == 130
+    assert capsys.readouterr().out.endswith(f"resume with: {ESCAPED}/chainer-vae\n")

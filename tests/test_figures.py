@@ -531,7 +531,7 @@ def test_settings_of_the_caller_do_not_matter(tmp_path):
 def test_choose_run(tmp_path):
     """The user's last trained run of the required sizes; otherwise the shipped model."""
     runs = tmp_path / "runs"
-    assert choose_run("z20", runs) == "z20"
+    assert choose_run("z20", runs) == "package:z20"
     for name, model, age in (("a", "z20", 30), ("b", "z20", 20), ("c", "z2", 10)):
         shutil.copytree(MODELS_DIR / model, runs / name)
         file = next((runs / name).glob("*.model"))
@@ -546,12 +546,20 @@ def test_choose_run(tmp_path):
         assert old in config
         (runs / name / "config.json").write_text(config.replace(old, new))
         (runs / name / "mlp_20.model").touch()
+    for name, text in (("untrained", "[]"), ("cut", "["), ("logless", None)):
+        shutil.copytree(runs / "b", runs / name)
+        (runs / name / "log").unlink()
+        if text is not None:
+            (runs / name / "log").write_text(text)
+        (runs / name / "mlp_20.model").touch()
     (runs / "broken").mkdir()
     (runs / "broken" / "mlp_20.model").write_bytes(b"")
     assert choose_run("z20", runs) == runs / "b"
     assert choose_run("z2", runs) == runs / "c"
     assert describe_run(runs / "b") == f"{runs / 'b'} (seed 0, 100 epochs)"
-    assert "comes with chainer-vae" in describe_run("z20")
+    assert "comes with chainer-vae" in describe_run("z20") == describe_run(choose_run("z20", "no"))
+    (tmp_path / "file").write_text("")
+    assert choose_run("z20", tmp_path / "file") == "package:z20"
 
 
 class _Page(HTMLParser):

@@ -77,7 +77,7 @@ def test_is_not_taken_for_another(oblong_run, tmp_path, capsys):
         Context("en", runs).trained("z2")
     with pytest.raises(InputError, match=r"28 x 28 pixels, but those of .*run have 56 x 14"):
         write_page(tmp_path / "page.html", oblong_run)
-    assert choose_run("z2", oblong_run.parent) == "z2"
+    assert choose_run("z2", oblong_run.parent) == "package:z2"
     capsys.readouterr()
     assert main(["projector", str(oblong_run), "--out", str(tmp_path / "projector")]) == 2
     assert "shows only square images, not 56 x 14 pixels" in capsys.readouterr().err

@@ -15,7 +15,9 @@ PACKAGE = ROOT / "chainer_vae"
 ORDER = [
     "version",
     "errors",
+    "environment",
     "shell",
+    "validation",
     "config",
     "initializers",
     "model",

@@ -215,13 +215,13 @@ def test_wrong_inputs():
 
 @pytest.mark.parametrize("k", [0, -1, 1.0, None])
 def test_wrong_k(k):
-    with pytest.raises(ValueError, match="positive integer for k"):
+    with pytest.raises(ValueError, match="k must be a whole number, 1 or more, not"):
         small_model().get_loss_func(k=k)
 
 
 @pytest.mark.parametrize("sizes", [(0, 2, 3), (4, -1, 3), (4, 2, 2.5)])
 def test_wrong_sizes(sizes):
-    with pytest.raises(ValueError, match="VAE needs a positive integer for n_"):
+    with pytest.raises(ValueError, match=r"VAE's n_.* must be a whole number, 1 or more"):
         VAE(*sizes)
 
 

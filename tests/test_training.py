@@ -354,9 +354,14 @@ def test_non_finite_loss(small_set, tmp_path, bad_step):
 
 def test_non_finite_test_loss(small_set, tmp_path):
     run = Run.start(config(small_set, epoch=1), tmp_path / "run")
-    run.test_images = np.full_like(run.test_images, np.inf)
+    steps = iter(range(1, 4))
+
+    def on_step():
+        if next(steps) == 3:
+            run.model.ld3.b.array[:] = np.inf
+
     with pytest.raises(NonFiniteLossError, match=r"the test loss after step 3 \(epoch 1\)"):
-        finish(run)
+        finish(run, on_step)
 
 
 def test_a_second_interrupt_ends_at_once(small_set, tmp_path):

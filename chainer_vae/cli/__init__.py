@@ -12,7 +12,7 @@ from chainer_vae import devices
 from chainer_vae.cli import doctor, evaluate, explore, figures, projector, train
 from chainer_vae.cli.parser import Command, Parser, did_you_mean
 from chainer_vae.cli.progress import discard_output
-from chainer_vae.errors import InputError, NonFiniteLossError
+from chainer_vae.errors import InputError, NonFiniteLossError, printable
 from chainer_vae.version import __version__
 
 COMMANDS: dict[str, Command] = {
@@ -47,7 +47,7 @@ def main(argv: Optional[list[str]] = None) -> int:
         if _nobody_reads(error):
             discard_output()
             return 1
-        print(f"chainer-vae: error: {error}", file=sys.stderr)
+        print(f"chainer-vae: error: {printable(error)}", file=sys.stderr)
         return 1 if isinstance(error, NonFiniteLossError) else 2
     except Exception as error:
         if not devices.is_out_of_memory(error):

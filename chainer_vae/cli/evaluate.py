@@ -8,7 +8,7 @@ import numpy as np
 from chainer_vae.cli.parser import add_run_and_data
 from chainer_vae.cli.trained import load_trained
 from chainer_vae.config import Config
-from chainer_vae.errors import NonFiniteLossError
+from chainer_vae.errors import NonFiniteLossError, printable
 from chainer_vae.evaluation import evaluate
 from chainer_vae.runs import find_run
 from chainer_vae.runs.models import MODELS_DIR
@@ -37,9 +37,10 @@ def run(args: argparse.Namespace) -> int:
     result = evaluate(model, images, samples.k, config.batchsize)
     if not math.isfinite(result.loss):
         raise NonFiniteLossError(f"the model of {args.run} gives a loss of {result.loss}")
-    shipped = find_run(args.run).parent == MODELS_DIR
-    which = f"{args.run}, which comes with chainer-vae" if shipped else f"the run in {args.run}"
-    print(f"{which}: {config.dimz} latent dimensions, seed {config.seed}")
+    folder = find_run(args.run)
+    shipped = folder.parent == MODELS_DIR
+    which = f"{folder.name}, which comes with chainer-vae" if shipped else f"the run in {folder}"
+    print(f"{printable(which)}: {config.dimz} latent dimensions, seed {config.seed}")
     print(f"{len(images):,} test images, k = {samples.k}, nats per image")
     print(f"-ELBO           {result.loss:10.3f}")
     print(f"reconstruction  {result.rec_loss:10.3f}")

@@ -4,7 +4,7 @@ import argparse
 import webbrowser
 
 from chainer_vae.cli.parser import add_out
-from chainer_vae.errors import InputError
+from chainer_vae.errors import InputError, printable
 from chainer_vae.runs import choose_run
 
 SUMMARY = "write the explorer, an interactive page of the latent space"
@@ -22,8 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     ):
         parser.add_argument(
             f"--run-{name}", metavar="RUN",
-            help=f"{what} (default: your last such run in runs, or {name}, which comes with the"
-            " package)",
+            help=f"{what} (default: your last such run on MNIST in runs, or {name}, which comes"
+            " with the package)",
         )  # fmt: skip
     add_out(parser, "explorer.html", "FILE", "file to write")
     parser.add_argument("--open", action="store_true", help="open it in the browser")
@@ -34,18 +34,19 @@ def run(args: argparse.Namespace) -> int:
 
     if args.out.is_dir():
         raise InputError(f"--out {args.out} is a folder; give the name of a file in it")
-    runs = {name: getattr(args, f"run_{name}") or choose_run(name) for name in ("z2", "z20", "ae2")}
+    runs = {name: getattr(args, f"run_{name}") for name in ("z2", "z20", "ae2")}
+    runs = {name: choose_run(name) if run is None else run for name, run in runs.items()}
     print("fitting the models into the page; this takes about 20 seconds", flush=True)
     written = write_page(args.out, **runs)
     for name, words in written.shown.items():
-        print(f"{name}: {words}")
+        print(printable(f"{name}: {words}"))
     for name, reason in written.left_out.items():
-        print(f"{name}: left out, {reason}")
+        print(printable(f"{name}: left out, {reason}"))
     if written.epochs:
         print(f"training: {written.epochs} snapshots")
     else:
         print("training: not shown; `chainer-vae train --dimz 2 --snapshots` saves it to be shown")
-    size = f"{args.out}: {written.size / 1e6:.1f} MB"
+    size = f"{printable(args.out)}: {written.size / 1e6:.1f} MB"
     opened = args.open and webbrowser.open(args.out.absolute().as_uri())
     print(size if opened else f"{size}; open it in a browser", flush=True)
     return 0

@@ -7,7 +7,8 @@ import traceback
 
 from chainer_vae.cli.parser import add_gpu, add_out, did_you_mean
 from chainer_vae.cli.progress import Progress
-from chainer_vae.errors import InputError, in_one_line
+from chainer_vae.environment import blamed_on
+from chainer_vae.errors import InputError, in_one_line, printable
 from chainer_vae.runs import SHIPPED, choose_run, describe_run
 
 SUMMARY = "draw the article's figures"
@@ -27,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             f"--run-{name}", metavar="RUN",
             help=f"the run with {n_latent} latent dimensions to draw from (default: your last one"
-            f" in runs, or {name}, which comes with the package)",
+            f" on MNIST in runs, or {name}, which comes with the package)",
         )  # fmt: skip
     add_out(parser, "figures", "DIR", "folder for the figures")
     parser.add_argument(
@@ -41,7 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from chainer_vae import figures  # here: the other commands need no matplotlib
+    with blamed_on("MPLBACKEND"):
+        from chainer_vae import figures  # here: the other commands need no matplotlib
 
     specs = {spec.id: spec for spec in figures.all_figures()}
     if args.list:
@@ -59,15 +61,16 @@ def run(args: argparse.Namespace) -> int:
     runs = {name: getattr(args, f"run_{name}") for name in SHIPPED}
     for name in SHIPPED:
         if any(spec.needs == name for spec in chosen):
-            runs[name] = runs[name] or choose_run(name)
+            if runs[name] is None:
+                runs[name] = choose_run(name)
             with contextlib.suppress(InputError):  # said below, of each figure
-                print(f"{name}: {describe_run(runs[name])}")
+                print(printable(f"{name}: {describe_run(runs[name])}"))
     context = figures.Context(args.lang, runs, args.gpu)
     n_drawn = 0
     with Progress(len(chosen), "figure") as bar:
         for result in figures.draw_figures(chosen, context, args.out, args.format):
             for file in result.files:
-                bar.write(f"{result.spec.id:22} {file}  ({result.seconds:.1f} s)")
+                bar.write(printable(f"{result.spec.id:22} {file}  ({result.seconds:.1f} s)"))
             if result.error is not None:
                 faults.setdefault(in_one_line(result.error), []).append(result.spec.id)
                 if args.debug:
@@ -79,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
     if n_drawn:
         figures.write_index(args.out, args.lang, args.format)
         drawn = "1 figure" if n_drawn == 1 else f"{n_drawn} figures"
-        print(f"{drawn} drawn; to see them, open {args.out / 'index.html'}")
+        print(f"{drawn} drawn; to see them, open {printable(args.out / 'index.html')}")
     for reason, ids in faults.items():
-        print(f"chainer-vae: error: {', '.join(ids)}: {reason}", file=sys.stderr)
+        print(printable(f"chainer-vae: error: {', '.join(ids)}: {reason}"), file=sys.stderr)
     return 2 if faults else 0

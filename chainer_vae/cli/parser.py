@@ -7,6 +7,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
+from chainer_vae import validation
+from chainer_vae.errors import InputError, printable
+from chainer_vae.runs import PACKAGE
+
 
 class Command(Protocol):
     """What the module of a command has."""
@@ -34,7 +38,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(formatter_class=_HelpFormatter, **settings)
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+        self.exit(2, printable(f"{self.prog}: error: {message} (see {self.prog} --help)") + "\n")
 
     def refuse(self, unknown: list[str]) -> NoReturn:
         """End with an error that names unknown arguments, and the option that is nearest to the
@@ -53,9 +57,17 @@ def did_you_mean(name: str, known: Iterable[str], most: int = 1) -> str:
     return f"; did you mean {' or '.join(near)}?" if near else ""
 
 
+def a_path(text: str) -> Path:
+    """For the path of a file or a folder; an empty one, as of ``--out "$UNSET"``, is refused."""
+    try:
+        return validation.path("it", text)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def absolute_folder(text: str) -> str:
     """For a folder that is recorded with a run: its absolute path."""
-    return os.path.abspath(text)
+    return os.path.abspath(a_path(text))
 
 
 def add_gpu(parser: argparse.ArgumentParser) -> None:
@@ -68,7 +80,7 @@ def add_gpu(parser: argparse.ArgumentParser) -> None:
 def add_out(parser: argparse.ArgumentParser, default: str, metavar: str, what: str) -> None:
     """The option --out."""
     parser.add_argument(
-        "--out", "-o", type=Path, default=Path(default), metavar=metavar,
+        "--out", "-o", type=a_path, default=Path(default), metavar=metavar,
         help=f"{what} (default: {default})",
     )  # fmt: skip
 
@@ -76,7 +88,7 @@ def add_out(parser: argparse.ArgumentParser, default: str, metavar: str, what: s
 def add_run_and_data(parser: argparse.ArgumentParser) -> None:
     """The arguments that name a trained model and the images to show it."""
     parser.add_argument(
-        "run", metavar="RUN", nargs="?", default="z20",
+        "run", metavar="RUN", nargs="?", default=f"{PACKAGE}z20",
         help="folder of a run, or z20 (default) or z2: the trained models of the package",
     )  # fmt: skip
     add_gpu(parser)

@@ -5,6 +5,7 @@ import argparse
 from chainer_vae import shell
 from chainer_vae.cli.parser import add_out, add_run_and_data
 from chainer_vae.cli.trained import load_trained
+from chainer_vae.errors import printable
 from chainer_vae.evaluation import encode
 
 SUMMARY = "write latent vectors for TensorBoard's Embedding Projector"
@@ -23,9 +24,10 @@ def run(args: argparse.Namespace) -> int:
     images = data.test_images
     means, _ = encode(model, images)
     write_projector(args.out, means, images, data.test_labels, data.image_shape)
-    print(f"wrote the latent means of {len(images):,} test images to {args.out}; to see them:")
+    where = printable(args.out)
+    print(f"wrote the latent means of {len(images):,} test images to {where}; to see them:")
     print("  pip install tensorboard")
-    print(f"  {shell.command('tensorboard', '--logdir', args.out)}")
+    print(printable(f"  {shell.command('tensorboard', '--logdir', args.out)}"))
     print("then open http://localhost:6006/#projector (Projector, in the menu at the upper right)")
     print('For its t-SNE and UMAP, check "Spherize data" first; for colours, "Color by" class.')
     return 0

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any, Callable
 
 from chainer_vae import devices, shell
-from chainer_vae.cli.parser import absolute_folder
+from chainer_vae.cli.parser import a_path, absolute_folder
 from chainer_vae.cli.progress import Progress, discard_output
 from chainer_vae.config import ACTIVATIONS, ENGINES, MODELS, Config
 from chainer_vae.datasets import TEST_IMAGES
-from chainer_vae.errors import InputError, accessory, warn_of_missing
+from chainer_vae.errors import InputError, accessory, printable, warn_of_missing
 from chainer_vae.runs import Run, article_log
 from chainer_vae.runs.folder import CONFIG
 
@@ -34,14 +34,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     integer(
         "--batchsize", "-b", "--batch-size", help="images in a batch", default=default.batchsize
     )
-    add("--initmodel", "-m", type=Path, metavar="FILE", help="start from this saved model")
+    add("--initmodel", "-m", type=a_path, metavar="FILE", help="start from this saved model")
     add(
-        "--resume", "-r", type=Path, metavar="RUN",
+        "--resume", "-r", type=a_path, metavar="RUN",
         help="resume the run in this folder, exactly; or, with --initmodel, start from this saved"
         " optimizer (.state file)",
     )  # fmt: skip
     add(
-        "--out", "-o", type=Path, metavar="DIR",
+        "--out", "-o", type=a_path, metavar="DIR",
         help="folder of the run (default: runs/z20-seed0, named after the settings)",
     )  # fmt: skip
     add(
@@ -101,7 +101,7 @@ def run(args: argparse.Namespace) -> int:
     )
     if run.epoch >= config.epoch:
         epochs = f"{run.epoch} epoch" + "s" * (run.epoch != 1)
-        _say(f"{run.folder} is already trained for {epochs}")
+        _say(f"{printable(run.folder)} is already trained for {epochs}")
     else:
         backend = run.backend
         words = "Chainer's training loop" if backend.name == "chainer" else backend.name
@@ -122,12 +122,12 @@ def run(args: argparse.Namespace) -> int:
         where = f"in epoch {run.epoch + 1}" if run.position else f"at the end of epoch {run.epoch}"
         _say(
             f"stopped after step {run.steps_done}, {where}, and saved;"
-            f" resume with: {shell.chainer_vae('train', '--resume', run.folder)}"
+            f" resume with: {printable(shell.chainer_vae('train', '--resume', run.folder))}"
         )
         return 130
     with accessory("the table of the losses"):
         _say(_compared_with_the_article(run))
-    _say(f"saved in {run.folder}")
+    _say(f"saved in {printable(run.folder)}")
     return 0
 
 
@@ -177,7 +177,7 @@ def _compared_with_the_article(run: Run) -> str:
     logs = article_log.load_logs()
     unit = "nats" if run.config.model == "vae" else "squared error"
     if differing:
-        note = f"not comparable with the author's runs: {', '.join(differing)}"
+        note = f"not comparable with the author's runs: {printable(', '.join(differing))}"
     elif epoch not in logs[0]:
         note = f"the author's runs end at epoch {max(logs[0])}"
     else:

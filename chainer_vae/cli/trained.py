@@ -4,10 +4,10 @@ import argparse
 from dataclasses import replace
 
 from chainer_vae.config import Config
-from chainer_vae.datasets import Dataset, load_data, size_in_words
-from chainer_vae.errors import InputError
+from chainer_vae.datasets import Dataset, load_data
 from chainer_vae.model import VAE
 from chainer_vae.runs import find_run, load_info, load_model
+from chainer_vae.runs.images import load_run_data, require_same_images
 
 
 def load_trained(args: argparse.Namespace) -> tuple[VAE, Config, Dataset]:
@@ -17,13 +17,11 @@ def load_trained(args: argparse.Namespace) -> tuple[VAE, Config, Dataset]:
         InputError: There is no such model or data set, or they do not fit each other.
     """
     model, config = load_model(args.run, args.gpu)
-    image_shape = load_info(find_run(args.run)).image_shape
-    if args.dataset is not None:
-        config = replace(config, dataset=args.dataset)
+    folder = find_run(args.run)
+    if args.dataset is None:
+        return model, config, load_run_data(folder)
+    config = replace(config, dataset=args.dataset)
     data = load_data(config)
-    if data.image_shape != image_shape:
-        raise InputError(
-            f"the images have {size_in_words(data.image_shape)} pixels, but the model of"
-            f" {args.run} takes {size_in_words(image_shape)}"
-        )
+    others = replace(load_info(folder), config=config, checksums=None)
+    require_same_images(others, data, args.run)  # of the same size
     return model, config, data

@@ -12,7 +12,7 @@ from PIL import Image
 
 from chainer_vae import latent
 from chainer_vae.config import Config
-from chainer_vae.datasets import MNIST_SHAPE, Dataset, load_data, size_in_words
+from chainer_vae.datasets import MNIST_SHAPE, Dataset, size_in_words
 from chainer_vae.errors import InputError
 from chainer_vae.evaluation import encode
 from chainer_vae.explorer import compact
@@ -28,6 +28,7 @@ from chainer_vae.runs import (
 )
 from chainer_vae.runs.choose import about_run
 from chainer_vae.runs.folder import LOG
+from chainer_vae.runs.images import load_run_data
 
 N_POINTS = 5000  # test images in the latent plane
 N_EXAMPLES = 10  # test images of each class that the page contains with all pixels
@@ -72,7 +73,7 @@ class LatentPlane:
         self.config: Config
         self.model, self.config = load_model(run)
         _require_sizes(run, self.config, 2)
-        self.data: Dataset = load_data(self.config)
+        self.data: Dataset = load_run_data(find_run(run))
         if self.data.test_labels.max() >= latent.N_CLASSES:
             raise InputError(
                 f"the page shows {latent.N_CLASSES} classes, 0 to {latent.N_CLASSES - 1}, but the"
@@ -247,16 +248,6 @@ def describe_epochs(plane: LatentPlane, blob: Blob) -> Optional[dict[str, Any]]:
             [round(entry["main/loss"], 3), round(entry["validation/main/loss"], 3)] for entry in log
         ],
     }
-
-
-def same_images(run: Run, other: Run) -> bool:
-    """Whether two runs were trained on the same images.
-
-    Raises:
-        InputError: A run is missing.
-    """
-    configs = [load_info(find_run(run)).config for run in (run, other)]
-    return configs[0].dataset == configs[1].dataset
 
 
 def _about(run: Run) -> dict[str, Any]:

@@ -2,9 +2,9 @@
 
 import json
 from pathlib import Path
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple, Optional, Union
 
-from chainer_vae import devices
+from chainer_vae import devices, validation
 from chainer_vae.explorer.blob import Blob
 from chainer_vae.explorer.content import (
     TOLERANCE,
@@ -13,10 +13,10 @@ from chainer_vae.explorer.content import (
     PlainAutoencoder,
     Run,
     describe_epochs,
-    same_images,
 )
-from chainer_vae.runs import describe_run
+from chainer_vae.runs import describe_run, find_run, load_info
 from chainer_vae.runs.files import check_writable, save_bytes
+from chainer_vae.runs.images import same_images
 
 WEB = Path(__file__).parent / "web"
 # In loading order: each depends on those before it.
@@ -63,7 +63,7 @@ class Written(NamedTuple):
 
 
 def write_page(
-    file: Path, z2: Run, z20: Optional[Run] = None, ae2: Optional[Run] = None
+    file: Union[str, Path], z2: Run, z20: Optional[Run] = None, ae2: Optional[Run] = None
 ) -> Written:
     """Write the explorer.
 
@@ -87,6 +87,7 @@ def write_page(
         >>> written.size == Path("explorer.html").stat().st_size < 2_000_000
         True
     """
+    file = validation.path("file", file)
     check_writable(file)
     plane = LatentPlane(z2)
     others: dict[str, Any] = {}
@@ -97,7 +98,7 @@ def write_page(
     ):
         if run is None:
             continue
-        if same_images(run, z2):
+        if same_images(load_info(find_run(run)), load_info(find_run(z2))):
             others[name] = make(run, plane.data)
         else:
             left_out[name] = f"since {run} was trained on other images than {z2}"

@@ -2,16 +2,17 @@
 
 from html import escape
 from pathlib import Path
-from typing import Optional
+from typing import Optional, Union
 
 from PIL import Image
 
-from chainer_vae.figures.registry import SECTIONS, FigureSpec, all_figures
+from chainer_vae import validation
+from chainer_vae.figures.output import SUFFIXES
+from chainer_vae.figures.registry import LANGUAGES, SECTIONS, FigureSpec, all_figures
 from chainer_vae.figures.style import DPI
 from chainer_vae.runs.files import save_text
 
 ARTICLE = "https://qiita.com/kenmatsu4/items/b029d697e9995d93aa24"
-SUFFIXES = ("png", "svg", "pdf")
 WORDS = {
     "title": {
         "en": "The figures of “Variational Autoencoder徹底解説”",
@@ -93,7 +94,7 @@ small {{ color: #6b7280; display: block; }}
 """
 
 
-def write_index(folder: Path, lang: str, suffix: str = "png") -> int:
+def write_index(folder: Union[str, Path], lang: str, suffix: str = "png") -> int:
     """Write ``index.html``, which shows every figure found in the folder.
 
     Args:
@@ -106,7 +107,7 @@ def write_index(folder: Path, lang: str, suffix: str = "png") -> int:
         int: The number of figures shown.
 
     Raises:
-        InputError: The page cannot be written.
+        InputError: The page cannot be written, or there is no such language or format.
 
     Example:
         >>> from pathlib import Path
@@ -116,6 +117,9 @@ def write_index(folder: Path, lang: str, suffix: str = "png") -> int:
         >>> write_index(Path("figures"), "en")
         1
     """
+    folder = validation.path("folder", folder)
+    lang = validation.choice("lang", lang, LANGUAGES)
+    suffix = validation.choice("suffix", suffix, SUFFIXES)
     parts = []
     shown = 0
     for section, titles in SECTIONS.items():

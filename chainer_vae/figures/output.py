@@ -17,6 +17,7 @@ METADATA = {
     "svg": {"Date": None, "Creator": None},
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
 }
+SUFFIXES = tuple(METADATA)
 
 N_GREYS = 32  # in the palette of a coloured animation
 

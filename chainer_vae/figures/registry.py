@@ -14,18 +14,20 @@ from typing import Callable, NamedTuple, Optional, Union
 import numpy as np
 from matplotlib.figure import Figure
 
-from chainer_vae import latent
+from chainer_vae import latent, validation
 from chainer_vae.config import Config
-from chainer_vae.datasets import MNIST_SHAPE, Dataset, load_data, load_mnist, size_in_words
+from chainer_vae.datasets import MNIST_SHAPE, Dataset, load_mnist, size_in_words
 from chainer_vae.errors import InputError
 from chainer_vae.evaluation import encode
 from chainer_vae.figures import style
 from chainer_vae.model import VAE
 from chainer_vae.runs import SHIPPED, find_run, load_info, load_log, load_model
 from chainer_vae.runs.folder import LOG
+from chainer_vae.runs.images import load_run_data
 
 SIDE = MNIST_SHAPE[0]  # pixels: the figures are laid out for images of 28 x 28 pixels
 
+LANGUAGES = ("en", "ja")
 # The sections of the article in its order, followed by figures that it does not have.
 SECTIONS = {
     "intro": {"en": "Introduction", "ja": "はじめに"},
@@ -206,8 +208,12 @@ class Trained:
 
     @cached_property
     def data(self) -> Dataset:
-        """The images and labels of the run's data set."""
-        return load_data(self.config)
+        """The images and labels of the run's data set.
+
+        Raises:
+            InputError: It is gone, or has changed since.
+        """
+        return load_run_data(self.folder)
 
     @cached_property
     def classes(self) -> list[int]:
@@ -245,6 +251,9 @@ class Context:
         runs: The run for each name in ``SHIPPED``: a folder, or the name of a shipped model.
         gpu: The number of the GPU for the models; negative for the CPU.
 
+    Raises:
+        InputError: The language is neither.
+
     Example:
         >>> from chainer_vae.figures import Context
         >>> context = Context("en", {"z20": "z20", "z2": "z2"})
@@ -258,7 +267,7 @@ class Context:
     """
 
     def __init__(self, lang: str, runs: dict[str, Union[str, Path]], gpu: int = -1) -> None:
-        self.lang = lang
+        self.lang = validation.choice("lang", lang, LANGUAGES)
         self.gpu = gpu
         self._runs = runs
         self._trained: dict[str, Union[Trained, InputError]] = {}

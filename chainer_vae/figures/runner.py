@@ -3,13 +3,14 @@
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple, Optional
+from typing import NamedTuple, Optional, Union
 
 import matplotlib
 
+from chainer_vae import validation
 from chainer_vae.errors import InputError
 from chainer_vae.figures import style
-from chainer_vae.figures.output import save
+from chainer_vae.figures.output import SUFFIXES, save
 from chainer_vae.figures.registry import Context, FigureOrAnimation, FigureSpec
 
 
@@ -49,7 +50,7 @@ def draw(spec: FigureSpec, context: Context) -> FigureOrAnimation:
 
 
 def draw_figures(
-    specs: Iterable[FigureSpec], context: Context, out: Path, suffix: str = "png"
+    specs: Iterable[FigureSpec], context: Context, out: Union[str, Path], suffix: str = "png"
 ) -> Iterator[Drawn]:
     """Draw figures into a folder. If one cannot be drawn, the others still are.
 
@@ -64,7 +65,7 @@ def draw_figures(
         the ``seconds`` taken, and ``error``, the exception that ended it or None.
 
     Raises:
-        KeyError: ``suffix`` is none of these.
+        InputError: ``suffix`` is none of these.
 
     Example:
         >>> from pathlib import Path
@@ -75,6 +76,8 @@ def draw_figures(
         ...     print(drawn.spec.id, [file.name for file in drawn.files], drawn.error)
         manifold ['2dim_map.png'] None
     """
+    out = validation.path("out", out)
+    suffix = validation.choice("suffix", suffix, SUFFIXES)
     for spec in specs:
         started = time.monotonic()
         files = []

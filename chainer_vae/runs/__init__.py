@@ -4,6 +4,7 @@
 
     run.py          Run: a training that is saved, stopped and resumed
     folder.py       a run's files: their names, config.json, the log
+    images.py       the images that a run was trained on, and no others
     checkpoints.py  models, optimizers and training states as npz files, without pickle
     files.py        files written atomically
     interrupt.py    Ctrl-C
@@ -15,6 +16,7 @@
 from chainer_vae.runs.choose import choose_run, describe_run
 from chainer_vae.runs.folder import load_info, load_log
 from chainer_vae.runs.models import (
+    PACKAGE,
     SHIPPED,
     find_run,
     load_autoencoder,
@@ -24,6 +26,7 @@ from chainer_vae.runs.models import (
 from chainer_vae.runs.run import Run
 
 __all__ = [
+    "PACKAGE",
     "SHIPPED",
     "Run",
     "choose_run",

@@ -13,6 +13,7 @@ import chainer
 import numpy as np
 from chainer.serializers import DictionarySerializer, NpzDeserializer
 
+from chainer_vae import validation
 from chainer_vae.errors import InputError
 from chainer_vae.runs.files import written_whole
 from chainer_vae.training import Training
@@ -44,6 +45,7 @@ def load_npz(path: Union[str, Path]) -> dict[str, np.ndarray]:
         InputError: The file is missing, unreadable, truncated, not an npz file, or holds
             Python objects.
     """
+    path = validation.path("path", path)
     try:
         with open(path, "rb") as file:
             if not zipfile.is_zipfile(file):

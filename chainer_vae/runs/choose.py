@@ -4,14 +4,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Union
 
-from chainer_vae.datasets import MNIST_SHAPE
+from chainer_vae import validation
 from chainer_vae.errors import InputError
 from chainer_vae.runs.folder import LOG, load_info, load_log, model_file
-from chainer_vae.runs.models import MODELS_DIR, find_run
+from chainer_vae.runs.images import same_images
+from chainer_vae.runs.models import MODELS_DIR, PACKAGE, find_run
 
 
-def choose_run(name: str, folder: Path = Path("runs")) -> Union[str, Path]:
+def choose_run(name: str, folder: Union[str, Path] = "runs") -> Union[str, Path]:
     """The run to show where none is named: the user's last trained one, or the shipped model.
+
+    A run is passed over that was trained on other images than the shipped model, or for no epoch.
 
     Args:
         name: A shipped model: "z20", "z2" or "ae2".
@@ -19,7 +22,7 @@ def choose_run(name: str, folder: Path = Path("runs")) -> Union[str, Path]:
 
     Returns:
         pathlib.Path or str: The folder of the run of the same kind and size whose model was saved
-        last; or ``name`` itself, which stands for the shipped model.
+        last; or the shipped model's name, which no path shadows.
 
     Raises:
         InputError: There is no shipped model of this name.
@@ -28,19 +31,21 @@ def choose_run(name: str, folder: Path = Path("runs")) -> Union[str, Path]:
         >>> from pathlib import Path
         >>> from chainer_vae.runs import choose_run
         >>> choose_run("z2", Path("none"))
-        'z2'
+        'package:z2'
     """
-    shipped = load_info(MODELS_DIR / name).config
+    shipped = load_info(find_run(PACKAGE + name))
     found = []
-    for file in folder.glob(f"*/{model_file(Path(), shipped.dimz).name}"):
+    folder = validation.path("folder", folder)
+    for file in folder.glob(f"*/{model_file(Path(), shipped.config.dimz).name}"):
         try:
             info = load_info(file.parent)
+            trained = len(load_log(file.parent / LOG)) > 0
         except InputError:
             continue
-        same = info.config.model == shipped.model and info.image_shape == MNIST_SHAPE
-        if same and not info.config.test:
+        alike = info.config.model == shipped.config.model and same_images(info, shipped)
+        if trained and alike and not info.config.test:
             found.append((file.stat().st_mtime, file.parent))
-    return max(found)[1] if found else name
+    return max(found)[1] if found else PACKAGE + name
 
 
 class About(NamedTuple):

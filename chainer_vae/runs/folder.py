@@ -14,12 +14,13 @@ import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
-from chainer_vae import shell
-from chainer_vae.config import MAX_SIZE, Config, require_int
+from chainer_vae import shell, validation
+from chainer_vae.config import Config
 from chainer_vae.errors import InputError
 from chainer_vae.runs.files import load_json, save_json
+from chainer_vae.validation import MAX_SIZE
 
 CONFIG, LOG, GRAPH, SNAPSHOTS = "config.json", "log", "graph.dot", "snapshots"
 LOG_KEYS = (
@@ -88,7 +89,7 @@ class RunInfo:
     Attributes:
         config: The settings.
         image_shape: Height and width of the images, in pixels.
-        checksums: CRC-32 of the training and the test images.
+        checksums: CRC-32 of the training and the test images; None if it was not recorded.
         environments: From which epoch on, when, with which versions, on what and by which backend
             the run was computed.
     """
@@ -120,7 +121,7 @@ def save_info(folder: Path, info: RunInfo) -> None:
     save_json(folder / CONFIG, content)
 
 
-def load_info(folder: Path) -> RunInfo:
+def load_info(folder: Union[str, Path]) -> RunInfo:
     """Read a run's config.json.
 
     Args:
@@ -138,6 +139,7 @@ def load_info(folder: Path) -> RunInfo:
         >>> info.config.dimz, info.image_shape
         (20, (28, 28))
     """
+    folder = validation.path("folder", folder)
     if not (folder / CONFIG).is_file():
         raise InputError(f"{folder} holds no run: it has no {CONFIG}")
     content = load_json(folder / CONFIG)
@@ -150,7 +152,9 @@ def load_info(folder: Path) -> RunInfo:
             content.get("checksums"),
             content["environments"],
         )
-        sound = isinstance(info.environments, list)
+        sound = isinstance(info.environments, list) and isinstance(
+            info.checksums, (dict, type(None))
+        )
     except (LookupError, TypeError, AttributeError, ValueError):
         sound = False
     if not sound:
@@ -161,17 +165,17 @@ def load_info(folder: Path) -> RunInfo:
 def _image_shape(content: dict[str, Any]) -> tuple[int, int]:
     """Height and width; of a run that did not record them, those of a square."""
     n_in = content["n_in"]
-    require_int("n_in", n_in, 1, MAX_SIZE)
+    validation.whole_number("n_in", n_in, 1, MAX_SIZE)
     side = math.isqrt(n_in)
     height, width = content.get("image_shape", (side, side) if side * side == n_in else (1, n_in))
     for name, value in (("height", height), ("width", width)):
-        require_int(name, value, 1, MAX_SIZE)
+        validation.whole_number(name, value, 1, MAX_SIZE)
     if height * width != n_in:
         raise InputError(f"{height} x {width} are not {n_in} pixels")
     return height, width
 
 
-def load_log(file: Path, epochs: Optional[int] = None) -> list[dict[str, float]]:
+def load_log(file: Union[str, Path], epochs: Optional[int] = None) -> list[dict[str, float]]:
     """The losses of a run, an entry for each epoch, as :meth:`Run.train` yields them.
 
     Args:
@@ -193,7 +197,9 @@ def load_log(file: Path, epochs: Optional[int] = None) -> list[dict[str, float]]
         >>> len(log), round(log[-1]["validation/main/loss"], 1)
         (100, 97.1)
     """
-    log: list[dict[str, float]] = load_json(file)
+    if epochs is not None:
+        epochs = validation.whole_number("epochs", epochs, 0)
+    log: list[dict[str, float]] = load_json(validation.path("file", file))
     try:
         epochs = len(log) if epochs is None else epochs
         log = log[:epochs]

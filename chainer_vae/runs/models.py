@@ -6,12 +6,13 @@ from typing import Any, Union
 
 import numpy as np
 
-from chainer_vae import devices
+from chainer_vae import devices, validation
 from chainer_vae.config import Config
 from chainer_vae.errors import InputError
 from chainer_vae.model import VAE, Autoencoder, build_model
 from chainer_vae.runs import checkpoints
 from chainer_vae.runs.folder import (
+    CONFIG,
     RunInfo,
     load_info,
     model_file,
@@ -20,6 +21,8 @@ from chainer_vae.runs.folder import (
 )
 from chainer_vae.training import numpy_random
 
+#: Before the name of a model that comes with the package: no path is meant.
+PACKAGE = "package:"
 MODELS_DIR = Path(__file__).parent.parent / "models"
 #: The VAEs that come with the package, and their numbers of latent dimensions.
 SHIPPED = {"z20": 20, "z2": 2}
@@ -30,19 +33,37 @@ def find_run(run: Union[str, Path]) -> Path:
     """The folder of a run.
 
     Args:
-        run: A folder, or the name of a shipped model: "z20", "z2" or "ae2".
+        run: A folder, also of any name as a :class:`~pathlib.Path`; or a string that names a
+            shipped model: "z20", "z2" or "ae2", or, whatever folders there are, "package:z20",
+            "package:z2" or "package:ae2".
 
     Returns:
-        pathlib.Path: ``run`` itself, which need not exist; or, where nothing of that name exists,
-        the shipped model's folder.
+        pathlib.Path: ``run`` itself, which need not exist; or the shipped model's folder.
+
+    Raises:
+        InputError: ``run`` is no path, names a shipped model that does not exist, or names one but
+            also a folder that holds a run.
 
     Example:
         >>> from chainer_vae.runs import find_run
         >>> find_run("z20").name, find_run("runs/none").exists()
         ('z20', False)
     """
-    shipped = str(run) in (*SHIPPED, SHIPPED_AUTOENCODER) and not Path(run).exists()
-    return MODELS_DIR / str(run) if shipped else Path(run)
+    folder = validation.path("run", run)
+    if not isinstance(run, str):
+        return folder
+    names = (*SHIPPED, SHIPPED_AUTOENCODER)
+    if run.startswith(PACKAGE):
+        name = validation.choice(f"the model after {PACKAGE}", run[len(PACKAGE) :], names)
+        return MODELS_DIR / name
+    if run not in names:
+        return folder
+    if (folder / CONFIG).is_file():
+        raise InputError(
+            f"{run} may be the folder {folder.absolute()} or the model that comes with chainer-vae:"
+            f" write ./{run} or {PACKAGE}{run}"
+        )
+    return MODELS_DIR / run
 
 
 def load_model(run: Union[str, Path], gpu: int = -1) -> tuple[VAE, Config]:

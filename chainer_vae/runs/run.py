@@ -3,9 +3,8 @@
 import math
 import os
 import time
-import zlib
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Callable, Optional, Union
@@ -13,7 +12,7 @@ from typing import Any, Callable, Optional, Union
 import chainer
 import numpy as np
 
-from chainer_vae import devices, graph
+from chainer_vae import devices, graph, validation
 from chainer_vae.config import CHANGEABLE, Config
 from chainer_vae.datasets import Dataset, load_data
 from chainer_vae.errors import InputError, NonFiniteLossError, accessory
@@ -32,6 +31,7 @@ from chainer_vae.runs.folder import (
     snapshot_file,
     state_file,
 )
+from chainer_vae.runs.images import checksums, require_same_images
 from chainer_vae.runs.interrupt import SigintFlag
 from chainer_vae.training import Training, numpy_random
 
@@ -71,13 +71,10 @@ class Run(Training):
         >>> run.save()  # as train() does
     """
 
-    def __init__(self, config: Config, folder: Path, data: Dataset) -> None:
+    def __init__(self, config: Config, folder: Union[str, Path], data: Dataset) -> None:
         super().__init__(config, data)
-        self.folder = folder
-        self.checksums = {
-            "train_images": zlib.crc32(data.train_images.data),
-            "test_images": zlib.crc32(data.test_images.data),
-        }
+        self.folder = validation.path("folder", folder)
+        self.checksums = checksums(data)
         self.log: list[dict[str, float]] = []
         self.environments: list[dict[str, Any]] = []
         self.interrupted = False
@@ -107,8 +104,10 @@ class Run(Training):
         Raises:
             InputError: The folder holds a run or cannot be written, or a file, the data set, the
                 GPU or the engine that the settings name cannot be used.
+            TypeError: ``config`` is no :class:`~chainer_vae.Config`.
         """
-        folder = Path(folder)
+        validation.instance("Run.start", config, Config)
+        folder = validation.path("folder", folder)
         require_free(folder, config.dimz)
         devices.use_device(config.gpu)
         run = cls(config, folder, load_data(config))
@@ -138,34 +137,36 @@ class Run(Training):
             Run: The run, at the step that was saved last.
 
         Raises:
-            InputError: There is no sound run in the folder, a setting differs or is out of range,
-                the data set is another, ``out`` holds a run or cannot be written, or the GPU or the
-                engine cannot be used.
-            AttributeError: There is no setting of a name in ``changes``.
+            InputError: There is no sound run in the folder, a setting differs, is out of range or
+                does not exist, the data set is another, ``out`` holds a run or cannot be written,
+                or the GPU or the engine cannot be used.
         """
-        folder = Path(folder)
-        out = folder if out is None else Path(out)
+        folder = validation.path("folder", folder)
+        out = folder if out is None else validation.path("out", out)
         saved = load_info(folder)
         moving = os.path.realpath(out) != os.path.realpath(folder)
         if moving:
             require_free(out, saved.config.dimz)
-        for name, value in changes.items():
-            old = getattr(saved.config, name)
-            if name not in CHANGEABLE and value != old:
+        settings = asdict(saved.config)
+        unknown = [name for name in changes if name not in settings]
+        if unknown:
+            raise InputError(
+                f"there is no setting {', '.join(unknown)}; there are {', '.join(settings)}"
+            )
+        config = Config(**{**settings, **changes})
+        for name in changes:
+            old, new = settings[name], getattr(config, name)
+            if name not in CHANGEABLE and new != old:
                 raise InputError(
-                    f"the run in {folder} has {name} {old!r}, not {value!r};"
+                    f"the run in {folder} has {name} {old!r}, not {new!r};"
                     " leave that option out to resume it, or start a new run"
                 )
-        config = Config(**{**asdict(saved.config), **changes})
         devices.use_device(config.gpu)
         state = state_file(folder, config.dimz)
         arrays = checkpoints.load_npz(state)
-        run = cls(config, out, load_data(config))
-        if run.checksums != saved.checksums:
-            raise InputError(
-                f"the images of {config.dataset or 'MNIST'} are not those that the run in {folder}"
-                " was trained on; name their folder with --dataset"
-            )
+        data = load_data(config)
+        require_same_images(replace(saved, config=config), data, folder)
+        run = cls(config, out, data)
         run.environments = saved.environments
         checkpoints.restore_training(run, arrays, state)
         run.log = load_log(folder / LOG, run.epoch)

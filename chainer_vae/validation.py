@@ -1,0 +1,125 @@
+"""Checks of arguments: one for each kind, which every entry uses.
+
+Each returns the argument as the package keeps it: NumPy's numbers as Python's, a path as a Path.
+"""
+
+import math
+import numbers
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Optional
+
+import numpy as np
+
+from chainer_vae.errors import InputError
+
+MAX_SIZE = 1_000_000  # of sizes and counts; more is a mistake in typing
+
+
+def whole_number(name: str, value: Any, least: int = 1, most: Optional[int] = None) -> int:
+    """A whole number from ``least`` to ``most``, Python's or NumPy's.
+
+    Raises:
+        InputError: It is none; True and 2.0 are none, too.
+    """
+    number = int(value) if isinstance(value, (int, np.integer)) else least - 1
+    if isinstance(value, bool) or number < least or (most is not None and number > most):
+        limits = f", {least} or more" if most is None else f" from {least} to {most}"
+        raise InputError(f"{name} must be a whole number{limits}, not {_shown(value)}")
+    return number
+
+
+def weight(name: str, value: Any) -> float:
+    """A finite number, 0 or more.
+
+    Raises:
+        InputError: It is none, or too large for a float.
+    """
+    number = math.nan
+    if isinstance(value, numbers.Real) and not isinstance(value, bool):
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
+    if not (math.isfinite(number) and number >= 0):
+        raise InputError(f"{name} must be a finite number, 0 or more, not {_shown(value)}")
+    return number
+
+
+def flag(name: str, value: Any) -> bool:
+    """True or False, Python's or NumPy's.
+
+    Raises:
+        InputError: It is neither.
+    """
+    if not isinstance(value, (bool, np.bool_)):
+        raise InputError(f"{name} must be true or false, not {_shown(value)}")
+    return bool(value)
+
+
+def choice(name: str, value: Any, choices: Sequence[str]) -> str:
+    """One of some words.
+
+    Raises:
+        InputError: It is none of them.
+    """
+    if not (isinstance(value, str) and value in choices):
+        raise InputError(f"{name} must be one of {', '.join(choices)}, not {_shown(value)}")
+    return str(value)
+
+
+def path(name: str, value: Any) -> Path:
+    """The path of a file or a folder: a string, or an object that stands for one.
+
+    Raises:
+        InputError: It is none, or no file can have this name.
+    """
+    try:
+        text = os.fspath(value)
+    except TypeError:
+        text = None
+    if not isinstance(text, str) or not text or "\0" in text:
+        raise InputError(f"{name} must be the path of a file or a folder, not {_shown(value)}")
+    return Path(text)
+
+
+def pixels(name: str, images: Any) -> None:
+    """Refuse images with pixels outside [0, 1], such as bytes and what is scaled to [-1, 1].
+
+    A data set is checked once, not in every step: the article's own functions, those of a model,
+    take any numbers.
+
+    Args:
+        name: What they are, in the plural.
+        images: An array of numbers, of any shape, in the host's memory or a GPU's.
+
+    Raises:
+        InputError: A pixel is outside, or not a number.
+    """
+    if images.size == 0:
+        return
+    least, most = float(images.min()), float(images.max())
+    if not (least >= 0 and most <= 1):  # nor NaN
+        hint = "; divide bytes by 255" if most > 1 and least >= 0 else ""
+        raise InputError(f"{name} must be in [0, 1], but go from {least:g} to {most:g}{hint}")
+
+
+def instance(function: str, value: Any, *kinds: type) -> None:
+    """Refuse a model, or other object, of another class.
+
+    Raises:
+        TypeError: It is of none of ``kinds``, nor of a subclass.
+    """
+    if not isinstance(value, kinds):
+        names = " or ".join(kind.__name__ for kind in kinds)
+        raise TypeError(f"{function} needs an object of class {names}, not {type(value).__name__}")
+
+
+def _shown(value: Any) -> str:
+    """A value in a message: its beginning will do."""
+    try:
+        text = " ".join(repr(value).split())
+    except ValueError:  # of an int with more digits than Python prints
+        return "a number of thousands of digits"
+    return text if len(text) <= 80 else f"{text[:77]}..."
