@@ -59,7 +59,7 @@ class Training:
         self.test_images = self.model.xp.asarray(data.test_images)
         self.optimizer = chainer.optimizers.Adam()
         self.optimizer.setup(self.model)
-        self._gpu_engine: Optional[Backend] = None
+        self._gpu_engine: Any = None
 
         self.epoch = 0
         self.permutation = np.empty(0, np.int32)
@@ -83,13 +83,17 @@ class Training:
         return math.ceil(self.position / self.config.batchsize)
 
     def epochs(
-        self, go_on: Callable[[], bool], on_step: Callable[[], None]
+        self,
+        go_on: Callable[[], bool],
+        on_step: Optional[Callable[[], None]] = None,
+        progress: Callable[[], None] = lambda: None,
     ) -> Iterator[dict[str, float]]:
         """Train and test, epoch by epoch, to the configured number of epochs.
 
         Args:
             go_on: Asked before each step and each test; False ends the training there.
-            on_step: Called after every step; on a GPU, after it is launched.
+            on_step: Called after every step, as in :meth:`Run.train <chainer_vae.Run.train>`.
+            progress: As there.
 
         Yields:
             dict: The losses of each epoch in nats per image, named as in Chainer's LogReport.
@@ -104,33 +108,42 @@ class Training:
             >>> from chainer_vae.training import Training
             >>> config = Config(epoch=2, test=True)
             >>> training = Training(config, load_data(config))
-            >>> [losses["epoch"] for losses in training.epochs(lambda: True, lambda: None)]
+            >>> [losses["epoch"] for losses in training.epochs(lambda: True)]
             [1, 2]
         """
         while self.epoch < self.config.epoch and go_on():
             started = time.monotonic()
             on_device = chainer.using_device(self.model.device)
             with on_device, numpy_random(self.random_state) as get_state:
-                self._train(go_on, on_step)
+                self._train(go_on, on_step, progress)
                 losses = self._test() if go_on() else None
                 self.random_state = get_state()
             self.elapsed += time.monotonic() - started
             if losses is not None:
                 yield losses
 
-    def _train(self, go_on: Callable[[], bool], on_step: Callable[[], None]) -> None:
+    def _train(
+        self,
+        go_on: Callable[[], bool],
+        on_step: Optional[Callable[[], None]],
+        progress: Callable[[], None],
+    ) -> None:
         """One pass over the images: the article's inner loop."""
         n, batchsize = len(self.images), self.config.batchsize
         if len(self.permutation) == 0:
             self.permutation = np.random.permutation(n).astype(np.int32)
             self.sums = np.zeros(2)
-        first = self._steps_of_epoch
-        with closing(self.backend.epoch(self.permutation, first, go_on, on_step)) as steps:
-            for loss, rec_loss in steps:
-                self._require_finite(loss, f"the training loss of step {self.steps_done + 1}")
-                n_batch = min(batchsize, n - self.position)
-                self.sums += np.multiply((loss, rec_loss), n_batch)
-                self.position += n_batch
+        # Once, unless on_step changes something that asks for another backend.
+        while self.position < n and go_on():
+            steps = self.backend.epoch(
+                self.permutation, self._steps_of_epoch, go_on, progress, on_step
+            )
+            with closing(steps):
+                for loss, rec_loss in steps:
+                    self._require_finite(loss, f"the training loss of step {self.steps_done + 1}")
+                    n_batch = min(batchsize, n - self.position)
+                    self.sums += np.multiply((loss, rec_loss), n_batch)
+                    self.position += n_batch
 
     def _test(self) -> dict[str, float]:
         """End the epoch: the means of the training losses, and the losses of the test images."""
@@ -196,11 +209,13 @@ class Training:
         arguments = self.model, self.optimizer, config.C, config.k, self.images, config.batchsize
         if self.model.xp is np:
             return engine.CpuSteps(*arguments)
-        if self._gpu_engine is None:  # it captures a step, which takes a while
+        # It is kept: to capture a step takes a while.
+        if self._gpu_engine is None or not self._gpu_engine.is_current():
             from chainer_vae.engine.gpu_step import GpuEngine  # where there is CuPy
 
             self._gpu_engine = GpuEngine(*arguments)
-        return self._gpu_engine
+        gpu_engine: Backend = self._gpu_engine
+        return gpu_engine
 
 
 class ChainerSteps:
@@ -217,7 +232,8 @@ class ChainerSteps:
         permutation: np.ndarray,
         first: int,
         go_on: Callable[[], bool],
-        on_step: Callable[[], None],
+        progress: Callable[[], None],
+        on_step: Optional[Callable[[], None]] = None,
     ) -> Generator[tuple[float, float], None, None]:
         """As :meth:`Backend.epoch`."""
         training, batchsize = self.training, self.training.config.batchsize
@@ -231,7 +247,9 @@ class ChainerSteps:
             with np.errstate(over="ignore", invalid="ignore"):
                 losses = self._step(training.model.xp.asarray(x))
             yield losses
-            on_step()
+            progress()
+            if on_step is not None:
+                on_step()
 
     def _step(self, x: Any) -> tuple[float, float]:
         model = self.training.model

@@ -170,6 +170,25 @@ def test_a_loss_that_is_not_finite_leaves_the_parameters(mnist):
         np.testing.assert_array_equal(array, before[name])
 
 
+@pytest.mark.parametrize(
+    "name, value", [("alpha", 0.0), ("beta1", 0.1), ("beta2", 0.1), ("eps", 9)]
+)
+def test_an_update_has_adams_settings_of_its_step(name, value, mnist):
+    """Not those of the time at which the thread pool comes to it."""
+    x = mnist.train_images[:10].astype("f8")
+    states = []
+    for change in (lambda optimizer: None, lambda optimizer: setattr(optimizer, name, value)):
+        model, optimizer = make(n_h=16, dtype="f8")
+        np.random.seed(5)
+        with thread_pool(1) as pool:  # in which all updates wait until they are waited for
+            engine = Engine(model, optimizer, 1.0, 1, pool)
+            engine.step(x)
+            change(optimizer)
+            engine.finish()
+        states.append((model, optimizer))
+    assert_same_state(*states, 0)
+
+
 @pytest.mark.parametrize("shape", [(0, 784), (3, 783), (784,), (2, 28, 28)])
 def test_bad_batches(shape):
     model, optimizer = make(n_h=16)
@@ -243,6 +262,84 @@ def test_a_run_goes_on_with_another_engine(small_set, tmp_path):
         assert found["main/loss"] == pytest.approx(expected["main/loss"], rel=1e-5)
         found, expected = found["validation/main/loss"], expected["validation/main/loss"]
         assert found == pytest.approx(expected, rel=1e-5)
+
+
+def _decay(run):
+    run.optimizer.alpha *= 0.7
+
+
+def _decay_beta(run):
+    run.optimizer.beta1 *= 0.95
+
+
+def _clip(run):
+    for param in run.model.params():
+        np.clip(param.array, -0.05, 0.05, out=param.array)
+
+
+def _replace(run):
+    run.model.le1.W.array = run.model.le1.W.array * np.float32(0.9)
+    run.model.ld1.W.update_rule.state["m"] = np.zeros_like(run.model.ld1.W.array)
+
+
+def _begin_anew(run):
+    if run.optimizer.t == 2:
+        run.optimizer.setup(run.model)
+
+
+def _another_function(run):
+    run.model.act_func = F.tanh
+
+
+def _another_layer(run):
+    if run.optimizer.t == 2:
+        run.model.le2.W = chainer.Parameter(run.model.le2.W.array * 0.5)
+        run.optimizer.setup(run.model)
+
+
+def _weight_decay(run):
+    run.optimizer.weight_decay_rate = 0.1
+
+
+def _hook(run):
+    if run.optimizer.t == 1:
+        run.optimizer.add_hook(chainer.optimizer_hooks.WeightDecay(0.1))
+
+
+def _freeze(run):
+    run.model.le2.disable_update()
+
+
+CHANGES = [_decay, _decay_beta, _clip, _replace, _begin_anew, _another_function, _another_layer]
+BEYOND = [_weight_decay, _hook, _freeze]  # the engine
+
+
+@pytest.mark.parametrize("change", [*CHANGES, *BEYOND], **by_name)
+def test_what_on_step_sees_and_changes_is_as_with_chainers_loop(change, small_set, tmp_path):
+    """The weights after its step, and from the next step on whatever it changed."""
+    settings = dict(epoch=2, dimz=3, dim_h=16, batchsize=60, dataset=str(small_set))
+    runs, seen = [], []
+    for engine in ("chainer", "auto"):
+        run = Run.start(Config(engine=engine, **settings), tmp_path / engine)
+        arrays = []
+
+        def on_step(run=run, arrays=arrays):
+            arrays.append([p.array.copy() for p in run.model.params()] + [run.steps_done])
+            change(run)
+
+        list(run.train(on_step))
+        assert run.backend.name == (
+            "chainer" if engine == "chainer" or change in BEYOND else "fused"
+        )
+        runs.append(run)
+        seen.append(arrays)
+    assert len(seen[0]) == len(seen[1]) == 10
+    for expected, found in zip(*seen):
+        for array, own in zip(expected, found):
+            np.testing.assert_allclose(own, array, atol=2e-5)
+    for expected, found in zip(*(run.log for run in runs)):
+        for key in ("main/loss", "main/rec_loss", "validation/main/loss"):
+            assert found[key] == pytest.approx(expected[key], rel=1e-5), key
 
 
 def test_what_the_engine_cannot_do_is_chainers_or_refused(small_set, tmp_path):

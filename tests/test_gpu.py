@@ -224,6 +224,41 @@ def test_a_run_is_that_of_the_cpu(gpu, small_set, tmp_path):
     for run in runs:
         for _ in run.train():
             run.optimizer.alpha *= 3  # shows, from the next epoch on
+            run.optimizer.beta1 *= 0.9
+            run.optimizer.beta2 *= 0.9
+            run.optimizer.eps *= 2
+    for expected, found in zip(*(run.log for run in runs)):
+        for key in ("main/loss", "main/rec_loss", "validation/main/loss"):
+            assert found[key] == pytest.approx(expected[key], rel=1e-4), key
+
+
+def _decay(run):
+    run.optimizer.alpha *= 0.9
+
+
+def _replace(run):
+    run.model.le1.W.array = run.model.le1.W.array * np.float32(0.9)
+
+
+@pytest.mark.parametrize("change", [_decay, _replace])
+def test_what_on_step_sees_and_changes_is_that_of_the_cpu(gpu, change, small_set, tmp_path):
+    """The weights after each step; and from the next step on, not epoch, what it changed."""
+    settings = dict(epoch=2, dimz=3, dim_h=16, batchsize=60, dataset=str(small_set))
+    runs = [Run.start(Config(gpu=gpu, **settings), tmp_path / f"{gpu}") for gpu in (-1, 0)]
+    seen = []
+    for run in runs:
+        sums = []
+
+        def on_step(run=run, sums=sums):
+            sums.append([float(abs(param.array).sum()) for param in run.model.params()])
+            sums[-1] += [run.steps_done, run.optimizer.t]
+            change(run)
+
+        list(run.train(on_step))
+        assert run.backend.name == "fused"
+        seen.append(sums)
+    np.testing.assert_allclose(seen[1], seen[0], rtol=1e-3, atol=1e-3)
+    assert not np.allclose(seen[0][0][:-2], seen[0][1][:-2], rtol=1e-3, atol=1e-3)
     for expected, found in zip(*(run.log for run in runs)):
         for key in ("main/loss", "main/rec_loss", "validation/main/loss"):
             assert found[key] == pytest.approx(expected[key], rel=1e-4), key
@@ -272,7 +307,7 @@ def test_chainers_loop(small_set, tmp_path):
     list(whole.train())
     run = Run.start(Config(epoch=2, engine="chainer", **settings), tmp_path / "run")
     steps = iter(range(100))
-    list(run.train(lambda: next(steps) == 7 and signal.raise_signal(signal.SIGINT)))
+    list(run.train(progress=lambda: next(steps) == 7 and signal.raise_signal(signal.SIGINT)))
     assert run.interrupted
     run = Run.resume(tmp_path / "run")
     list(run.train())
@@ -285,7 +320,7 @@ def test_stops_in_the_middle_and_goes_on(gpu, small_set, tmp_path):
     list(whole.train())
     run = Run.start(Config(epoch=2, **settings), tmp_path / "run")
     steps = iter(range(100))
-    list(run.train(lambda: next(steps) == 7 and signal.raise_signal(signal.SIGINT)))
+    list(run.train(progress=lambda: next(steps) == 7 and signal.raise_signal(signal.SIGINT)))
     assert run.interrupted and 5 < run.steps_done < 10
     run = Run.resume(tmp_path / "run")
     list(run.train())

@@ -116,7 +116,7 @@ def run(args: argparse.Namespace) -> int:
         disable=not sys.stderr.isatty(),
     )
     with bar:
-        for entry in run.train(on_step=bar.update):
+        for entry in run.train(progress=bar.update):
             bar.write(
                 f"epoch {entry['epoch']:3d}"
                 f"  train {entry['main/loss']:.3f} (reconstruction {entry['main/rec_loss']:.3f})"

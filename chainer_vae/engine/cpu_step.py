@@ -10,7 +10,7 @@ import numpy as np
 
 from chainer_vae.engine import cpu_kernels
 from chainer_vae.engine.flat_model import FlatModel
-from chainer_vae.engine.network import Network, links_of
+from chainer_vae.engine.network import Network, links_of, params_of
 from chainer_vae.engine.threads import TaskPool, thread_pool
 from chainer_vae.model import VAE
 
@@ -67,7 +67,7 @@ class Engine(FlatModel):
         found, start = {}, 0
         names = {id(param): name for name, param in self.model.namedparams()}
         for links in links_of(self.model).values():
-            for param in [link.W for link in links] + [link.b for link in links]:
+            for param in params_of(links):
                 part = self.g[start : start + param.size]
                 found[names[id(param)]] = part.reshape(param.shape).copy()
                 start += param.size
@@ -112,7 +112,8 @@ class CpuSteps:
         permutation: np.ndarray,
         first: int,
         go_on: Callable[[], bool],
-        on_step: Callable[[], None],
+        progress: Callable[[], None],
+        on_step: Optional[Callable[[], None]] = None,
     ) -> Generator[tuple[float, float], None, None]:
         """As :meth:`Backend.epoch`."""
         with thread_pool() as pool:
@@ -124,5 +125,10 @@ class CpuSteps:
                 with np.errstate(over="ignore", invalid="ignore"):
                     losses = engine.step(self.images[permutation[start : start + self.batchsize]])
                 yield losses
-                on_step()
+                progress()
+                if on_step is not None:
+                    engine.finish()
+                    on_step()
+                    if not engine.is_current():
+                        break
             engine.finish()

@@ -175,7 +175,11 @@ class Run(Training):
             run.save()
         return run
 
-    def train(self, on_step: Callable[[], None] = lambda: None) -> Iterator[dict[str, float]]:
+    def train(
+        self,
+        on_step: Optional[Callable[[], None]] = None,
+        progress: Callable[[], None] = lambda: None,
+    ) -> Iterator[dict[str, float]]:
         """Train to the configured number of epochs, saving after each.
 
         On a GPU, it saves at most once a second, and at the end.
@@ -184,7 +188,12 @@ class Run(Training):
         set; a second one ends the program at once, with what was saved last.
 
         Args:
-            on_step: Called after every step; on a GPU, after it is launched.
+            on_step: Called after every step, with the weights, the losses and the optimizer as the
+                step left them.  It may change them, such as the learning rate,
+                ``run.optimizer.alpha``: that counts from the next step on.  Each step is waited for
+                then; on a GPU, this takes much longer.
+            progress: Called after every step, too, but at once, while the weights may still be
+                changing: for a progress bar.
 
         Yields:
             dict: The log entry of each epoch as it ends, in nats per image.
@@ -199,7 +208,7 @@ class Run(Training):
             if self.epoch < self.config.epoch:
                 self._save_graph()
             try:
-                for losses in self.epochs(lambda: not sigint.raised, on_step):
+                for losses in self.epochs(lambda: not sigint.raised, on_step, progress):
                     self.log.append({**losses, "elapsed_time": self.elapsed})
                     self._save_snapshot()
                     # On a GPU, an epoch may take less time than writing its files.
