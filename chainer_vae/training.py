@@ -15,7 +15,7 @@ The article's notebook has it in one cell; its lines are here in ::
 import math
 import time
 from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from typing import Any, Callable, Optional
 
 import chainer
@@ -28,6 +28,7 @@ from chainer_vae.engine import Backend
 from chainer_vae.errors import InputError, NonFiniteLossError
 from chainer_vae.evaluation import evaluate, squared_error
 from chainer_vae.model import build_model
+from chainer_vae.random_numbers import numpy_random
 
 TEST_SAMPLES = 10  # the article's k for the test loss
 
@@ -45,16 +46,17 @@ class Training:
         position (int): How many of them this epoch has used.
         sums (numpy.ndarray): loss and rec_loss, summed over those images.
         elapsed (float): Seconds of training.
-        random_state: The state of ``numpy.random`` that the next random number is drawn from.
+        random (numpy.random.RandomState): What all random numbers are drawn from, those that
+            ``numpy.random`` would give for the seed; nothing else draws from it.
     """
 
     def __init__(self, config: Config, data: Dataset) -> None:
         self.config = config
         self.images = data.train_images
         self.image_shape = data.image_shape
-        with numpy_random(np.random.RandomState(config.seed).get_state()) as get_state:
+        self.random = np.random.RandomState(config.seed)
+        with numpy_random(self.random):
             self.model = build_model(config, n_in=self.images.shape[1])
-            self.random_state = get_state()
         devices.move_model(self.model, config.gpu)
         self.test_images = self.model.xp.asarray(data.test_images)
         self.optimizer = chainer.optimizers.Adam()
@@ -66,6 +68,15 @@ class Training:
         self.position = 0
         self.sums = np.zeros(2)
         self.elapsed = 0.0
+
+    @property
+    def random_state(self) -> Any:
+        """The state of ``random``, as ``numpy.random.get_state`` returns it."""
+        return self.random.get_state()
+
+    @random_state.setter
+    def random_state(self, state: Any) -> None:
+        self.random.set_state(state)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -113,12 +124,12 @@ class Training:
         """
         while self.epoch < self.config.epoch and go_on():
             started = time.monotonic()
-            on_device = chainer.using_device(self.model.device)
-            with on_device, numpy_random(self.random_state) as get_state:
-                self._train(go_on, on_step, progress)
-                losses = self._test() if go_on() else None
-                self.random_state = get_state()
-            self.elapsed += time.monotonic() - started
+            try:
+                with chainer.using_device(self.model.device):
+                    self._train(go_on, on_step, progress)
+                    losses = self._test() if go_on() else None
+            finally:
+                self.elapsed += time.monotonic() - started
             if losses is not None:
                 yield losses
 
@@ -131,10 +142,9 @@ class Training:
         """One pass over the images: the article's inner loop."""
         n, batchsize = len(self.images), self.config.batchsize
         if len(self.permutation) == 0:
-            self.permutation = np.random.permutation(n).astype(np.int32)
+            self.permutation = self.random.permutation(n).astype(np.int32)
             self.sums = np.zeros(2)
-        # Once, unless on_step changes something that asks for another backend.
-        while self.position < n and go_on():
+        while True:  # once, unless on_step changes something that asks for another backend
             steps = self.backend.epoch(
                 self.permutation, self._steps_of_epoch, go_on, progress, on_step
             )
@@ -144,16 +154,20 @@ class Training:
                     n_batch = min(batchsize, n - self.position)
                     self.sums += np.multiply((loss, rec_loss), n_batch)
                     self.position += n_batch
+            if self.position == n or not go_on():
+                break
 
     def _test(self) -> dict[str, float]:
         """End the epoch: the means of the training losses, and the losses of the test images."""
         batchsize = self.config.batchsize
         if self.config.model == "autoencoder":
-            test_loss = test_rec_loss = squared_error(self.model, self.test_images, batchsize)
+            with numpy_random(self.random):  # for what a model's hooks draw
+                test_loss = squared_error(self.model, self.test_images, batchsize)
+            test_rec_loss = test_loss
         else:
             fused = self.backend.name != "chainer"
             test_loss, test_rec_loss, _ = evaluate(
-                self.model, self.test_images, TEST_SAMPLES, batchsize, fused
+                self.model, self.test_images, TEST_SAMPLES, batchsize, fused, self.random
             )
         self._require_finite(test_loss, f"the test loss after step {self.steps_done}")
         loss, rec_loss = (float(total) for total in self.sums / len(self.images))
@@ -206,7 +220,8 @@ class Training:
 
     def _fused_backend(self) -> Backend:
         config = self.config
-        arguments = self.model, self.optimizer, config.C, config.k, self.images, config.batchsize
+        settings = config.C, config.k, self.images, config.batchsize
+        arguments = self.model, self.optimizer, *settings, self.random
         if self.model.xp is np:
             return engine.CpuSteps(*arguments)
         # It is kept: to capture a step takes a while.
@@ -244,7 +259,7 @@ class ChainerSteps:
                 break
             x = training.images[permutation[start : start + batchsize]]
             # The caller reports a loss that overflows; NumPy need not warn of it, too.
-            with np.errstate(over="ignore", invalid="ignore"):
+            with np.errstate(over="ignore", invalid="ignore"), numpy_random(training.random):
                 losses = self._step(training.model.xp.asarray(x))
             yield losses
             progress()
@@ -275,21 +290,3 @@ class ChainerSteps:
             n = min(config.batchsize, len(training.images) - start)
             for _ in range(config.k):
                 xp.random.standard_normal((n, config.dimz), dtype=np.float32)
-
-
-@contextmanager
-def numpy_random(state: Any) -> Iterator[Callable[[], Any]]:
-    """Put ``numpy.random`` into a state for a while; the caller's own state returns after it.
-
-    Args:
-        state: As ``numpy.random.get_state`` returns it.
-
-    Yields:
-        A function that returns the state reached.
-    """
-    callers = np.random.get_state()
-    np.random.set_state(state)
-    try:
-        yield np.random.get_state
-    finally:
-        np.random.set_state(callers)

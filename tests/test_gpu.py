@@ -264,6 +264,21 @@ def test_what_on_step_sees_and_changes_is_that_of_the_cpu(gpu, change, small_set
             assert found[key] == pytest.approx(expected[key], rel=1e-4), key
 
 
+def test_an_error_in_progress_loses_no_step(gpu, small_set, tmp_path):
+    """What was launched before it counts: the run can go on, or be saved."""
+    settings = dict(epoch=2, dimz=3, dim_h=16, batchsize=60, dataset=str(small_set), gpu=0)
+    whole = Run.start(Config(**settings), tmp_path / "whole")
+    list(whole.train())
+    run = Run.start(Config(**settings), tmp_path / "run")
+    steps = iter(range(100))
+    with pytest.raises(ZeroDivisionError):
+        list(run.train(progress=lambda: 1 / (next(steps) - 2)))
+    assert (run.steps_done, run.optimizer.t) == (3, 3)
+    list(run.train())
+    assert_same_parameters(run.model, whole.model)
+    assert run.log[-1]["main/loss"] == whole.log[-1]["main/loss"]
+
+
 def test_run_resumes_exactly_and_files_go_both_ways(gpu, small_set, tmp_path):
     settings = dict(dimz=3, dim_h=16, batchsize=60, dataset=str(small_set), gpu=0)
     whole = Run.start(Config(epoch=4, **settings), tmp_path / "whole")

@@ -17,6 +17,7 @@ ORDER = [
     "errors",
     "shell",
     "config",
+    "random_numbers",
     "initializers",
     "model",
     "datasets",

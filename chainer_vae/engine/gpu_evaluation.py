@@ -5,7 +5,7 @@ Import this only where CuPy is installed.
 
 import math
 from collections.abc import Iterator
-from typing import Union
+from typing import Any, Union
 
 import cupy as cp
 import numpy as np
@@ -18,7 +18,7 @@ COLUMNS = 10_000  # samples that are evaluated at a time, about
 
 
 def evaluate(
-    model: VAE, images: Union[np.ndarray, cp.ndarray], k: int, batchsize: int
+    model: VAE, images: Union[np.ndarray, cp.ndarray], k: int, batchsize: int, random: Any
 ) -> tuple[float, float]:
     """Reconstruction error and KL divergence of ``images``, summed over them.
 
@@ -27,12 +27,13 @@ def evaluate(
         images: Shape (number, n_in), anywhere.
         k: Number of samples of each.
         batchsize: Number of images for which the CPU draws at a time.
+        random: The ``numpy.random.RandomState`` of the samples.
     """
     layers, on_gpu = layers_of(model), cp.asarray(images)
     rec_loss, kl = cp.zeros(1, cp.float64), cp.zeros(1, cp.float64)
     networks: dict[tuple[int, int], Network] = {}  # by their numbers of samples and of images
     start = 0
-    for eps in _noise_by_batches(k, len(images), len(model.le3_mu.W), batchsize):
+    for eps in _noise_by_batches(k, len(images), len(model.le3_mu.W), batchsize, random):
         n = eps.shape[1]
         x = on_gpu[start : start + n].T
         start += n
@@ -52,13 +53,15 @@ def evaluate(
     return float(rec_loss[0]), float(kl[0])
 
 
-def _noise_by_batches(k: int, images: int, n_latent: int, batchsize: int) -> Iterator[cp.ndarray]:
+def _noise_by_batches(
+    k: int, images: int, n_latent: int, batchsize: int, random: Any
+) -> Iterator[cp.ndarray]:
     """That of an evaluation, in the order of the CPU's: arrays (k, n, n_latent), of one or several
     batches each."""
     together = max(1, COLUMNS // (k * batchsize)) * batchsize
     for start in range(0, images, together):
         end = min(start + together, images)
-        numbers = gpu_noise.standard_normal(k * (end - start) * n_latent)
+        numbers = gpu_noise.standard_normal(k * (end - start) * n_latent, random)
         batches, at = [], 0
         for first in range(start, end, batchsize):
             shape = k, min(batchsize, end - first), n_latent

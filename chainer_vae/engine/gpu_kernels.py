@@ -176,8 +176,8 @@ def sum_columns(a: cp.ndarray, out: cp.ndarray) -> None:
     _sums("vae_sum_rows")((rows,), (threads,), (a, out, np.int32(columns)))
 
 
-def draw(shape: tuple[int, ...]) -> cp.ndarray:
-    return standard_normal(math.prod(shape)).reshape(shape)
+def draw(shape: tuple[int, ...], random: Any) -> cp.ndarray:
+    return standard_normal(math.prod(shape), random).reshape(shape)
 
 
 _sample = cp.ElementwiseKernel(

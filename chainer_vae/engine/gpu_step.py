@@ -5,7 +5,7 @@ launch which step it is.  The host reads the losses once, when all steps are lau
 of a layer's weights and their update run on streams of their own beside the rest of the backward
 pass.
 
-The noise is that of ``numpy.random``, in the same order as on the CPU, but made on the GPU while
+The noise is that of NumPy's generator, in the same order as on the CPU, but made on the GPU while
 earlier steps run (:mod:`chainer_vae.engine.gpu_noise`), so a run is the same on both, but for
 rounding.
 
@@ -29,6 +29,7 @@ from chainer_vae.engine import gpu_kernels, gpu_noise
 from chainer_vae.engine.flat_model import FlatModel
 from chainer_vae.engine.network import Network
 from chainer_vae.model import VAE
+from chainer_vae.random_numbers import NUMPY
 
 NOISE = 2**25  # numbers of noise that are kept on the GPU, at most
 CHUNK = 2**18  # of them, to be drawn at a time, about
@@ -119,6 +120,7 @@ class GpuEngine(FlatModel):
         C, k: As in :meth:`VAE.get_loss_func`.
         images: Shape (number, n_in), in the host's memory.
         batchsize: Number of images in a step.
+        random: The ``numpy.random.RandomState`` of the noise; by default, that of ``numpy.random``.
 
     Attributes:
         uncaptured (str): Why a step cannot be captured; None where it is.
@@ -137,11 +139,13 @@ class GpuEngine(FlatModel):
         k: int,
         images: np.ndarray,
         batchsize: int,
+        random: Any = NUMPY,
     ) -> None:
         self._stream, *side = streams(cp.cuda.Device().id)
         super().__init__(model, optimizer, C, k, StreamPool(side), gpu_kernels)
         self.images = cp.asarray(images)
         self.batchsize = batchsize
+        self.random = random
         self.n_latent = len(model.le3_mu.W)
         self.steps = -(-len(images) // batchsize)  # of an epoch
         self.per_step = k * self._size(0) * self.n_latent  # numbers of noise
@@ -173,7 +177,7 @@ class GpuEngine(FlatModel):
         progress: Callable[[], None] = lambda: None,
         last: Optional[int] = None,
     ) -> int:
-        """Launch steps of an epoch.  ``numpy.random`` ends up as after the last of them.
+        """Launch steps of an epoch.  Their generator ends up as after the last of them.
 
         Args:
             permutation: The order of the images.
@@ -192,19 +196,19 @@ class GpuEngine(FlatModel):
         self.t.fill(self.optimizer.t)
         cp.cuda.get_current_stream().synchronize()
         step = chunk = drawn = first
-        state = np.random.get_state()
+        state = self.random.get_state()
         try:
             while step < last and go_on():
                 if step == drawn:
-                    chunk, state = step, np.random.get_state()
+                    chunk, state = step, self.random.get_state()
                     drawn = self._fill_noise(step, last)
                 self._launch[self._size(step)]()
                 step += 1
                 progress()
         finally:  # also where go_on or progress raised something
             if step < drawn:
-                np.random.set_state(state)
-                gpu_noise.standard_normal(self._noise_size(chunk, step))
+                self.random.set_state(state)
+                gpu_noise.standard_normal(self._noise_size(chunk, step), self.random)
             self.optimizer.t += step - first
             for param in self.model.params():
                 param.update_rule.t += step - first
@@ -261,7 +265,7 @@ class GpuEngine(FlatModel):
         index = step % self.kept
         chunk = max(1, CHUNK // self.per_step)
         last = step + min(chunk, self.kept - index, last - step)
-        noise = gpu_noise.standard_normal(self._noise_size(step, last))
+        noise = gpu_noise.standard_normal(self._noise_size(step, last), self.random)
         if index == 0:
             self._stream.synchronize()  # what is there may still be in use
         start = index * self.per_step
