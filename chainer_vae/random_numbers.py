@@ -1,7 +1,8 @@
 """Random numbers where several threads need them.
 
-Chainer's functions draw from ``numpy.random``, which the whole program shares.  A training has a
-generator of its own; it is put there for the calls of such functions, and for nothing else.
+Chainer's functions draw from ``numpy.random`` (on a GPU, ``cupy.random``), which the whole program
+shares.  A training has generators of its own; they are put there for the calls of such functions,
+and for nothing else.
 """
 
 import threading
@@ -10,8 +11,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+from chainer.backends import cuda
 
-_lock = threading.RLock()  # held while numpy.random is in another state than its callers'
+_lock = threading.RLock()  # held while another generator than the callers' is there
 
 
 @contextmanager
@@ -29,6 +31,25 @@ def numpy_random(generator: np.random.RandomState) -> Iterator[None]:
         finally:
             generator.set_state(np.random.get_state())
             np.random.set_state(callers)
+
+
+@contextmanager
+def cupy_random(generator: Any) -> Iterator[None]:
+    """Let ``cupy.random`` be ``generator``, a ``RandomState`` of CuPy's, for a while.
+
+    That is for the current GPU.  With None, nothing changes.
+    """
+    if generator is None:
+        yield
+        return
+    random = cuda.cupy.random
+    with _lock:
+        callers = random.get_random_state()
+        random.set_random_state(generator)
+        try:
+            yield
+        finally:
+            random.set_random_state(callers)
 
 
 class _NumpyRandom:

@@ -28,7 +28,7 @@ from chainer_vae.engine import Backend
 from chainer_vae.errors import InputError, NonFiniteLossError
 from chainer_vae.evaluation import evaluate, squared_error
 from chainer_vae.model import build_model
-from chainer_vae.random_numbers import numpy_random
+from chainer_vae.random_numbers import cupy_random, numpy_random
 
 TEST_SAMPLES = 10  # the article's k for the test loss
 
@@ -48,6 +48,7 @@ class Training:
         elapsed (float): Seconds of training.
         random (numpy.random.RandomState): What all random numbers are drawn from, those that
             ``numpy.random`` would give for the seed; nothing else draws from it.
+        gpu_random: The ``cupy.random.RandomState`` that Chainer's functions draw from on a GPU.
     """
 
     def __init__(self, config: Config, data: Dataset) -> None:
@@ -61,6 +62,7 @@ class Training:
         self.test_images = self.model.xp.asarray(data.test_images)
         self.optimizer = chainer.optimizers.Adam()
         self.optimizer.setup(self.model)
+        self.gpu_random: Any = None  # made anew for each epoch
         self._gpu_engine: Any = None
 
         self.epoch = 0
@@ -166,9 +168,10 @@ class Training:
             test_rec_loss = test_loss
         else:
             fused = self.backend.name != "chainer"
-            test_loss, test_rec_loss, _ = evaluate(
-                self.model, self.test_images, TEST_SAMPLES, batchsize, fused, self.random
-            )
+            with cupy_random(self.gpu_random):
+                test_loss, test_rec_loss, _ = evaluate(
+                    self.model, self.test_images, TEST_SAMPLES, batchsize, fused, self.random
+                )
         self._require_finite(test_loss, f"the test loss after step {self.steps_done}")
         loss, rec_loss = (float(total) for total in self.sums / len(self.images))
         self.epoch += 1
@@ -259,7 +262,8 @@ class ChainerSteps:
                 break
             x = training.images[permutation[start : start + batchsize]]
             # The caller reports a loss that overflows; NumPy need not warn of it, too.
-            with np.errstate(over="ignore", invalid="ignore"), numpy_random(training.random):
+            quiet = np.errstate(over="ignore", invalid="ignore")
+            with quiet, numpy_random(training.random), cupy_random(training.gpu_random):
                 losses = self._step(training.model.xp.asarray(x))
             yield losses
             progress()
@@ -280,13 +284,15 @@ class ChainerSteps:
     def _seed_gpu(self, first: int) -> None:  # no cover: needs a GPU
         """Make the GPU's noise of this epoch a function of the seed, up to step ``first``.
 
-        The state of CuPy's generator cannot be saved, so every epoch seeds it anew, and the draws
+        The state of CuPy's generator cannot be saved, so every epoch makes a new one, and the draws
         of the steps already done are repeated and dropped.
         """
         training, config = self.training, self.training.config
         xp = training.model.xp
-        xp.random.seed((config.seed * 1_000_003 + training.epoch) % 2**32)
-        for start in range(0, first * config.batchsize, config.batchsize):
-            n = min(config.batchsize, len(training.images) - start)
-            for _ in range(config.k):
-                xp.random.standard_normal((n, config.dimz), dtype=np.float32)
+        seed = (config.seed * 1_000_003 + training.epoch) % 2**32
+        training.gpu_random = xp.random.RandomState(seed)
+        with cupy_random(training.gpu_random):
+            for start in range(0, first * config.batchsize, config.batchsize):
+                n = min(config.batchsize, len(training.images) - start)
+                for _ in range(config.k):
+                    xp.random.standard_normal((n, config.dimz), dtype=np.float32)

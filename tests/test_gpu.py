@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import chainer
@@ -16,10 +17,12 @@ import chainer.functions as F
 import cupy_on_cpu
 import numpy as np
 import pytest
+from chainer.backends import cuda
 
 import chainer_vae
 from chainer_vae import VAE, Config, Run, devices, evaluate, load_model
 from chainer_vae.engine import Engine, thread_pool
+from chainer_vae.random_numbers import cupy_random
 from chainer_vae.runs import checkpoints
 
 pytestmark = pytest.mark.usefixtures("sigint")
@@ -327,6 +330,32 @@ def test_chainers_loop(small_set, tmp_path):
     run = Run.resume(tmp_path / "run")
     list(run.train())
     assert_same_parameters(run.model, whole.model)
+
+
+@on_gpu_only
+def test_random_numbers_drawn_in_on_step_are_not_those_of_chainers_loop(small_set, tmp_path):
+    settings = dict(epoch=2, dimz=3, dim_h=16, batchsize=60, dataset=str(small_set), gpu=0)
+    runs = []
+    for name, draws in (("alone", 0), ("beside", 7)):
+        run = Run.start(Config(engine="chainer", **settings), tmp_path / name)
+        list(run.train(lambda draws=draws, xp=run.model.xp: xp.random.random_sample(draws)))
+        runs.append(run)
+    assert_same_parameters(runs[0].model, runs[1].model)
+    assert runs[0].log[-1]["validation/main/loss"] == runs[1].log[-1]["validation/main/loss"]
+
+
+def test_a_generator_of_cupys_is_there_for_a_while(monkeypatch):
+    """On a stand-in only: set for the calls within, the caller's own again after them."""
+    states = ["the caller's"]
+    random = types.SimpleNamespace(
+        get_random_state=lambda: states[-1], set_random_state=states.append
+    )
+    monkeypatch.setattr(cuda, "cupy", types.SimpleNamespace(random=random))
+    with pytest.raises(ZeroDivisionError), cupy_random("the run's"):
+        assert states[-1] == "the run's"
+        raise ZeroDivisionError
+    with cupy_random(None):
+        assert states[-1] == "the caller's" and len(states) == 3
 
 
 def test_stops_in_the_middle_and_goes_on(gpu, small_set, tmp_path):
