@@ -1,6 +1,7 @@
 """How good a model is: the ELBO of images that it has not seen; and their latent vectors."""
 
-from typing import Any, NamedTuple
+from contextlib import nullcontext
+from typing import Any, NamedTuple, Optional
 
 import chainer
 import numpy as np
@@ -9,6 +10,7 @@ from chainer.backends import cuda
 from chainer_vae import engine, validation
 from chainer_vae.engine import cpu_evaluation
 from chainer_vae.model import VAE, Autoencoder, as_rows
+from chainer_vae.random_numbers import NUMPY, numpy_random
 
 
 class Evaluation(NamedTuple):
@@ -36,6 +38,7 @@ def evaluate(
     k: int = 10,
     batchsize: int = 100,
     fused: bool = True,
+    random: Optional[np.random.RandomState] = None,
 ) -> Evaluation:
     """The negative ELBO of ``images``, estimated with ``k`` samples of z for each.
 
@@ -44,7 +47,7 @@ def evaluate(
         -ELBO = -E_q(z|x)[ln p(x|z)] + D_KL[q(z|x) || p(z)]
 
     The KL divergence counts in full, whatever C the model was trained with.  The samples come
-    from ``numpy.random``; on a GPU, those of Chainer's own functions from ``cupy.random``.
+    from ``random``; on a GPU, those of Chainer's own functions from ``cupy.random``.
 
     Args:
         model: The model.
@@ -53,6 +56,8 @@ def evaluate(
         batchsize: Number of images in one pass; changes the samples and the memory needed.
         fused: Whether to use :mod:`chainer_vae.engine` where it can compute the model; the result
             is the same but for rounding.
+        random: The generator of the samples; by default, that of ``numpy.random``.  Threads that
+            evaluate at the same time need one each, for results that can be had again.
 
     Returns:
         Evaluation: Three means, in nats per image; infinite or NaN where the model overflows.
@@ -85,13 +90,14 @@ def evaluate(
     # An overflow shows in the result; NumPy need not warn of it, too.
     with chainer.using_device(model.device), np.errstate(over="ignore", invalid="ignore"):
         if not fused or engine.unsupported(model) is not None:
-            rec_loss, kl = _evaluate_chainer(model, rows, k, batchsize)
+            with nullcontext() if random is None else numpy_random(random):
+                rec_loss, kl = _evaluate_chainer(model, rows, k, batchsize)
         elif model.xp is np:
-            rec_loss, kl = cpu_evaluation.evaluate(model, rows, k, batchsize)
+            rec_loss, kl = cpu_evaluation.evaluate(model, rows, k, batchsize, random or NUMPY)
         else:
             from chainer_vae.engine import gpu_evaluation  # where there is CuPy
 
-            rec_loss, kl = gpu_evaluation.evaluate(model, rows, k, batchsize)
+            rec_loss, kl = gpu_evaluation.evaluate(model, rows, k, batchsize, random or NUMPY)
     n = len(rows)
     return Evaluation((rec_loss + kl) / n, rec_loss / n, kl / n)
 

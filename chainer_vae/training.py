@@ -15,7 +15,7 @@ The article's notebook has it in one cell; its lines are here in ::
 import math
 import time
 from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from typing import Any, Callable, Optional
 
 import chainer
@@ -28,6 +28,7 @@ from chainer_vae.engine import Backend
 from chainer_vae.errors import InputError, NonFiniteLossError
 from chainer_vae.evaluation import evaluate, squared_error
 from chainer_vae.model import build_model
+from chainer_vae.random_numbers import cupy_random, numpy_random
 
 TEST_SAMPLES = 10  # the article's k for the test loss
 
@@ -49,7 +50,9 @@ class Training:
         position (int): How many of them this epoch has used.
         sums (numpy.ndarray): loss and rec_loss, summed over those images.
         elapsed (float): Seconds of training.
-        random_state: The state of ``numpy.random`` that the next random number is drawn from.
+        random (numpy.random.RandomState): What all random numbers are drawn from, those that
+            ``numpy.random`` would give for the seed; nothing else draws from it.
+        gpu_random: The ``cupy.random.RandomState`` that Chainer's functions draw from on a GPU.
     """
 
     def __init__(self, config: Config, data: Dataset) -> None:
@@ -59,20 +62,30 @@ class Training:
         self.config = config
         self.images = data.train_images
         self.image_shape = data.image_shape
-        with numpy_random(np.random.RandomState(config.seed).get_state()) as get_state:
+        self.random = np.random.RandomState(config.seed)
+        with numpy_random(self.random):
             self.model = build_model(config, n_in=self.images.shape[1])
-            self.random_state = get_state()
         devices.move_model(self.model, config.gpu)
         self.test_images = self.model.xp.asarray(data.test_images)
         self.optimizer = chainer.optimizers.Adam()
         self.optimizer.setup(self.model)
-        self._gpu_engine: Optional[Backend] = None
+        self.gpu_random: Any = None  # made anew for each epoch
+        self._gpu_engine: Any = None
 
         self.epoch = 0
         self.permutation = np.empty(0, np.int32)
         self.position = 0
         self.sums = np.zeros(2)
         self.elapsed = 0.0
+
+    @property
+    def random_state(self) -> Any:
+        """The state of ``random``, as ``numpy.random.get_state`` returns it."""
+        return self.random.get_state()
+
+    @random_state.setter
+    def random_state(self, state: Any) -> None:
+        self.random.set_state(state)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -90,13 +103,17 @@ class Training:
         return math.ceil(self.position / self.config.batchsize)
 
     def epochs(
-        self, go_on: Callable[[], bool], on_step: Callable[[], None]
+        self,
+        go_on: Callable[[], bool],
+        on_step: Optional[Callable[[], None]] = None,
+        progress: Callable[[], None] = lambda: None,
     ) -> Iterator[dict[str, float]]:
         """Train and test, epoch by epoch, to the configured number of epochs.
 
         Args:
             go_on: Asked before each step and each test; False ends the training there.
-            on_step: Called after every step; on a GPU, after it is launched.
+            on_step: Called after every step, as in :meth:`Run.train <chainer_vae.Run.train>`.
+            progress: As there.
 
         Yields:
             dict: The losses of each epoch in nats per image, named as in Chainer's LogReport.
@@ -111,44 +128,57 @@ class Training:
             >>> from chainer_vae.training import Training
             >>> config = Config(epoch=2, test=True)
             >>> training = Training(config, load_data(config))
-            >>> [losses["epoch"] for losses in training.epochs(lambda: True, lambda: None)]
+            >>> [losses["epoch"] for losses in training.epochs(lambda: True)]
             [1, 2]
         """
         while self.epoch < self.config.epoch and go_on():
             started = time.monotonic()
-            on_device = chainer.using_device(self.model.device)
-            with on_device, numpy_random(self.random_state) as get_state:
-                self._train(go_on, on_step)
-                losses = self._test() if go_on() else None
-                self.random_state = get_state()
-            self.elapsed += time.monotonic() - started
+            try:
+                with chainer.using_device(self.model.device):
+                    self._train(go_on, on_step, progress)
+                    losses = self._test() if go_on() else None
+            finally:
+                self.elapsed += time.monotonic() - started
             if losses is not None:
                 yield losses
 
-    def _train(self, go_on: Callable[[], bool], on_step: Callable[[], None]) -> None:
+    def _train(
+        self,
+        go_on: Callable[[], bool],
+        on_step: Optional[Callable[[], None]],
+        progress: Callable[[], None],
+    ) -> None:
         """One pass over the images: the article's inner loop."""
         n, batchsize = len(self.images), self.config.batchsize
         if len(self.permutation) == 0:
-            self.permutation = np.random.permutation(n).astype(np.int32)
+            self.permutation = self.random.permutation(n).astype(np.int32)
             self.sums = np.zeros(2)
-        first = self._steps_of_epoch
-        with closing(self.backend.epoch(self.permutation, first, go_on, on_step)) as steps:
-            for loss, rec_loss in steps:
-                self._require_finite(loss, f"the training loss of step {self.steps_done + 1}")
-                n_batch = min(batchsize, n - self.position)
-                self.sums += np.multiply((loss, rec_loss), n_batch)
-                self.position += n_batch
+        while True:  # once, unless on_step changes something that asks for another backend
+            steps = self.backend.epoch(
+                self.permutation, self._steps_of_epoch, go_on, progress, on_step
+            )
+            with closing(steps):
+                for loss, rec_loss in steps:
+                    self._require_finite(loss, f"the training loss of step {self.steps_done + 1}")
+                    n_batch = min(batchsize, n - self.position)
+                    self.sums += np.multiply((loss, rec_loss), n_batch)
+                    self.position += n_batch
+            if self.position == n or not go_on():
+                break
 
     def _test(self) -> dict[str, float]:
         """End the epoch: the means of the training losses, and the losses of the test images."""
         batchsize = self.config.batchsize
         if self.config.model == "autoencoder":
-            test_loss = test_rec_loss = squared_error(self.model, self.test_images, batchsize)
+            with numpy_random(self.random):  # for what a model's hooks draw
+                test_loss = squared_error(self.model, self.test_images, batchsize)
+            test_rec_loss = test_loss
         else:
             fused = self.backend.name != "chainer"
-            test_loss, test_rec_loss, _ = evaluate(
-                self.model, self.test_images, TEST_SAMPLES, batchsize, fused
-            )
+            with cupy_random(self.gpu_random):
+                test_loss, test_rec_loss, _ = evaluate(
+                    self.model, self.test_images, TEST_SAMPLES, batchsize, fused, self.random
+                )
         self._require_finite(test_loss, f"the test loss after step {self.steps_done}")
         loss, rec_loss = (float(total) for total in self.sums / len(self.images))
         self.epoch += 1
@@ -200,14 +230,17 @@ class Training:
 
     def _fused_backend(self) -> Backend:
         config = self.config
-        arguments = self.model, self.optimizer, config.C, config.k, self.images, config.batchsize
+        settings = config.C, config.k, self.images, config.batchsize
+        arguments = self.model, self.optimizer, *settings, self.random
         if self.model.xp is np:
             return engine.CpuSteps(*arguments)
-        if self._gpu_engine is None:  # it captures a step, which takes a while
+        # It is kept: to capture a step takes a while.
+        if self._gpu_engine is None or not self._gpu_engine.is_current():
             from chainer_vae.engine.gpu_step import GpuEngine  # where there is CuPy
 
             self._gpu_engine = GpuEngine(*arguments)
-        return self._gpu_engine
+        gpu_engine: Backend = self._gpu_engine
+        return gpu_engine
 
 
 class ChainerSteps:
@@ -224,7 +257,8 @@ class ChainerSteps:
         permutation: np.ndarray,
         first: int,
         go_on: Callable[[], bool],
-        on_step: Callable[[], None],
+        progress: Callable[[], None],
+        on_step: Optional[Callable[[], None]] = None,
     ) -> Generator[tuple[float, float], None, None]:
         """As :meth:`Backend.epoch`."""
         training, batchsize = self.training, self.training.config.batchsize
@@ -235,10 +269,13 @@ class ChainerSteps:
                 break
             x = training.images[permutation[start : start + batchsize]]
             # The caller reports a loss that overflows; NumPy need not warn of it, too.
-            with np.errstate(over="ignore", invalid="ignore"):
+            quiet = np.errstate(over="ignore", invalid="ignore")
+            with quiet, numpy_random(training.random), cupy_random(training.gpu_random):
                 losses = self._step(training.model.xp.asarray(x))
             yield losses
-            on_step()
+            progress()
+            if on_step is not None:
+                on_step()
 
     def _step(self, x: Any) -> tuple[float, float]:
         model = self.training.model
@@ -254,31 +291,15 @@ class ChainerSteps:
     def _seed_gpu(self, first: int) -> None:  # no cover: needs a GPU
         """Make the GPU's noise of this epoch a function of the seed, up to step ``first``.
 
-        The state of CuPy's generator cannot be saved, so every epoch seeds it anew, and the draws
+        The state of CuPy's generator cannot be saved, so every epoch makes a new one, and the draws
         of the steps already done are repeated and dropped.
         """
         training, config = self.training, self.training.config
         xp = training.model.xp
-        xp.random.seed((config.seed * 1_000_003 + training.epoch) % 2**32)
-        for start in range(0, first * config.batchsize, config.batchsize):
-            n = min(config.batchsize, len(training.images) - start)
-            for _ in range(config.k):
-                xp.random.standard_normal((n, config.dimz), dtype=np.float32)
-
-
-@contextmanager
-def numpy_random(state: Any) -> Iterator[Callable[[], Any]]:
-    """Put ``numpy.random`` into a state for a while; the caller's own state returns after it.
-
-    Args:
-        state: As ``numpy.random.get_state`` returns it.
-
-    Yields:
-        A function that returns the state reached.
-    """
-    callers = np.random.get_state()
-    np.random.set_state(state)
-    try:
-        yield np.random.get_state
-    finally:
-        np.random.set_state(callers)
+        seed = (config.seed * 1_000_003 + training.epoch) % 2**32
+        training.gpu_random = xp.random.RandomState(seed)
+        with cupy_random(training.gpu_random):
+            for start in range(0, first * config.batchsize, config.batchsize):
+                n = min(config.batchsize, len(training.images) - start)
+                for _ in range(config.k):
+                    xp.random.standard_normal((n, config.dimz), dtype=np.float32)

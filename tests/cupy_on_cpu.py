@@ -415,6 +415,7 @@ def make():
     for name in ("zeros", "asarray", "concatenate", "cumsum"):
         setattr(cp, name, _as_array(getattr(np, name)))
     cp.asnumpy = lambda array: array.get()
+    cp.may_share_memory = np.may_share_memory
     cp.ElementwiseKernel, cp.RawModule = ElementwiseKernel, RawModule
     cp.cuda = types.SimpleNamespace(
         Stream=Stream,

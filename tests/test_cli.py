@@ -111,7 +111,7 @@ def test_beside_the_article(tmp_path, capsys, monkeypatch):
         "validation/main/rec_loss": 4.0,
     }
 
-    def train(self, on_step):
+    def train(self, progress):
         self.epoch = self.config.epoch
         self.log.append({**losses, "epoch": self.epoch, "elapsed_time": 1.0})
         yield self.log[-1]

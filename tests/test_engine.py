@@ -1,5 +1,7 @@
 """The engine against Chainer's autograd and Adam, and its kernels over the whole float32 range."""
 
+import copy
+import pickle
 import tracemalloc
 
 import chainer
@@ -7,6 +9,7 @@ import chainer.functions as F
 import chainer.links as L
 import numpy as np
 import pytest
+from chainer.link_hooks import SpectralNormalization, TimerHook
 from threadpoolctl import threadpool_limits
 
 from chainer_vae import VAE, Config, InputError, Run, encode, evaluate
@@ -173,6 +176,25 @@ def test_a_loss_that_is_not_finite_leaves_the_parameters(mnist):
         np.testing.assert_array_equal(array, before[name])
 
 
+@pytest.mark.parametrize(
+    "name, value", [("alpha", 0.0), ("beta1", 0.1), ("beta2", 0.1), ("eps", 9)]
+)
+def test_an_update_has_adams_settings_of_its_step(name, value, mnist):
+    """Not those of the time at which the thread pool comes to it."""
+    x = mnist.train_images[:10].astype("f8")
+    states = []
+    for change in (lambda optimizer: None, lambda optimizer: setattr(optimizer, name, value)):
+        model, optimizer = make(n_h=16, dtype="f8")
+        np.random.seed(5)
+        with thread_pool(1) as pool:  # in which all updates wait until they are waited for
+            engine = Engine(model, optimizer, 1.0, 1, pool)
+            engine.step(x)
+            change(optimizer)
+            engine.finish()
+        states.append((model, optimizer))
+    assert_same_state(*states, 0)
+
+
 @pytest.mark.parametrize("shape", [(0, 784), (3, 783), (784,), (2, 28, 28)])
 def test_bad_batches(shape):
     model, optimizer = make(n_h=16)
@@ -193,6 +215,12 @@ def _with(change):
     return model, optimizer
 
 
+def _vhat(model, optimizer):
+    model.le1.W.update_rule._state = {
+        name: np.zeros((16, 784), "f4") for name in ("m", "v", "vhat")
+    }
+
+
 def _half(model, optimizer):
     for param in model.params():
         param.array = param.array.astype("f2")
@@ -204,12 +232,27 @@ def _half(model, optimizer):
         (lambda m, o: setattr(m, "act_func", F.elu), "activation is none of"),
         (_half, "not all float32"),
         (lambda m, o: setattr(o, "amsgrad", True), "another variant of Adam"),
+        (lambda m, o: setattr(o, "adabound", True), "another variant of Adam"),
+        (lambda m, o: setattr(o, "eta", 0.5), "another variant of Adam"),
         (lambda m, o: setattr(o, "weight_decay_rate", 0.1), "another variant of Adam"),
+        (lambda m, o: setattr(o, "alpha", "0.1"), "out of Adam's range"),
+        (lambda m, o: setattr(o, "alpha", float("nan")), "out of Adam's range"),
+        (lambda m, o: setattr(o, "beta1", 1.0), "out of Adam's range"),
+        (lambda m, o: setattr(o, "eps", 1e-60), "out of Adam's range"),
+        (lambda m, o: setattr(o, "update", print), "optimizer has an attribute update, which"),
+        (lambda m, o: o.loss_scaling(scale=2.0), "optimizer has an attribute _loss_scale, which"),
         (lambda m, o: o.add_hook(chainer.optimizer_hooks.WeightDecay(0.1)), "has hooks"),
+        (lambda m, o: m.le1.W.update_rule.add_hook(print, "print"), "has hooks"),
         (lambda m, o: m.le1.disable_update(), "update rule of its own"),
+        (lambda m, o: setattr(m.le1.W, "update_rule", None), "update rule of its own"),
+        (lambda m, o: setattr(m.le1.W.update_rule, "update", print), "update rule of its own"),
+        (_vhat, "other moments than Adam's"),
         (lambda m, o: setattr(o, "t", 3), "updated as often"),
         (lambda m, o: o.setup(L.Linear(2, 2)), "not set up for the model"),
         (lambda m, o: setattr(m.le1.W.update_rule.hyperparam, "alpha", 1), "update rule of its"),
+        (lambda m, o: setattr(m.ld2, "W", m.le2.W), "layers share parameters"),
+        (lambda m, o: setattr(m, "ld2", m.le2), "layers share parameters"),
+        (lambda m, o: setattr(m.ld2.W, "array", m.le2.W.array[:]), "layers share parameters"),
     ],
 )
 def test_unsupported(change, why):
@@ -217,6 +260,111 @@ def test_unsupported(change, why):
     assert why in unsupported(model, optimizer)
     with thread_pool(1) as pool, pytest.raises(ValueError, match=why):
         Engine(model, optimizer, 1.0, 1, pool)
+
+
+class _Twice(L.Linear):
+    def forward(self, x):
+        return 2 * super().forward(x)
+
+
+class _Activation:
+    """One that the engine must not take for softplus; it need not be hashable, either."""
+
+    factor = 2.0
+
+    def __eq__(self, other):
+        return other is F.softplus or other is self
+
+    __hash__ = None
+
+    def __call__(self, x):
+        return self.factor * F.softplus(x)
+
+
+def _hashed_as_softplus():
+    return type("Same", (_Activation,), {"__hash__": lambda self: hash(F.softplus)})()
+
+
+def _twice(model, name, layer):
+    layer.W.array, layer.b.array = model[name].W.array, model[name].b.array
+    setattr(model, name, layer)
+
+
+def _uninitialized(model):
+    model.le2 = L.Linear(None, 16)
+
+
+OTHER_MODELS = [
+    (lambda m: m.le1.add_hook(SpectralNormalization()), "layer le1 has "),
+    (lambda m: m.le1.add_hook(TimerHook()), "layer le1 has hooks"),
+    (lambda m: m.add_hook(TimerHook()), "the model has hooks"),
+    (lambda m: setattr(m, "act_func", _Activation()), "activation is none of"),
+    (lambda m: setattr(m, "act_func", _hashed_as_softplus()), "activation is none of"),
+    (lambda m: _twice(m, "le1", _Twice(784, 16)), "layer le1 is of class _Twice, not Linear"),
+    (lambda m: setattr(m.le1, "forward", lambda x: 2 * F.linear(x, m.le1.W)), "attribute forward"),
+    (lambda m: setattr(m, "encode", lambda x: VAE.encode(m, 2 * x)), "model has an attribute enc"),
+    (lambda m: setattr(m.le1, "b", None), "layer le1 has other parameters than W and b"),
+    (lambda m: setattr(m.le2, "W", chainer.as_variable(2 * m.le2.W.array)), "parameter of another"),
+    (lambda m: setattr(m.le3_mu, "W", chainer.Parameter(m.le3_mu.W.array[:9])), "of another shape"),
+    (lambda m: setattr(m.le2.W, "array", np.asfortranarray(m.le2.W.array)), "order in memory"),
+    (_uninitialized, "layer le2 is not initialized"),
+    (lambda m: m.add_persistent("scale", 2), "attribute scale"),
+    (lambda m: m.add_link("extra", L.Linear(2, 2)), "attribute extra"),
+    (lambda m: setattr(m.le2.W, "array", m.le2.W.array.astype("f8")), "not all float32"),
+]
+
+
+@pytest.mark.parametrize("change, why", OTHER_MODELS)
+def test_what_the_engine_does_not_know_is_chainers(change, why, mnist):
+    """In training, evaluation and encoding; with the results of Chainer's own functions."""
+    model, _ = make(n_h=16)
+    change(model)
+    assert why in unsupported(model)
+    if "another shape" in why or "not initialized" in why:
+        return  # Chainer cannot compute it, either, or makes it another model by that
+    images = mnist.test_images[:20]
+    with chainer.using_config("train", False):
+        expected = model.encode(images)
+        np.random.seed(1)
+        model.get_loss_func(k=3)(images)
+    rec_loss = float(model.rec_loss.array)
+    for found, own in zip(encode(model, images), expected):
+        np.testing.assert_array_equal(found, own.array)
+    np.random.seed(1)
+    assert evaluate(model, images, 3).rec_loss == pytest.approx(rec_loss, rel=1e-12)
+
+
+def test_what_replaces_or_watches_chainers_functions_is_chainers(monkeypatch):
+    model, _ = make(n_h=16)
+    with chainer.using_config("debug", True):
+        assert unsupported(model) == "Chainer's debug mode is on"
+    with chainer.function_hooks.TimerHook():
+        assert unsupported(model) == "hooks of Chainer are active"
+    with TimerHook():
+        assert unsupported(model) == "hooks of Chainer are active"
+    assert unsupported(model) is None
+    monkeypatch.setattr(VAE, "decode", lambda self, z, sigmoid=True: z)
+    assert unsupported(model) == "VAE.decode has been replaced"
+
+
+def test_what_chainer_does_with_a_model_changes_nothing_for_the_engine(mnist, tmp_path):
+    """Computed by Chainer, copied, pickled, saved, loaded, moved, hooked for a while."""
+    model, optimizer = make(n_h=16)
+    optimizer.update(model.get_loss_func(), mnist.train_images[:10])
+    for hook in (TimerHook(), SpectralNormalization()):
+        model.le1.add_hook(hook)
+        model.encode(mnist.train_images[:2])
+        model.le1.delete_hook(hook.name)
+    for same in (model.copy("copy"), copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert unsupported(same) is None
+    chainer.serializers.save_npz(str(tmp_path / "m"), model)
+    chainer.serializers.load_npz(str(tmp_path / "m"), model)
+    chainer.serializers.save_npz(str(tmp_path / "o"), optimizer)
+    chainer.serializers.load_npz(str(tmp_path / "o"), optimizer)
+    model.to_device("@numpy")
+    model.cleargrads()
+    optimizer.new_epoch()
+    assert unsupported(model, optimizer) is None
 
 
 def test_unsupported_models_and_optimizers():
@@ -246,6 +394,84 @@ def test_a_run_goes_on_with_another_engine(small_set, tmp_path):
         assert found["main/loss"] == pytest.approx(expected["main/loss"], rel=1e-5)
         found, expected = found["validation/main/loss"], expected["validation/main/loss"]
         assert found == pytest.approx(expected, rel=1e-5)
+
+
+def _decay(run):
+    run.optimizer.alpha *= 0.7
+
+
+def _decay_beta(run):
+    run.optimizer.beta1 *= 0.95
+
+
+def _clip(run):
+    for param in run.model.params():
+        np.clip(param.array, -0.05, 0.05, out=param.array)
+
+
+def _replace(run):
+    run.model.le1.W.array = run.model.le1.W.array * np.float32(0.9)
+    run.model.ld1.W.update_rule.state["m"] = np.zeros_like(run.model.ld1.W.array)
+
+
+def _begin_anew(run):
+    if run.optimizer.t == 2:
+        run.optimizer.setup(run.model)
+
+
+def _another_function(run):
+    run.model.act_func = F.tanh
+
+
+def _another_layer(run):
+    if run.optimizer.t == 2:
+        run.model.le2.W = chainer.Parameter(run.model.le2.W.array * 0.5)
+        run.optimizer.setup(run.model)
+
+
+def _weight_decay(run):
+    run.optimizer.weight_decay_rate = 0.1
+
+
+def _hook(run):
+    if run.optimizer.t == 1:
+        run.optimizer.add_hook(chainer.optimizer_hooks.WeightDecay(0.1))
+
+
+def _freeze(run):
+    run.model.le2.disable_update()
+
+
+CHANGES = [_decay, _decay_beta, _clip, _replace, _begin_anew, _another_function, _another_layer]
+BEYOND = [_weight_decay, _hook, _freeze]  # the engine
+
+
+@pytest.mark.parametrize("change", [*CHANGES, *BEYOND], **by_name)
+def test_what_on_step_sees_and_changes_is_as_with_chainers_loop(change, small_set, tmp_path):
+    """The weights after its step, and from the next step on whatever it changed."""
+    settings = dict(epoch=2, dimz=3, dim_h=16, batchsize=60, dataset=str(small_set))
+    runs, seen = [], []
+    for engine in ("chainer", "auto"):
+        run = Run.start(Config(engine=engine, **settings), tmp_path / engine)
+        arrays = []
+
+        def on_step(run=run, arrays=arrays):
+            arrays.append([p.array.copy() for p in run.model.params()] + [run.steps_done])
+            change(run)
+
+        list(run.train(on_step))
+        assert run.backend.name == (
+            "chainer" if engine == "chainer" or change in BEYOND else "fused"
+        )
+        runs.append(run)
+        seen.append(arrays)
+    assert len(seen[0]) == len(seen[1]) == 10
+    for expected, found in zip(*seen):
+        for array, own in zip(expected, found):
+            np.testing.assert_allclose(own, array, atol=2e-5)
+    for expected, found in zip(*(run.log for run in runs)):
+        for key in ("main/loss", "main/rec_loss", "validation/main/loss"):
+            assert found[key] == pytest.approx(expected[key], rel=1e-5), key
 
 
 def test_what_the_engine_cannot_do_is_chainers_or_refused(small_set, tmp_path):

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import chainer
@@ -16,10 +17,12 @@ import chainer.functions as F
 import cupy_on_cpu
 import numpy as np
 import pytest
+from chainer.backends import cuda
 
 import chainer_vae
 from chainer_vae import VAE, Config, Run, devices, evaluate, load_model
 from chainer_vae.engine import Engine, thread_pool
+from chainer_vae.random_numbers import cupy_random
 from chainer_vae.runs import checkpoints
 
 pytestmark = pytest.mark.usefixtures("sigint")
@@ -224,9 +227,59 @@ def test_a_run_is_that_of_the_cpu(gpu, small_set, tmp_path):
     for run in runs:
         for _ in run.train():
             run.optimizer.alpha *= 3  # shows, from the next epoch on
+            run.optimizer.beta1 *= 0.9
+            run.optimizer.beta2 *= 0.9
+            run.optimizer.eps *= 2
     for expected, found in zip(*(run.log for run in runs)):
         for key in ("main/loss", "main/rec_loss", "validation/main/loss"):
             assert found[key] == pytest.approx(expected[key], rel=1e-4), key
+
+
+def _decay(run):
+    run.optimizer.alpha *= 0.9
+
+
+def _replace(run):
+    run.model.le1.W.array = run.model.le1.W.array * np.float32(0.9)
+
+
+@pytest.mark.parametrize("change", [_decay, _replace])
+def test_what_on_step_sees_and_changes_is_that_of_the_cpu(gpu, change, small_set, tmp_path):
+    """The weights after each step; and from the next step on, not epoch, what it changed."""
+    settings = dict(epoch=2, dimz=3, dim_h=16, batchsize=60, dataset=str(small_set))
+    runs = [Run.start(Config(gpu=gpu, **settings), tmp_path / f"{gpu}") for gpu in (-1, 0)]
+    seen = []
+    for run in runs:
+        sums = []
+
+        def on_step(run=run, sums=sums):
+            sums.append([float(abs(param.array).sum()) for param in run.model.params()])
+            sums[-1] += [run.steps_done, run.optimizer.t]
+            change(run)
+
+        list(run.train(on_step))
+        assert run.backend.name == "fused"
+        seen.append(sums)
+    np.testing.assert_allclose(seen[1], seen[0], rtol=1e-3, atol=1e-3)
+    assert not np.allclose(seen[0][0][:-2], seen[0][1][:-2], rtol=1e-3, atol=1e-3)
+    for expected, found in zip(*(run.log for run in runs)):
+        for key in ("main/loss", "main/rec_loss", "validation/main/loss"):
+            assert found[key] == pytest.approx(expected[key], rel=1e-4), key
+
+
+def test_an_error_in_progress_loses_no_step(gpu, small_set, tmp_path):
+    """What was launched before it counts: the run can go on, or be saved."""
+    settings = dict(epoch=2, dimz=3, dim_h=16, batchsize=60, dataset=str(small_set), gpu=0)
+    whole = Run.start(Config(**settings), tmp_path / "whole")
+    list(whole.train())
+    run = Run.start(Config(**settings), tmp_path / "run")
+    steps = iter(range(100))
+    with pytest.raises(ZeroDivisionError):
+        list(run.train(progress=lambda: 1 / (next(steps) - 2)))
+    assert (run.steps_done, run.optimizer.t) == (3, 3)
+    list(run.train())
+    assert_same_parameters(run.model, whole.model)
+    assert run.log[-1]["main/loss"] == whole.log[-1]["main/loss"]
 
 
 def test_run_resumes_exactly_and_files_go_both_ways(gpu, small_set, tmp_path):
@@ -272,11 +325,37 @@ def test_chainers_loop(small_set, tmp_path):
     list(whole.train())
     run = Run.start(Config(epoch=2, engine="chainer", **settings), tmp_path / "run")
     steps = iter(range(100))
-    list(run.train(lambda: next(steps) == 7 and signal.raise_signal(signal.SIGINT)))
+    list(run.train(progress=lambda: next(steps) == 7 and signal.raise_signal(signal.SIGINT)))
     assert run.interrupted
     run = Run.resume(tmp_path / "run")
     list(run.train())
     assert_same_parameters(run.model, whole.model)
+
+
+@on_gpu_only
+def test_random_numbers_drawn_in_on_step_are_not_those_of_chainers_loop(small_set, tmp_path):
+    settings = dict(epoch=2, dimz=3, dim_h=16, batchsize=60, dataset=str(small_set), gpu=0)
+    runs = []
+    for name, draws in (("alone", 0), ("beside", 7)):
+        run = Run.start(Config(engine="chainer", **settings), tmp_path / name)
+        list(run.train(lambda draws=draws, xp=run.model.xp: xp.random.random_sample(draws)))
+        runs.append(run)
+    assert_same_parameters(runs[0].model, runs[1].model)
+    assert runs[0].log[-1]["validation/main/loss"] == runs[1].log[-1]["validation/main/loss"]
+
+
+def test_a_generator_of_cupys_is_there_for_a_while(monkeypatch):
+    """On a stand-in only: set for the calls within, the caller's own again after them."""
+    states = ["the caller's"]
+    random = types.SimpleNamespace(
+        get_random_state=lambda: states[-1], set_random_state=states.append
+    )
+    monkeypatch.setattr(cuda, "cupy", types.SimpleNamespace(random=random))
+    with pytest.raises(ZeroDivisionError), cupy_random("the run's"):
+        assert states[-1] == "the run's"
+        raise ZeroDivisionError
+    with cupy_random(None):
+        assert states[-1] == "the caller's" and len(states) == 3
 
 
 def test_stops_in_the_middle_and_goes_on(gpu, small_set, tmp_path):
@@ -285,7 +364,7 @@ def test_stops_in_the_middle_and_goes_on(gpu, small_set, tmp_path):
     list(whole.train())
     run = Run.start(Config(epoch=2, **settings), tmp_path / "run")
     steps = iter(range(100))
-    list(run.train(lambda: next(steps) == 7 and signal.raise_signal(signal.SIGINT)))
+    list(run.train(progress=lambda: next(steps) == 7 and signal.raise_signal(signal.SIGINT)))
     assert run.interrupted and 5 < run.steps_done < 10
     run = Run.resume(tmp_path / "run")
     list(run.train())

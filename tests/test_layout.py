@@ -19,6 +19,7 @@ ORDER = [
     "shell",
     "validation",
     "config",
+    "random_numbers",
     "initializers",
     "model",
     "datasets",

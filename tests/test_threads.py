@@ -1,9 +1,12 @@
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
+from chainer_vae import encode, load_model
 from chainer_vae.engine.threads import MAX_THREADS, default_threads, thread_pool
 
 
@@ -40,6 +43,37 @@ def test_the_blas_has_one_thread_within_and_its_own_again_after():
     assert blas_threads() == before
     with pytest.raises(ZeroDivisionError), thread_pool(2):
         raise ZeroDivisionError
+    assert blas_threads() == before
+
+
+def test_the_blas_has_its_threads_again_after_pools_of_several_threads():
+    """They overlap: neither the first to end nor the last to begin may decide."""
+    before = blas_threads()
+    begun, ended = threading.Event(), threading.Event()
+
+    def overlap():
+        with thread_pool(2):
+            begun.set()
+            assert ended.wait(20)
+
+    thread = threading.Thread(target=overlap)
+    with thread_pool(2):
+        thread.start()
+        assert begun.wait(20)
+    assert blas_threads() <= {1}  # the other one still needs it
+    ended.set()
+    thread.join()
+    assert blas_threads() == before
+
+
+def test_encoding_in_many_threads(mnist):
+    before = blas_threads()
+    model, _ = load_model("z2")
+    expected, _ = encode(model, mnist.test_images[:500])
+    with ThreadPoolExecutor(8) as executor:
+        found = list(executor.map(lambda _: encode(model, mnist.test_images[:500])[0], range(24)))
+    for mu in found:
+        np.testing.assert_array_equal(mu, expected)
     assert blas_threads() == before
 
 

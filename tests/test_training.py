@@ -1,5 +1,7 @@
 import json
 import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import chainer
 import numpy as np
@@ -131,6 +133,104 @@ def test_callers_random_numbers_are_left_alone(small_set, tmp_path):
     Run.resume(tmp_path / "run")
     load_model(tmp_path / "run")
     assert [first, second, np.random.rand()] == expected.tolist()
+
+
+@pytest.mark.parametrize("engine", ["chainer", "fused"])
+def test_random_numbers_drawn_in_on_step_are_not_the_runs(engine, small_set, tmp_path):
+    """Nor in progress, or between two epochs; and the caller's come as without a run."""
+    whole = Run.start(config(small_set, engine=engine), tmp_path / "whole")
+    finish(whole)
+    run = Run.start(config(small_set, engine=engine), tmp_path / "run")
+    np.random.seed(1)
+    found = []
+    for _ in run.train(lambda: found.append(np.random.normal()), np.random.normal):
+        np.random.seed(1 + run.epoch)
+    assert_same(run, whole)
+    np.random.seed(1)
+    assert found[:2] == np.random.normal(size=4)[1::2].tolist()
+
+
+def test_random_numbers_of_hooks_are_the_runs(small_set, tmp_path):
+    """What an optimizer's hook draws is as reproducible as the rest."""
+    runs = []
+    for seed in (1, 2):
+        run = Run.start(config(small_set, epoch=2), tmp_path / f"{seed}")
+        run.optimizer.add_hook(chainer.optimizer_hooks.GradientNoise(0.1))
+        np.random.seed(seed)
+        finish(run)
+        assert run.backend.name == "chainer"
+        runs.append(run)
+    assert_same(*runs)
+
+
+@pytest.mark.parametrize("engine", ["chainer", "fused"])
+@pytest.mark.parametrize("name", ["on_step", "progress"])
+@pytest.mark.parametrize("bad_step", [1, 3, 5])
+def test_a_run_goes_on_after_an_error_in_a_callback(name, bad_step, engine, small_set, tmp_path):
+    """And is the same as without it, also by way of its files."""
+    whole = Run.start(config(small_set, engine=engine), tmp_path / "whole")
+    finish(whole)
+    run = Run.start(config(small_set, engine=engine), tmp_path / "run")
+    steps = iter(range(1, 100))
+    with pytest.raises(ZeroDivisionError):
+        list(run.train(**{name: lambda: 1 / (next(steps) - bad_step)}))
+    assert run.steps_done == bad_step
+    run.save()
+    for same in (Run.resume(tmp_path / "run", tmp_path / "copy"), run):
+        finish(same)
+        assert_same(same, whole)
+
+
+@pytest.mark.parametrize("engine", ["chainer", "fused"])
+def test_a_save_in_on_step_can_be_resumed(engine, small_set, tmp_path):
+    whole = Run.start(config(small_set, engine=engine), tmp_path / "whole")
+    finish(whole)
+    run = Run.start(config(small_set, engine=engine), tmp_path / "run")
+
+    def save_and_stop():
+        if run.steps_done == 5:
+            run.save()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        finish(run, save_and_stop)
+    run = Run.resume(tmp_path / "run")
+    assert run.steps_done == 5
+    finish(run)
+    assert_same(run, whole)
+
+
+@pytest.mark.parametrize("engines", [("fused", "fused"), ("chainer", "fused"), ("chainer",) * 2])
+def test_runs_in_two_threads_are_as_alone(engines, small_set, tmp_path):
+    """Beside a third one that draws by itself, as evaluate does."""
+    settings = [config(small_set, seed=seed, engine=e) for seed, e in zip((5, 6), engines)]
+    alone = [Run.start(c, tmp_path / f"alone{i}") for i, c in enumerate(settings)]
+    for run in alone:
+        finish(run)
+    images = load_data(settings[0]).test_images
+    expected = evaluate(alone[0].model, images, random=np.random.RandomState(3))
+    np.random.seed(3)
+    assert evaluate(alone[0].model, images) == expected
+    ended = threading.Event()
+
+    def train(i):
+        run = Run.start(settings[i], tmp_path / f"{i}")
+        finish(run)
+        return run
+
+    def draw():
+        np.random.seed(3)
+        while not ended.is_set():
+            evaluate(alone[0].model, images[:5], k=2)
+            assert evaluate(alone[0].model, images, random=np.random.RandomState(3)) == expected
+
+    with ThreadPoolExecutor(3) as executor:
+        other = executor.submit(draw)
+        runs = list(executor.map(train, range(2)))
+        ended.set()
+        other.result()
+    for run, expected_run in zip(runs, alone):
+        assert_same(run, expected_run)
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 4, 9, 10])

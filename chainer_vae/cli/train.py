@@ -109,7 +109,7 @@ def run(args: argparse.Namespace) -> int:
         if run.steps_done:
             _say(f"resuming after epoch {run.epoch}, step {run.steps_done}")
     with Progress(config.epoch * run.steps_per_epoch, "step", run.steps_done) as bar:
-        for entry in run.train(on_step=bar.update):
+        for entry in run.train(progress=bar.update):
             _say(
                 f"epoch {entry['epoch']:3d}"
                 f"  train {entry['main/loss']:.3f} (reconstruction {entry['main/rec_loss']:.3f})"

@@ -22,15 +22,20 @@ class Backend(Protocol):
         permutation: np.ndarray,
         first: int,
         go_on: Callable[[], bool],
-        on_step: Callable[[], None],
+        progress: Callable[[], None],
+        on_step: Optional[Callable[[], None]] = None,
     ) -> Generator[tuple[float, float], None, None]:
-        """The steps of an epoch.
+        """The steps of an epoch: all of them, or as many as can be done before ``go_on`` or what
+        ``on_step`` changes ends them.
 
         Args:
             permutation: The order of the images.
             first: The number of the first step to do, from 0.
             go_on: Asked before each step; False ends the epoch.
-            on_step: Called after each step (on a GPU, after its launch).
+            progress: Called after each step (on a GPU, after its launch); the update may still
+                be running.
+            on_step: Called after each step, with the parameters after its update.  It may change
+                the model and the optimizer: that counts from the next step on.
 
         Yields:
             tuple: loss and rec_loss of each step's batch, before its update.  Where the loss is not

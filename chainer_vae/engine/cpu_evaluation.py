@@ -17,7 +17,9 @@ from chainer_vae.model import VAE
 NOISE, SAMPLES = 2**21, 10
 
 
-def evaluate(model: VAE, images: np.ndarray, k: int, batchsize: int) -> tuple[float, float]:
+def evaluate(
+    model: VAE, images: np.ndarray, k: int, batchsize: int, random: Any
+) -> tuple[float, float]:
     """Reconstruction error and KL divergence of ``images``, summed over them.
 
     Args:
@@ -25,11 +27,12 @@ def evaluate(model: VAE, images: np.ndarray, k: int, batchsize: int) -> tuple[fl
         images: Shape (number, n_in).
         k: Number of samples of each.
         batchsize: Number of images in one pass.
+        random: The ``numpy.random.RandomState`` of the samples.
     """
 
     def draw(network: Network, samples: range) -> np.ndarray:
         # In the order of the loop of get_loss_func.
-        return cpu_kernels.draw((len(samples), network.n, len(network.mu)))
+        return cpu_kernels.draw((len(samples), network.n, len(network.mu)), random)
 
     def losses(network: Network, eps: np.ndarray) -> tuple[list[float], float]:
         network.encode()

@@ -108,9 +108,10 @@ def sum_columns(a: np.ndarray, out: np.ndarray) -> None:
     a.sum(axis=1, keepdims=True, out=out)
 
 
-def draw(shape: tuple[int, ...]) -> np.ndarray:
-    """Numbers from N(0, 1), by ``numpy.random``."""
-    return np.random.standard_normal(shape)
+def draw(shape: tuple[int, ...], random: Any) -> np.ndarray:
+    """Numbers from N(0, 1), by ``random``, a ``numpy.random.RandomState``."""
+    numbers: np.ndarray = random.standard_normal(shape)
+    return numbers
 
 
 def sample(

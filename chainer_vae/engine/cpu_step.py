@@ -10,13 +10,19 @@ import numpy as np
 
 from chainer_vae.engine import cpu_kernels
 from chainer_vae.engine.flat_model import FlatModel
-from chainer_vae.engine.network import Network, links_of
+from chainer_vae.engine.network import Network, links_of, params_of
 from chainer_vae.engine.threads import TaskPool, thread_pool
 from chainer_vae.model import VAE
+from chainer_vae.random_numbers import NUMPY
 
 
 class Engine(FlatModel):
-    """Training steps, one batch at a time; the arguments are those of :class:`FlatModel`."""
+    """Training steps, one batch at a time.
+
+    Args:
+        model, optimizer, C, k, pool, kernels: As for :class:`FlatModel`.
+        random: The ``numpy.random.RandomState`` of the noise; by default, that of ``numpy.random``.
+    """
 
     def __init__(
         self,
@@ -26,8 +32,10 @@ class Engine(FlatModel):
         k: int,
         pool: TaskPool,
         kernels: Any = cpu_kernels,
+        random: Any = NUMPY,
     ) -> None:
         super().__init__(model, optimizer, C, k, pool, kernels)
+        self.random = random
         # By number of images; two of each, in turn, because the updates of the last step may still
         # read its arrays.
         self._networks: dict[tuple[int, bool], Network] = {}
@@ -67,7 +75,7 @@ class Engine(FlatModel):
         found, start = {}, 0
         names = {id(param): name for name, param in self.model.namedparams()}
         for links in links_of(self.model).values():
-            for param in [link.W for link in links] + [link.b for link in links]:
+            for param in params_of(links):
                 part = self.g[start : start + param.size]
                 found[names[id(param)]] = part.reshape(param.shape).copy()
                 start += param.size
@@ -87,7 +95,7 @@ class Engine(FlatModel):
         network = self._networks[key]
         network.x[...] = x.T
         network.encode()
-        network.sample(self.kernels.draw((self.k, len(x), len(network.mu))))
+        network.sample(self.kernels.draw((self.k, len(x), len(network.mu)), self.random))
         network.decode()
         network.reconstruct(backward=True)
         return network
@@ -106,17 +114,19 @@ class CpuSteps:
     k: int  # samples for each image
     images: np.ndarray  # for training, shape (number, n_in)
     batchsize: int
+    random: np.random.RandomState  # of the noise
 
     def epoch(
         self,
         permutation: np.ndarray,
         first: int,
         go_on: Callable[[], bool],
-        on_step: Callable[[], None],
+        progress: Callable[[], None],
+        on_step: Optional[Callable[[], None]] = None,
     ) -> Generator[tuple[float, float], None, None]:
         """As :meth:`Backend.epoch`."""
         with thread_pool() as pool:
-            engine = Engine(self.model, self.optimizer, self.C, self.k, pool)
+            engine = Engine(self.model, self.optimizer, self.C, self.k, pool, random=self.random)
             for start in range(first * self.batchsize, len(permutation), self.batchsize):
                 if not go_on():
                     break
@@ -124,5 +134,10 @@ class CpuSteps:
                 with np.errstate(over="ignore", invalid="ignore"):
                     losses = engine.step(self.images[permutation[start : start + self.batchsize]])
                 yield losses
-                on_step()
+                progress()
+                if on_step is not None:
+                    engine.finish()
+                    on_step()
+                    if not engine.is_current():
+                        break
             engine.finish()

@@ -9,7 +9,7 @@ from typing import Any
 import chainer
 import numpy as np
 
-from chainer_vae.engine.network import Layer, links_of
+from chainer_vae.engine.network import Layer, links_of, params_of
 from chainer_vae.engine.support import unsupported
 from chainer_vae.engine.threads import TaskPool
 from chainer_vae.model import VAE
@@ -20,7 +20,7 @@ class FlatModel:
 
     The parameters, and Adam's moments of them, become parts of three flat arrays.  Chainer may
     train them, save them and load into them whenever no update is running, that is, after
-    :meth:`finish`.
+    :meth:`finish`.  Where something else took their place, :meth:`is_current` says so.
 
     Nothing needs g(W), and the new W, before the next step's product with W: the pool computes them
     while the rest of the step runs.
@@ -58,6 +58,8 @@ class FlatModel:
         self.layers: dict[str, Layer] = {}
         self._gradients: dict[str, Layer] = {}
         self._slices: dict[str, slice] = {}  # of the layers in the flat arrays
+        self._act_func = model.act_func
+        self._adopted: list[tuple[chainer.Parameter, Any, Any, Any]] = []  # with p, m and v of each
         self._flatten()
 
     def _flatten(self) -> None:
@@ -72,7 +74,7 @@ class FlatModel:
                 self.g[start:biases].reshape(n_out, n_in), self.g[biases:end]
             )
             self._slices[name] = slice(start, end)
-            for param in [link.W for link in links] + [link.b for link in links]:
+            for param in params_of(links):
                 self._adopt(param, slice(start, start + param.size))
                 start += param.size
 
@@ -85,9 +87,24 @@ class FlatModel:
             (self.v, rule.state["v"]),
         ):
             flat[part] = array.reshape(-1)
-        param.array = self.p[part].reshape(param.shape)
-        rule.state["m"] = self.m[part].reshape(param.shape)
-        rule.state["v"] = self.v[part].reshape(param.shape)
+        p, m, v = (flat[part].reshape(param.shape) for flat in (self.p, self.m, self.v))
+        param.array = p
+        rule.state.update(m=m, v=v)
+        self._adopted.append((param, p, m, v))
+
+    def is_current(self) -> bool:
+        """Whether the model and its optimizer still are what this was made for."""
+        if unsupported(self.model, self.optimizer) is not None:
+            return False
+        params = [p for links in links_of(self.model).values() for p in params_of(links)]
+        return self.model.act_func is self._act_func and all(
+            param is adopted
+            and param.array is p
+            and param.update_rule.state is not None
+            and param.update_rule.state["m"] is m
+            and param.update_rule.state["v"] is v
+            for param, (adopted, p, m, v) in zip(params, self._adopted)
+        )
 
     def finish(self) -> None:
         """Return once the parameters are those after the last step."""
@@ -96,10 +113,13 @@ class FlatModel:
 
     def _update(self, name: str, g_a: np.ndarray, h_T: np.ndarray) -> None:
         """Have the pool compute the gradient of a layer, and make Adam's step with it."""
+        # Adam's settings as they are now: they may change before the task runs.
+        settings = self._adam_settings()
+        p, m, v, g = (array[self._slices[name]] for array in (self.p, self.m, self.v, self.g))
 
         def task() -> None:
             self._gradient(name, g_a, h_T)
-            self._descend(name)
+            self.kernels.adam(p, m, v, g, *settings)
 
         self.layers[name].update = self.pool.submit([task])
 
@@ -109,8 +129,8 @@ class FlatModel:
         self.kernels.dot(g_a, h_T, gradient.W)
         self.kernels.sum_columns(g_a, gradient.b)
 
-    def _descend(self, name: str) -> None:
+    def _adam_settings(self) -> tuple[Any, ...]:
+        """What the kernel ``adam`` takes beside the arrays."""
         hyper, t = self.optimizer.hyperparam, self.optimizer.t
         step = hyper.alpha * math.sqrt(1 - hyper.beta2**t) / (1 - hyper.beta1**t)
-        p, m, v, g = (array[self._slices[name]] for array in (self.p, self.m, self.v, self.g))
-        self.kernels.adam(p, m, v, g, step, hyper.beta1, hyper.beta2, hyper.eps)
+        return step, hyper.beta1, hyper.beta2, hyper.eps

@@ -5,7 +5,7 @@ Import this only where CuPy is installed.
 
 import math
 from collections.abc import Iterator
-from typing import Union
+from typing import Any, Union
 
 import cupy as cp
 import numpy as np
@@ -19,7 +19,7 @@ NOISE = 2**23  # random numbers at a time, at most: 32 MB; but at least one samp
 
 
 def evaluate(
-    model: VAE, images: Union[np.ndarray, cp.ndarray], k: int, batchsize: int
+    model: VAE, images: Union[np.ndarray, cp.ndarray], k: int, batchsize: int, random: Any
 ) -> tuple[float, float]:
     """Reconstruction error and KL divergence of ``images``, summed over them.
 
@@ -28,11 +28,13 @@ def evaluate(
         images: Shape (number, n_in), anywhere.
         k: Number of samples of each.
         batchsize: Number of images for which the CPU draws at a time.
+        random: The ``numpy.random.RandomState`` of the samples.
     """
     layers, on_gpu = layers_of(model), cp.asarray(images)
     rec_loss, kl = cp.zeros(1, cp.float64), cp.zeros(1, cp.float64)
     networks: dict[tuple[int, int], Network] = {}  # by their numbers of samples and of images
-    for start, first, eps in _noise_by_batches(k, len(images), len(model.le3_mu.W), batchsize):
+    latents = len(model.le3_mu.W)
+    for start, first, eps in _noise_by_batches(k, len(images), latents, batchsize, random):
         n = eps.shape[1]
         x = on_gpu[start : start + n].T
         samples = max(1, COLUMNS // n)
@@ -53,7 +55,7 @@ def evaluate(
 
 
 def _noise_by_batches(
-    k: int, images: int, n_latent: int, batchsize: int
+    k: int, images: int, n_latent: int, batchsize: int, random: Any
 ) -> Iterator[tuple[int, int, cp.ndarray]]:
     """That of an evaluation, in the order of the CPU's: the first image, the first sample, and an
     array (samples, n, n_latent), of one or several batches or of a part of a batch's samples."""
@@ -65,10 +67,10 @@ def _noise_by_batches(
             samples = max(1, NOISE // (n * n_latent))
             for first in range(0, k, samples):
                 part = min(samples, k - first)
-                numbers = gpu_noise.standard_normal(part * n * n_latent)
+                numbers = gpu_noise.standard_normal(part * n * n_latent, random)
                 yield start, first, numbers.reshape(part, n, n_latent)
             continue
-        numbers = gpu_noise.standard_normal(k * (end - start) * n_latent)
+        numbers = gpu_noise.standard_normal(k * (end - start) * n_latent, random)
         batches, at = [], 0
         for first in range(start, end, batchsize):
             shape = k, min(batchsize, end - first), n_latent

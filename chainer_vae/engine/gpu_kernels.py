@@ -176,8 +176,8 @@ def sum_columns(a: cp.ndarray, out: cp.ndarray) -> None:
     _sums("vae_sum_rows")((rows,), (threads,), (a, out, np.int32(columns)))
 
 
-def draw(shape: tuple[int, ...]) -> cp.ndarray:
-    return standard_normal(math.prod(shape)).reshape(shape)
+def draw(shape: tuple[int, ...], random: Any) -> cp.ndarray:
+    return standard_normal(math.prod(shape), random).reshape(shape)
 
 
 _sample = cp.ElementwiseKernel(
@@ -266,12 +266,12 @@ def bernoulli(
 
 
 _adam = cp.ElementwiseKernel(
-    "T g, raw T step, T beta1, T rest1, T beta2, T rest2, T eps",
+    "T g, raw T step, raw T factors",
     "T p, T m, T v",
     """
-    m = beta1 * m + rest1 * g;
-    v = beta2 * v + rest2 * g * g;
-    p -= step[0] * m / (sqrt(v) + eps);
+    m = factors[0] * m + factors[1] * g;
+    v = factors[2] * v + factors[3] * g * g;
+    p -= step[0] * m / (sqrt(v) + factors[4]);
     """,
     "vae_adam",
 )
@@ -283,9 +283,8 @@ def adam(
     v: cp.ndarray,
     g: cp.ndarray,
     step: cp.ndarray,
-    beta1: float,
-    beta2: float,
-    eps: float,
+    factors: cp.ndarray,
 ) -> None:
-    """As on the CPU, but with ``step`` in an array of shape (1,), and ``g`` stays."""
-    _adam(g, step, beta1, 1 - beta1, beta2, 1 - beta2, eps, p, m, v)
+    """As on the CPU, but ``g`` stays, and what a step takes beside the arrays is in arrays, too:
+    ``step``, shape (1,), and ``factors``, which are beta1, 1 - beta1, beta2, 1 - beta2, eps."""
+    _adam(g, step, factors, p, m, v)

@@ -1,7 +1,7 @@
 """The random numbers of ``numpy.random``, generated on a GPU: the same ones, but for rounding.
 
-``numpy.random`` is the Mersenne Twister MT19937.  It holds a block of 624 words of 32 bits; word i
-of the next block is made from ::
+Its ``RandomState`` is the Mersenne Twister MT19937.  It holds a block of 624 words of 32 bits; word
+i of the next block is made from ::
 
     those of the last block at i, i + 1 and i + 397; or, from i = 227 on, its own at i - 227
 
@@ -26,6 +26,8 @@ from typing import Any
 
 import cupy as cp
 import numpy as np
+
+from chainer_vae.random_numbers import NUMPY
 
 BLOCK = 624  # words
 PIECE = 2**22  # pairs that are made at a time, at most: 90 MB of words
@@ -104,26 +106,30 @@ _normal = cp.ElementwiseKernel(
 )
 
 
-def standard_normal(n: int) -> cp.ndarray:
-    """What ``numpy.random.standard_normal(n)`` gives, in float32, and leaves behind.
+def standard_normal(n: int, random: Any = NUMPY) -> cp.ndarray:
+    """What ``random.standard_normal(n)`` gives, in float32, and leaves behind.
+
+    Args:
+        n: How many numbers.
+        random: A ``numpy.random.RandomState``; by default, that of ``numpy.random``.
 
     Returns:
         cupy.ndarray: Shape (n,); complete when this returns.
     """
     out = cp.empty(n, cp.float32)
-    state: Any = np.random.get_state()
+    state: Any = random.get_state()
     _, keys, position, has_gauss, gauss = state
     kept = int(has_gauss and n > 0)  # the second one of a pair made before
     pairs = (n - kept) // 2
     if kept:
-        np.random.set_state(("MT19937", keys, position, 0, 0.0))
+        random.set_state(("MT19937", keys, position, 0, 0.0))
         out[:1] = gauss
     for start in range(0, pairs, PIECE):
         part = out[kept + 2 * start : kept + 2 * min(start + PIECE, pairs)]
         keys, position = _pairs(part, keys, position)
-        np.random.set_state(("MT19937", keys, position, 0, 0.0))
+        random.set_state(("MT19937", keys, position, 0, 0.0))
     if kept + 2 * pairs < n:  # half a pair
-        out[-1:] = np.random.standard_normal()
+        out[-1:] = random.standard_normal()
     cp.cuda.get_current_stream().synchronize()
     return out
 

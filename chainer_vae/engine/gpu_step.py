@@ -5,7 +5,7 @@ launch which step it is.  The host reads the losses once, when all steps are lau
 of a layer's weights and their update run on streams of their own beside the rest of the backward
 pass.
 
-The noise is that of ``numpy.random``, in the same order as on the CPU, but made on the GPU while
+The noise is that of NumPy's generator, in the same order as on the CPU, but made on the GPU while
 earlier steps run (:mod:`chainer_vae.engine.gpu_noise`), so a run is the same on both, but for
 rounding.
 
@@ -29,6 +29,7 @@ from chainer_vae.engine import gpu_kernels, gpu_noise
 from chainer_vae.engine.flat_model import FlatModel
 from chainer_vae.engine.network import Network
 from chainer_vae.model import VAE
+from chainer_vae.random_numbers import NUMPY
 
 NOISE = 2**25  # numbers of noise that are kept on the GPU, at most
 CHUNK = 2**18  # of them, to be drawn at a time, about
@@ -74,9 +75,10 @@ def streams(device: int) -> list[cp.cuda.Stream]:
 
 
 _tick = cp.ElementwiseKernel(
-    "float64 alpha, float64 beta1, float64 beta2",
+    "raw float64 settings",
     "int32 step, int64 t, float32 size",
     """
+    const double alpha = settings[0], beta1 = settings[1], beta2 = settings[2];
     step += 1;
     t += 1;
     size = alpha * sqrt(1 - pow(beta2, (double)t)) / (1 - pow(beta1, (double)t));
@@ -109,7 +111,7 @@ _record = cp.ElementwiseKernel(
 class GpuEngine(FlatModel):
     """The backend on a GPU, for a model, its optimizer and a data set.
 
-    Adam's settings may change from epoch to epoch.  A loss that is not finite does not stop an
+    Adam's settings may change from launch to launch.  A loss that is not finite does not stop an
     epoch: the parameters are lost then, and what was saved before stands.
 
     Args:
@@ -118,6 +120,7 @@ class GpuEngine(FlatModel):
         C, k: As in :meth:`VAE.get_loss_func`.
         images: Shape (number, n_in), in the host's memory.
         batchsize: Number of images in a step.
+        random: The ``numpy.random.RandomState`` of the noise; by default, that of ``numpy.random``.
 
     Attributes:
         uncaptured (str): Why a step cannot be captured; None where it is.
@@ -136,11 +139,13 @@ class GpuEngine(FlatModel):
         k: int,
         images: np.ndarray,
         batchsize: int,
+        random: Any = NUMPY,
     ) -> None:
         self._stream, *side = streams(cp.cuda.Device().id)
         super().__init__(model, optimizer, C, k, StreamPool(side), gpu_kernels)
         self.images = cp.asarray(images)
         self.batchsize = batchsize
+        self.random = random
         self.n_latent = len(model.le3_mu.W)
         self.steps = -(-len(images) // batchsize)  # of an epoch
         self.per_step = k * self._size(0) * self.n_latent  # numbers of noise
@@ -151,6 +156,9 @@ class GpuEngine(FlatModel):
         self.now = cp.empty(1, cp.int32)  # the number of the step, from 0
         self.t = cp.empty(1, cp.int64)  # Adam's
         self.step_size = cp.empty(1, cp.float32)
+        self.settings = cp.empty(3, cp.float64)  # Adam's alpha, beta1, beta2
+        self.factors = cp.empty(5, cp.float32)  # those of gpu_kernels.adam
+        self._set_settings()
         self._prepare_steps()
 
     @property
@@ -166,40 +174,44 @@ class GpuEngine(FlatModel):
         permutation: np.ndarray,
         first: int = 0,
         go_on: Callable[[], bool] = lambda: True,
-        on_step: Callable[[], None] = lambda: None,
+        progress: Callable[[], None] = lambda: None,
+        last: Optional[int] = None,
     ) -> int:
-        """Launch the steps of an epoch.  ``numpy.random`` ends up as after the last of them.
+        """Launch steps of an epoch.  Their generator ends up as after the last of them.
 
         Args:
             permutation: The order of the images.
             first: The number of the first step to launch, from 0.
             go_on: Asked before each step; False ends the epoch.
-            on_step: Called after each launch.
+            progress: Called after each launch.
+            last: The number of the step before which to end; by default, at the end of the epoch.
 
         Returns:
             int: How many steps were launched; :meth:`finished` waits for them.
         """
-        if self.optimizer.hyperparam.get_dict() != self._settings:
-            self._prepare_steps()
+        last = self.steps if last is None else last
+        self._set_settings()
         self.order.set(permutation.astype(np.int32))
         self.now.fill(first - 1)
         self.t.fill(self.optimizer.t)
         cp.cuda.get_current_stream().synchronize()
         step = chunk = drawn = first
-        state = np.random.get_state()
-        while step < self.steps and go_on():
-            if step == drawn:
-                chunk, state = step, np.random.get_state()
-                drawn = self._fill_noise(step)
-            self._launch[self._size(step)]()
-            step += 1
-            on_step()
-        if step < drawn:
-            np.random.set_state(state)
-            gpu_noise.standard_normal(self._noise_size(chunk, step))
-        self.optimizer.t += step - first
-        for param in self.model.params():
-            param.update_rule.t += step - first
+        state = self.random.get_state()
+        try:
+            while step < last and go_on():
+                if step == drawn:
+                    chunk, state = step, self.random.get_state()
+                    drawn = self._fill_noise(step, last)
+                self._launch[self._size(step)]()
+                step += 1
+                progress()
+        finally:  # also where go_on or progress raised something
+            if step < drawn:
+                self.random.set_state(state)
+                gpu_noise.standard_normal(self._noise_size(chunk, step), self.random)
+            self.optimizer.t += step - first
+            for param in self.model.params():
+                param.update_rule.t += step - first
         return step - first
 
     def epoch(
@@ -207,11 +219,24 @@ class GpuEngine(FlatModel):
         permutation: np.ndarray,
         first: int,
         go_on: Callable[[], bool],
-        on_step: Callable[[], None],
+        progress: Callable[[], None],
+        on_step: Optional[Callable[[], None]] = None,
     ) -> Generator[tuple[float, float], None, None]:
-        """As :meth:`Backend.epoch`; yields once all steps are done."""
-        count = self.launch(permutation, first, go_on, on_step)
-        yield from map(tuple, self.finished(first, count))
+        """As :meth:`Backend.epoch`; without ``on_step``, yields once all steps are done."""
+        if on_step is None:
+            t = self.optimizer.t
+            try:
+                self.launch(permutation, first, go_on, progress)
+            finally:  # where progress raised something, the steps before it count
+                yield from map(tuple, self.finished(first, self.optimizer.t - t))
+            return
+        for step in range(first, self.steps):
+            if self.launch(permutation, step, go_on, progress, step + 1) == 0:
+                break
+            yield from map(tuple, self.finished(step, 1))
+            on_step()
+            if not self.is_current():
+                break
 
     def finished(self, first: int, count: int) -> np.ndarray:
         """Wait for launched steps: their loss and rec_loss, shape (count, 2), per image."""
@@ -227,12 +252,20 @@ class GpuEngine(FlatModel):
         images = sum(self._size(step) for step in range(first, last))
         return self.k * images * self.n_latent
 
-    def _fill_noise(self, step: int) -> int:
+    def _set_settings(self) -> None:
+        """Let the steps to come have Adam's settings as they are now."""
+        hyper = self.optimizer.hyperparam
+        beta1, beta2 = hyper.beta1, hyper.beta2
+        self.settings.set(np.array([hyper.alpha, beta1, beta2], np.float64))
+        factors = [beta1, 1 - beta1, beta2, 1 - beta2, hyper.eps]
+        self.factors.set(np.array(factors, np.float32))
+
+    def _fill_noise(self, step: int, last: int) -> int:
         """Draw noise from ``step`` on; returns the step before which it ends."""
         index = step % self.kept
         chunk = max(1, CHUNK // self.per_step)
-        last = step + min(chunk, self.kept - index, self.steps - step)
-        noise = gpu_noise.standard_normal(self._noise_size(step, last))
+        last = step + min(chunk, self.kept - index, last - step)
+        noise = gpu_noise.standard_normal(self._noise_size(step, last), self.random)
         if index == 0:
             self._stream.synchronize()  # what is there may still be in use
         start = index * self.per_step
@@ -241,8 +274,7 @@ class GpuEngine(FlatModel):
         return last
 
     def _prepare_steps(self) -> None:
-        """Capture a step for each number of images, with Adam's settings as they are now."""
-        self._settings = self.optimizer.hyperparam.get_dict()
+        """Capture a step for each number of images."""
         self.uncaptured: Optional[str] = None
         self._memory: list[Any] = []  # what captured steps read and write
         self._launch = {n: self._prepare(n) for n in {self._size(0), self._size(self.steps - 1)}}
@@ -300,8 +332,8 @@ class GpuEngine(FlatModel):
             cp.cuda.get_current_stream().synchronize()
 
     def _enqueue(self, network: Network, eps: cp.ndarray) -> None:
-        hyper, n = self.optimizer.hyperparam, network.n
-        _tick(hyper.alpha, hyper.beta1, hyper.beta2, self.now, self.t, self.step_size)
+        n = network.n
+        _tick(self.settings, self.now, self.t, self.step_size)
         n_in = len(network.x)
         _gather(self.images, self.order, self.now, self.batchsize, n, n_in, network.x)
         _fetch(self.noise, self.now, self.kept, self.per_step, eps)
@@ -314,7 +346,5 @@ class GpuEngine(FlatModel):
         network.backward(self.C, self._update)
         self.finish()
 
-    def _descend(self, name: str) -> None:
-        hyper = self.optimizer.hyperparam
-        p, m, v, g = (array[self._slices[name]] for array in (self.p, self.m, self.v, self.g))
-        gpu_kernels.adam(p, m, v, g, self.step_size, hyper.beta1, hyper.beta2, hyper.eps)
+    def _adam_settings(self) -> tuple[Any, ...]:
+        return self.step_size, self.factors

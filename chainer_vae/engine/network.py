@@ -39,6 +39,7 @@ and C.
 from functools import partial
 from typing import Any, Callable, Optional
 
+import chainer
 import chainer.links as L
 import numpy as np
 
@@ -69,6 +70,11 @@ def links_of(model: VAE) -> dict[str, list[L.Linear]]:
     """The links that make up each layer; the encoder's two heads are one."""
     links = {name: [model[name]] for name in ("le1", "le2", "ld1", "ld2", "ld3")}
     return {**links, "le3": [model.le3_mu, model.le3_ln_var]}
+
+
+def params_of(links: list[L.Linear]) -> list[chainer.Parameter]:
+    """The parameters of a layer, in the order in which flat arrays have them."""
+    return [link.W for link in links] + [link.b for link in links]
 
 
 def layers_of(model: VAE) -> dict[str, Layer]:

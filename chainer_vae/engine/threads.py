@@ -12,7 +12,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from queue import Empty, SimpleQueue
 from typing import Any, Callable, Optional, Protocol
 
@@ -57,6 +57,31 @@ def _processors() -> int:
     return os.cpu_count() or 1  # no cover: on other systems than Linux
 
 
+class _OneBlasThread:
+    """The BLAS library with one thread, from where the first one wants it to where the last one
+    no longer does: the limit is the process's, and thread pools of several threads overlap."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._wanted = 0
+        self._limit = ExitStack()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._wanted == 0:
+                self._limit.enter_context(threadpool_limits(1, user_api="blas"))
+            self._wanted += 1
+
+    def __exit__(self, *exc: object) -> None:
+        with self._lock:
+            self._wanted -= 1
+            if self._wanted == 0:
+                self._limit.close()
+
+
+_one_blas_thread = _OneBlasThread()
+
+
 @contextmanager
 def thread_pool(threads: Optional[int] = None) -> Iterator["ThreadPool"]:
     """A thread pool for a while, in which every matrix product takes one thread.
@@ -66,7 +91,7 @@ def thread_pool(threads: Optional[int] = None) -> Iterator["ThreadPool"]:
     """
     count = default_threads() if threads is None else threads
     # Before the threads start, so that they find the limit, however the library keeps it.
-    with threadpool_limits(1, user_api="blas"):
+    with _one_blas_thread:
         pool = ThreadPool(count)
         try:
             yield pool

@@ -11,6 +11,7 @@ from matplotlib.path import Path as Curve
 from chainer_vae import graph
 from chainer_vae.figures import style
 from chainer_vae.figures.registry import Context, figure
+from chainer_vae.random_numbers import numpy_random
 from chainer_vae.runs.files import save_text
 
 FONT = 8.5  # points
@@ -42,9 +43,8 @@ FUNCTION = "#9DBBF5"
 def network(context: Context) -> Figure:
     z20 = context.trained("z20")
     batch = z20.model.xp.asarray(z20.data.test_images[:100])
-    state = np.random.get_state()
-    text = graph.dump(z20.model.get_loss_func()(batch))
-    np.random.set_state(state)
+    with numpy_random(np.random.RandomState(0)):
+        text = graph.dump(z20.model.get_loss_func()(batch))
     context.attach("network.dot", lambda path: save_text(path, text))
     parsed = graph.parse(text)
     sizes = {name: node_size(lines(node.label)) for name, node in parsed.nodes.items()}

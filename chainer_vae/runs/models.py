@@ -10,6 +10,7 @@ from chainer_vae import devices, validation
 from chainer_vae.config import Config
 from chainer_vae.errors import InputError
 from chainer_vae.model import VAE, Autoencoder, build_model
+from chainer_vae.random_numbers import numpy_random
 from chainer_vae.runs import checkpoints
 from chainer_vae.runs.folder import (
     CONFIG,
@@ -19,7 +20,6 @@ from chainer_vae.runs.folder import (
     snapshot_epochs,
     snapshot_file,
 )
-from chainer_vae.training import numpy_random
 
 #: Before the name of a model that comes with the package: no path is meant.
 PACKAGE = "package:"
@@ -155,7 +155,7 @@ def _load(run: Union[str, Path], gpu: int, kind: str) -> tuple[Any, Config]:
 
 def _restored(info: RunInfo, file: Path) -> Any:
     arrays = checkpoints.load_npz(file)
-    with numpy_random(np.random.get_state()):
+    with numpy_random(np.random.RandomState(0)):  # its weights are replaced
         model = build_model(info.config, info.n_in)
     checkpoints.restore_model(model, arrays, file)
     return model

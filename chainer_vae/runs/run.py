@@ -16,6 +16,7 @@ from chainer_vae import devices, graph, validation
 from chainer_vae.config import CHANGEABLE, Config
 from chainer_vae.datasets import Dataset, load_data
 from chainer_vae.errors import InputError, NonFiniteLossError, accessory
+from chainer_vae.random_numbers import numpy_random
 from chainer_vae.runs import checkpoints
 from chainer_vae.runs.files import save_json, save_text
 from chainer_vae.runs.folder import (
@@ -33,7 +34,7 @@ from chainer_vae.runs.folder import (
 )
 from chainer_vae.runs.images import checksums, require_same_images
 from chainer_vae.runs.interrupt import SigintFlag
-from chainer_vae.training import Training, numpy_random
+from chainer_vae.training import Training
 
 SAVE_INTERVAL = 1.0  # seconds between two checkpoints of a run on a GPU, at least
 
@@ -63,6 +64,8 @@ class Run(Training):
         >>> run = Run.resume("runs/example", epoch=3)
         >>> run.epoch, run.steps_done, run.steps_per_epoch, run.backend.name
         (1, 1, 1, 'fused')
+        >>> run.random_state[0]  # of its own generator, which nothing else draws from
+        'MT19937'
         >>> for entry in run.train():
         ...     print(entry["epoch"], round(entry["validation/main/loss"]))
         2 392
@@ -176,7 +179,11 @@ class Run(Training):
             run.save()
         return run
 
-    def train(self, on_step: Callable[[], None] = lambda: None) -> Iterator[dict[str, float]]:
+    def train(
+        self,
+        on_step: Optional[Callable[[], None]] = None,
+        progress: Callable[[], None] = lambda: None,
+    ) -> Iterator[dict[str, float]]:
         """Train to the configured number of epochs, saving after each.
 
         On a GPU, it saves at most once a second, and at the end.
@@ -185,7 +192,12 @@ class Run(Training):
         set; a second one ends the program at once, with what was saved last.
 
         Args:
-            on_step: Called after every step; on a GPU, after it is launched.
+            on_step: Called after every step, with the weights, the losses and the optimizer as the
+                step left them.  It may change them, such as the learning rate,
+                ``run.optimizer.alpha``: that counts from the next step on.  Each step is waited for
+                then; on a GPU, this takes much longer.
+            progress: Called after every step, too, but at once, while the weights may still be
+                changing: for a progress bar.
 
         Yields:
             dict: The log entry of each epoch as it ends, in nats per image.
@@ -200,7 +212,7 @@ class Run(Training):
             if self.epoch < self.config.epoch:
                 self._save_graph()
             try:
-                for losses in self.epochs(lambda: not sigint.raised, on_step):
+                for losses in self.epochs(lambda: not sigint.raised, on_step, progress):
                     self.log.append({**losses, "elapsed_time": self.elapsed})
                     self._save_snapshot()
                     # On a GPU, an epoch may take less time than writing its files.
@@ -254,7 +266,8 @@ class Run(Training):
             batch = self.model.xp.asarray(self.images[: self.config.batchsize])
             # The step in which an overflow happens reports it.
             quiet = np.errstate(over="ignore", invalid="ignore")
-            with chainer.using_device(self.model.device), numpy_random(self.random_state), quiet:
+            other = numpy_random(np.random.RandomState(0))
+            with chainer.using_device(self.model.device), other, quiet:
                 text = graph.dump(self.loss_func()(batch))
             save_text(file, text)
 

@@ -1,0 +1,71 @@
+"""Random numbers where several threads need them.
+
+Chainer's functions draw from ``numpy.random`` (on a GPU, ``cupy.random``), which the whole program
+shares.  A training has generators of its own; they are put there for the calls of such functions,
+and for nothing else.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from chainer.backends import cuda
+
+_lock = threading.RLock()  # held while another generator than the callers' is there
+
+
+@contextmanager
+def numpy_random(generator: np.random.RandomState) -> Iterator[None]:
+    """Let ``numpy.random`` go on where ``generator`` is, for a while, and this where that ends.
+
+    The caller's own state returns after it.  A thread that wants this waits while another one has
+    it; but one that draws from ``numpy.random`` itself would draw from ``generator`` meanwhile.
+    """
+    with _lock:
+        callers = np.random.get_state()
+        np.random.set_state(generator.get_state())
+        try:
+            yield
+        finally:
+            generator.set_state(np.random.get_state())
+            np.random.set_state(callers)
+
+
+@contextmanager
+def cupy_random(generator: Any) -> Iterator[None]:
+    """Let ``cupy.random`` be ``generator``, a ``RandomState`` of CuPy's, for a while.
+
+    That is for the current GPU.  With None, nothing changes.
+    """
+    if generator is None:
+        yield
+        return
+    random = cuda.cupy.random
+    with _lock:
+        callers = random.get_random_state()
+        random.set_random_state(generator)
+        try:
+            yield
+        finally:
+            random.set_random_state(callers)
+
+
+class _NumpyRandom:
+    """``numpy.random``, never while another thread's generator is there."""
+
+    def standard_normal(self, size: Any = None) -> Any:
+        with _lock:
+            return np.random.standard_normal(size)
+
+    def get_state(self) -> Any:
+        with _lock:
+            return np.random.get_state()
+
+    def set_state(self, state: Any) -> None:
+        with _lock:
+            np.random.set_state(state)
+
+
+NUMPY: Any = _NumpyRandom()  # in the place of a RandomState
