@@ -563,6 +563,6 @@ def test_what_the_system_says_is_printed_escaped(tmp_path, monkeypatch, capsys, 
     assert capsys.readouterr().err == f"chainer-vae: error: [Errno 5] {ESCAPED}\n"
     # The command that goes on, of a program in such a folder.
     monkeypatch.setattr(shell, "chainer_vae", lambda *words: f"{RAW}/chainer-vae")
-    monkeypatch.setattr("tqdm.tqdm", InterruptingBar)
+    monkeypatch.setattr("chainer_vae.cli.train.Progress", InterruptingBar)
     assert main(["train", "--test", "--epoch", "9", "--out", str(tmp_path / "run")]) == 130
     assert capsys.readouterr().out.endswith(f"resume with: {ESCAPED}/chainer-vae\n")

@@ -427,7 +427,9 @@ def test_evaluation_draws_no_more_at_a_time_than_it_may(gpu, mnist, monkeypatch)
     from chainer_vae.engine import gpu_evaluation, gpu_noise
 
     draw, drawn = gpu_noise.standard_normal, []
-    monkeypatch.setattr(gpu_noise, "standard_normal", lambda n: drawn.append(n) or draw(n))
+    monkeypatch.setattr(
+        gpu_noise, "standard_normal", lambda n, random: drawn.append(n) or draw(n, random)
+    )
     monkeypatch.setattr(gpu_evaluation, "NOISE", 10_000)
     model, _ = make(n_latent=2, n_h=4, on_gpu=True)
     evaluate(model, mnist.test_images[:150], k=120, batchsize=100)

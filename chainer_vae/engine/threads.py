@@ -17,6 +17,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Callable, Optional, Protocol
 
 import numpy as np
+import threadpoolctl
 from threadpoolctl import threadpool_info, threadpool_limits
 
 Task = Callable[[], object]
@@ -69,6 +70,7 @@ class _OneBlasThread:
     def __enter__(self) -> None:
         with self._lock:
             if self._wanted == 0:
+                _let_this_thread_limit()
                 self._limit.enter_context(threadpool_limits(1, user_api="blas"))
             self._wanted += 1
 
@@ -76,7 +78,16 @@ class _OneBlasThread:
         with self._lock:
             self._wanted -= 1
             if self._wanted == 0:
+                _let_this_thread_limit()
                 self._limit.close()
+                _let_this_thread_limit()
+
+
+def _let_this_thread_limit() -> None:
+    """Since threadpoolctl 3.8, OpenBLAS obeys one thread at a time; any of ours may be the last."""
+    controller: Any = getattr(threadpoolctl, "OpenBLASController", None)
+    if hasattr(controller, "clear_controlling_thread"):
+        controller.clear_controlling_thread(force=True)
 
 
 _one_blas_thread = _OneBlasThread()
