@@ -1,6 +1,7 @@
 import ctypes
 import gzip
 import os
+import shutil
 import signal
 import struct
 import subprocess
@@ -112,3 +113,32 @@ def tiny_set(tmp_path):
         (folder / f"{prefix}-images-idx3-ubyte").write_bytes(idx(np.ones((9, 5, 5), np.uint8)))
         (folder / f"{prefix}-labels-idx1-ubyte").write_bytes(idx(np.ones(9, np.uint8)))
     return str(folder)
+
+
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+
+def chromium():
+    """A Chromium to drive: the system's, or the one that Playwright has downloaded."""
+    for name in ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"):
+        if shutil.which(name):
+            return shutil.which(name)
+    return None
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A browser for all tests: Playwright can be started once only."""
+    reason = "Playwright is not installed"
+    sync_api = pytest.importorskip("playwright.sync_api", reason=reason)
+    with sync_api.sync_playwright() as playwright:
+        executable = chromium()
+        if executable is None and not os.path.exists(playwright.chromium.executable_path):
+            reason = "there is no Chromium: install one, or `playwright install chromium`"
+            (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+        opened = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
+        yield opened
+        opened.close()

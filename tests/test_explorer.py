@@ -32,13 +32,8 @@ from chainer_vae.explorer.blob import Blob
 from chainer_vae.runs import checkpoints
 from chainer_vae.runs.models import MODELS_DIR
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 recorder = importlib.import_module("record_explorer")  # of scripts
-
-ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 
 
 def read_blob(text):
@@ -306,26 +301,6 @@ def test_open(found, small_page, tmp_path):
 
 
 # In a browser.
-
-
-def chromium():
-    """A Chromium to drive: the system's, or the one that Playwright has downloaded."""
-    for name in ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"):
-        if shutil.which(name):
-            return shutil.which(name)
-    return None
-
-
-@pytest.fixture(scope="session")
-def browser():
-    with sync_api.sync_playwright() as playwright:
-        executable = chromium()
-        if executable is None and not os.path.exists(playwright.chromium.executable_path):
-            reason = "there is no Chromium: install one, or `playwright install chromium`"
-            (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
-        opened = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
-        yield opened
-        opened.close()
 
 
 def open_page(browser, file, **options):

@@ -17,9 +17,6 @@ import pytest
 import chainer_vae
 from chainer_vae import figures
 
-test_explorer = pytest.importorskip("test_explorer", reason="Playwright is not installed")
-browser = test_explorer.browser
-
 ROOT = Path(__file__).parent.parent
 LANGUAGES = ("en", "ja")
 LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
