@@ -4,6 +4,7 @@
 it is loaded.  The functions here read the same files, and take numbers and text only.
 """
 
+import io
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -34,8 +35,11 @@ def save_npz(path: Path, arrays: Arrays) -> None:
     Raises:
         InputError: As :func:`save_bytes`.
     """
+    # To memory first: on a full disk, Python 3.9 would print tracebacks of a zip file left open.
+    content = io.BytesIO()
+    np.savez(content, **arrays)  # type: ignore[arg-type]
     with written_whole(path) as file:
-        np.savez(file, **arrays)  # type: ignore[arg-type]
+        file.write(content.getbuffer())
 
 
 def load_npz(path: Union[str, Path]) -> dict[str, np.ndarray]:
