@@ -38,9 +38,9 @@ SHOWN = ("numpy", "matplotlib", "scikit-learn")
 HEAD = """\
 # Tests on every Python
 
-Written by `make matrix`: all tests with the newest NumPy, the quick tests with the oldest. On
-"Debian unstable" they run in a minimal installation without a compiler and without a browser
-([`tests/chroot.sh`](../tests/chroot.sh)).
+`make matrix` runs all tests with the newest NumPy, and the quick ones with the oldest; what has no
+row here has not been run. On "Debian unstable" they run in a minimal installation without a compiler
+and without a browser ([`tests/chroot.sh`](../tests/chroot.sh)).
 
 | Python | from | NumPy | Matplotlib | scikit-learn | tests | passed | failed | skipped | date |
 |---|---|---|---|---|---|---|---|---|---|
