@@ -39,8 +39,8 @@ HEAD = """\
 # Tests on every Python
 
 `make matrix` runs all tests with the newest NumPy, and the quick ones with the oldest; what has no
-row here has not been run. On "Debian unstable" they run in a minimal installation without a compiler
-and without a browser ([`tests/chroot.sh`](../tests/chroot.sh)).
+row here has not been run. On "Debian unstable" they run in a minimal installation without a
+compiler and without a browser ([`tests/chroot.sh`](../tests/chroot.sh)).
 
 | Python | from | NumPy | Matplotlib | scikit-learn | tests | passed | failed | skipped | date |
 |---|---|---|---|---|---|---|---|---|---|
