@@ -69,6 +69,7 @@ setup(
         "matplotlib-fontja",  # a font with Japanese letters
         "pillow>=9.1",
         "scikit-learn>=1.2",  # t-SNE, the swiss roll
+        "filelock>=3.19",  # one program at a time in a run's folder; Chainer needs it, too
         # Lays the computational graph out where there is no Graphviz.
         "graphviz-pure; platform_machine in 'x86_64 AMD64 aarch64 arm64 ARM64'",
         "packaging",  # compares versions

@@ -6,6 +6,7 @@ Importing this package makes Chainer 7.8.1 usable first (see :mod:`chainer_vae.c
 
 from chainer_vae import compat, environment
 
+environment.hide_interrupts()
 with environment.importing_chainer():
     compat.activate()  # before what follows, which uses Chainer
 

@@ -71,6 +71,7 @@ class Training:
         self.optimizer.setup(self.model)
         self.gpu_random: Any = None  # made anew for each epoch
         self._gpu_engine: Any = None
+        self._fault: Optional[str] = None
 
         self.epoch = 0
         self.permutation = np.empty(0, np.int32)
@@ -119,7 +120,7 @@ class Training:
             dict: The losses of each epoch in nats per image, named as in Chainer's LogReport.
 
         Raises:
-            NonFiniteLossError: A loss is infinite or not a number.
+            NonFiniteLossError: A loss is infinite or not a number; again, if it was so before.
             InputError: As :attr:`backend`.
 
         Example:
@@ -131,6 +132,7 @@ class Training:
             >>> [losses["epoch"] for losses in training.epochs(lambda: True)]
             [1, 2]
         """
+        self.require_sound()
         while self.epoch < self.config.epoch and go_on():
             started = time.monotonic()
             try:
@@ -195,7 +197,19 @@ class Training:
 
     def _require_finite(self, loss: float, what: str) -> None:
         if not math.isfinite(loss):
-            raise NonFiniteLossError(f"{what} (epoch {self.epoch + 1}) is {loss}")
+            self._fault = f"{what} (epoch {self.epoch + 1}) is {loss}"
+        self.require_sound()
+
+    def require_sound(self) -> None:
+        """Refuse to go on after a loss that was not finite.
+
+        The noise of its step has been drawn: what went on would be another training.
+
+        Raises:
+            NonFiniteLossError: There was such a loss.
+        """
+        if self._fault is not None:
+            raise NonFiniteLossError(self._fault)
 
     def loss_func(self) -> Callable[[Any], chainer.Variable]:
         """The loss of a batch, by Chainer, with the C and k of the settings.

@@ -13,6 +13,7 @@ from chainer_vae.cli import doctor, evaluate, explore, figures, projector, train
 from chainer_vae.cli.parser import Command, Parser, did_you_mean
 from chainer_vae.cli.progress import discard_output
 from chainer_vae.errors import InputError, NonFiniteLossError, printable
+from chainer_vae.runs.interrupt import exit_by_signals
 from chainer_vae.version import __version__
 
 COMMANDS: dict[str, Command] = {
@@ -33,12 +34,16 @@ def main(argv: Optional[list[str]] = None) -> int:
 
     Returns:
         int: The exit code: 0 done; 1 the loss is not finite, or nobody reads the output any more;
-        2 something given cannot be used; 130 interrupted.
+        2 something given cannot be used; 130 interrupted by Ctrl-C.
+
+    Raises:
+        SystemExit: A signal ended it (SIGTERM: 143, SIGHUP: 129).
     """
     _make_printable()
     try:
         try:
-            return _run(sys.argv[1:] if argv is None else argv)
+            with exit_by_signals():
+                return _run(sys.argv[1:] if argv is None else argv)
         finally:
             sys.stdout.flush()  # here, and not at the end of the program, where nothing catches
     except KeyboardInterrupt:

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Callable
 
@@ -108,27 +109,42 @@ def run(args: argparse.Namespace) -> int:
         _say(f"engine: {words}" + (f" ({backend.reason})" if backend.reason else ""))
         if run.steps_done:
             _say(f"resuming after epoch {run.epoch}, step {run.steps_done}")
-    with Progress(config.epoch * run.steps_per_epoch, "step", run.steps_done) as bar:
-        for entry in run.train(progress=bar.update):
-            _say(
-                f"epoch {entry['epoch']:3d}"
-                f"  train {entry['main/loss']:.3f} (reconstruction {entry['main/rec_loss']:.3f})"
-                f"  test {entry['validation/main/loss']:.3f}"
-                f" (reconstruction {entry['validation/main/rec_loss']:.3f})"
-                f"  {entry['elapsed_time']:.0f} s",
-                bar.write,
-            )
+    try:
+        with (
+            Progress(config.epoch * run.steps_per_epoch, "step", run.steps_done) as bar,
+            closing(run.train(progress=bar.update)) as entries,
+        ):
+            for entry in entries:
+                _say(_losses_in_words(entry), bar.write)
+    except (KeyboardInterrupt, SystemExit):  # a signal that was not the training's, or is passed on
+        if run.saved_step == run.steps_done:
+            _say_stopped(run)
+        raise
     if run.interrupted and run.epoch < config.epoch:
-        where = f"in epoch {run.epoch + 1}" if run.position else f"at the end of epoch {run.epoch}"
-        _say(
-            f"stopped after step {run.steps_done}, {where}, and saved;"
-            f" resume with: {printable(shell.chainer_vae('train', '--resume', run.folder))}"
-        )
+        _say_stopped(run)
         return 130
     with accessory("the table of the losses"):
         _say(_compared_with_the_article(run))
     _say(f"saved in {printable(run.folder)}")
     return 0
+
+
+def _losses_in_words(entry: dict[str, float]) -> str:
+    return (
+        f"epoch {entry['epoch']:3d}"
+        f"  train {entry['main/loss']:.3f} (reconstruction {entry['main/rec_loss']:.3f})"
+        f"  test {entry['validation/main/loss']:.3f}"
+        f" (reconstruction {entry['validation/main/rec_loss']:.3f})"
+        f"  {entry['elapsed_time']:.0f} s"
+    )
+
+
+def _say_stopped(run: Run) -> None:
+    where = f"in epoch {run.epoch + 1}" if run.position else f"at the end of epoch {run.epoch}"
+    _say(
+        f"stopped after step {run.steps_done}, {where}, and saved;"
+        f" resume with: {printable(shell.chainer_vae('train', '--resume', run.folder))}"
+    )
 
 
 def _say(line: str, write: Callable[[str], None] = print) -> None:

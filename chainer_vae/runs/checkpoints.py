@@ -8,18 +8,20 @@ import io
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Union
+from typing import Any, Optional, Union
 
 import chainer
 import numpy as np
 from chainer.serializers import DictionarySerializer, NpzDeserializer
 
 from chainer_vae import validation
-from chainer_vae.errors import InputError
+from chainer_vae.errors import InputError, NonFiniteLossError
 from chainer_vae.runs.files import written_whole
+from chainer_vae.runs.folder import LOG_COLUMNS
 from chainer_vae.training import Training
 
 Arrays = Mapping[str, np.ndarray]
+Log = list[dict[str, float]]
 
 
 def to_arrays(target: Union[chainer.Link, chainer.Optimizer]) -> dict[str, np.ndarray]:
@@ -116,12 +118,23 @@ def restore_optimizer(
     NpzDeserializer(arrays).load(optimizer)
 
 
-def training_to_arrays(training: Training) -> dict[str, np.ndarray]:
+def require_finite(arrays: Arrays, when: str) -> None:
+    """Refuse to save what is of no use, over what may be.
+
+    Raises:
+        NonFiniteLossError: A number is infinite or not a number.
+    """
+    for name, array in arrays.items():
+        if not np.isfinite(array).all():
+            raise NonFiniteLossError(f"{name} is not finite {when}")
+
+
+def training_to_arrays(training: Training, log: Log) -> dict[str, np.ndarray]:
     """What a .state file holds: the optimizer, as Chainer saves it, and under "training/" what else
     a training needs to resume exactly.
 
-    That is the parameters again (the .model file is not written at the same instant), the state of
-    the random generator, and the position in the epoch.
+    That is the parameters and the log again (the .model and the log are not written at the same
+    instant), the state of the random generator, and the position in the epoch.
     """
     _, keys, position, has_gauss, cached_gaussian = training.random_state
     own: dict[str, Any] = {
@@ -130,6 +143,9 @@ def training_to_arrays(training: Training) -> dict[str, np.ndarray]:
         "position": training.position,
         "sums": training.sums,
         "elapsed": training.elapsed,
+        "log": np.array([[entry[key] for key in LOG_COLUMNS] for entry in log]).reshape(
+            len(log), len(LOG_COLUMNS)
+        ),
         "random/keys": keys,
         "random/position": position,
         "random/has_gauss": has_gauss,
@@ -141,13 +157,16 @@ def training_to_arrays(training: Training) -> dict[str, np.ndarray]:
     return arrays
 
 
-def restore_training(training: Training, arrays: Arrays, source: Union[str, Path]) -> None:
+def restore_training(training: Training, arrays: Arrays, source: Union[str, Path]) -> Optional[Log]:
     """Bring a training to where :func:`training_to_arrays` took its state.
 
     Args:
         training: Has the same settings and images as the saved one.
         arrays: What :func:`load_npz` read.
         source: Where they come from, for messages.
+
+    Returns:
+        list of dict: The log; None if the state is of before version 1.0, and has none.
 
     Raises:
         InputError: Something is missing or cannot be.
@@ -178,6 +197,15 @@ def restore_training(training: Training, arrays: Arrays, source: Union[str, Path
         and np.array_equal(np.sort(training.permutation), np.arange(n))
     ):
         raise InputError(f"{source} holds no valid state of a training")
+    if "log" not in own:
+        return None
+    if own["log"].shape != (training.epoch, len(LOG_COLUMNS)):
+        raise InputError(f"{source} holds no valid state of a training")
+    log = [dict(zip(LOG_COLUMNS, row)) for row in own["log"].tolist()]
+    return [
+        {**entry, "epoch": int(entry["epoch"]), "iteration": int(entry["iteration"])}
+        for entry in log
+    ]
 
 
 def _below(prefix: str, arrays: Arrays) -> dict[str, np.ndarray]:

@@ -3,6 +3,8 @@
 Whatever the package writes, it writes by these functions.
 """
 
+import errno
+import glob
 import json
 import os
 import secrets
@@ -19,6 +21,9 @@ from chainer_vae.errors import InputError
 # that may not be changed (5).
 WINDOWS_IN_USE = (5, 32, 33)
 PATIENCE = 5.0  # seconds
+LEFT_BEHIND = 3600.0  # seconds after which a half-written file is nobody's
+# What a file system says that cannot put a folder's entries on the disk by itself, or may not.
+NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EBADF)
 
 
 @contextmanager
@@ -36,7 +41,8 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
     # Not tempfile's: on Windows, that tries 2 billion names in a folder that cannot be written.
     temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
+        remove_temporaries(path.parent, glob.escape(path.name), LEFT_BEHIND)
         try:
             with open(temporary, "xb") as file:
                 yield file
@@ -44,7 +50,7 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
                 os.fsync(file.fileno())
             if path.exists():
                 shutil.copymode(path, temporary)
-            _replace(temporary, path)
+            replace(temporary, path)
         except BaseException:
             with suppress(OSError):
                 os.unlink(temporary)
@@ -67,14 +73,17 @@ class _Unwritten(Exception):
     """Ends the writing of a file that is not to be there."""
 
 
-def _replace(source: Path, target: Path) -> None:
-    """As os.replace, but waits for other programs, which Windows does not let a file be replaced
-    under: a virus scanner, an indexer or a synchronized folder has it open for a moment only."""
+def replace(source: Path, target: Path) -> None:
+    """As os.replace, and on the disk when it returns.
+
+    It waits for other programs, which Windows does not let a file be replaced under: a virus
+    scanner, an indexer or a synchronized folder has it open for a moment only.
+    """
     give_up = time.monotonic() + PATIENCE
     while True:
         try:
             os.replace(source, target)
-            return
+            break
         except PermissionError as error:
             if getattr(error, "winerror", None) not in WINDOWS_IN_USE:
                 raise
@@ -84,6 +93,49 @@ def _replace(source: Path, target: Path) -> None:
                     " close it there, and try again"
                 ) from None
         time.sleep(0.1)
+    _sync_folder(target.parent)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it, where they are missing.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Put the names in a folder on the disk: without it, a file that was written whole may be gone
+    after a power cut."""
+    if os.name != "posix":  # no cover: Windows has no such call
+        return
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if error.errno not in NO_SYNC:
+            raise
+
+
+def remove_temporaries(folder: Path, name: str, age: float) -> None:
+    """Remove what :func:`written_whole` left of files where the program was killed.
+
+    Args:
+        folder: Where the files are.
+        name: Their name; a pattern, as of :mod:`glob`.
+        age: For how many seconds nothing must have been written to them, at least.
+    """
+    for file in folder.glob(f".{name}.{'[0-9a-f]' * 8}"):
+        with suppress(OSError):  # another program may have been faster
+            if time.time() - file.stat().st_mtime >= age:
+                file.unlink()
 
 
 def save_bytes(path: Path, content: bytes) -> None:

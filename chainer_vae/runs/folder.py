@@ -8,6 +8,7 @@
     graph.dot      the computational graph of the first loss, for Graphviz
     config.json    the settings, the images' size and checksums, and what the run was computed on
     snapshots      where that is a setting: the parameters after some of the epochs, epoch_5.model
+    .lock          held by the program that trains it
 """
 
 import math
@@ -16,13 +17,14 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Optional, Union
 
-from chainer_vae import shell, validation
+from chainer_vae import validation
 from chainer_vae.config import Config
 from chainer_vae.errors import InputError
-from chainer_vae.runs.files import load_json, save_json
+from chainer_vae.runs.files import load_json, remove_temporaries, save_json
 from chainer_vae.validation import MAX_SIZE
 
 CONFIG, LOG, GRAPH, SNAPSHOTS = "config.json", "log", "graph.dot", "snapshots"
+SNAPSHOT = "epoch_*.model"
 LOG_KEYS = (
     "main/loss",
     "main/rec_loss",
@@ -30,6 +32,7 @@ LOG_KEYS = (
     "validation/main/rec_loss",
     "elapsed_time",
 )
+LOG_COLUMNS = (*LOG_KEYS, "epoch", "iteration")
 
 
 def model_file(folder: Path, dimz: int) -> Path:
@@ -57,29 +60,19 @@ def is_snapshot_epoch(epoch: int) -> bool:
 def snapshot_epochs(folder: Path, last: int) -> Iterator[int]:
     """The epochs up to ``last`` of which the folder has a snapshot, in order."""
     found = []
-    for file in (folder / SNAPSHOTS).glob("epoch_*.model"):
+    for file in (folder / SNAPSHOTS).glob(SNAPSHOT):
         digits = file.stem[len("epoch_") :]
         if digits.isdecimal() and int(digits) <= last:
             found.append(int(digits))
     yield from sorted(found)
 
 
-def require_free(folder: Path, dimz: int) -> None:
-    """Refuse a folder where a new run would overwrite something.
-
-    Raises:
-        InputError: It holds a run, or a file of a run's name.
-    """
-    if (folder / CONFIG).exists():
-        raise InputError(
-            f"{folder} already holds a run: resume it with {shell.command('--resume', folder)},"
-            " choose another folder with --out, or delete it"
-        )
-    for file in (model_file(folder, dimz), state_file(folder, dimz), folder / LOG):
-        if file.exists():
-            raise InputError(
-                f"{folder} already holds a file {file.name}: choose another folder with --out"
-            )
+def remove_leftovers(folder: Path, dimz: int) -> None:
+    """Remove the half-written files of a run that was killed; nobody else may be writing it."""
+    names = (CONFIG, LOG, GRAPH, model_file(folder, dimz).name, state_file(folder, dimz).name)
+    for name in names:
+        remove_temporaries(folder, name, age=0)
+    remove_temporaries(folder / SNAPSHOTS, SNAPSHOT, age=0)
 
 
 @dataclass
@@ -105,7 +98,7 @@ class RunInfo:
         return math.prod(self.image_shape)
 
 
-def save_info(folder: Path, info: RunInfo) -> None:
+def save_info(file: Path, info: RunInfo) -> None:
     """Write a run's config.json.
 
     Raises:
@@ -118,7 +111,7 @@ def save_info(folder: Path, info: RunInfo) -> None:
         "checksums": info.checksums,
         "environments": info.environments,
     }
-    save_json(folder / CONFIG, content)
+    save_json(file, content)
 
 
 def load_info(folder: Union[str, Path]) -> RunInfo:
@@ -142,7 +135,16 @@ def load_info(folder: Union[str, Path]) -> RunInfo:
     folder = validation.path("folder", folder)
     if not (folder / CONFIG).is_file():
         raise InputError(f"{folder} holds no run: it has no {CONFIG}")
-    content = load_json(folder / CONFIG)
+    return read_info(folder / CONFIG)
+
+
+def read_info(file: Path) -> RunInfo:
+    """Read a file of a run's settings, whatever it is called.
+
+    Raises:
+        InputError: It is missing, or not one of ours.
+    """
+    content = load_json(file)
     try:
         known = {field.name for field in fields(Config)}
         arguments = {name: v for name, v in content["arguments"].items() if name in known}
@@ -158,7 +160,7 @@ def load_info(folder: Union[str, Path]) -> RunInfo:
     except (LookupError, TypeError, AttributeError, ValueError):
         sound = False
     if not sound:
-        raise InputError(f"{folder / CONFIG} does not hold the settings of a run")
+        raise InputError(f"{file} does not hold the settings of a run")
     return info
 
 

@@ -3,7 +3,8 @@
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -18,8 +19,9 @@ from chainer_vae.datasets import Dataset, load_data
 from chainer_vae.errors import InputError, NonFiniteLossError, accessory
 from chainer_vae.random_numbers import numpy_random
 from chainer_vae.runs import checkpoints
-from chainer_vae.runs.files import save_json, save_text
+from chainer_vae.runs.files import save_bytes, save_json, save_text
 from chainer_vae.runs.folder import (
+    CONFIG,
     GRAPH,
     LOG,
     RunInfo,
@@ -27,16 +29,19 @@ from chainer_vae.runs.folder import (
     load_info,
     load_log,
     model_file,
-    require_free,
+    remove_leftovers,
     save_info,
+    snapshot_epochs,
     snapshot_file,
     state_file,
 )
 from chainer_vae.runs.images import checksums, require_same_images
-from chainer_vae.runs.interrupt import SigintFlag
+from chainer_vae.runs.interrupt import StopSignals
+from chainer_vae.runs.lock import FolderLock
+from chainer_vae.runs.new_run import appearing, require_free
 from chainer_vae.training import Training
 
-SAVE_INTERVAL = 1.0  # seconds between two checkpoints of a run on a GPU, at least
+SAVE_INTERVAL = 1.0  # seconds between two checkpoints, at least: an epoch may take less than one
 
 
 class Run(Training):
@@ -53,7 +58,7 @@ class Run(Training):
         folder (pathlib.Path): Where it is saved; see :mod:`chainer_vae.runs.folder`.
         log (list): The losses of every epoch, as :meth:`train` yields them.
         environments (list): What the run was computed on.
-        interrupted (bool): Whether the last :meth:`train` was ended by Ctrl-C.
+        interrupted (bool): Whether the last :meth:`train` was ended by a signal, such as Ctrl-C.
         saved_step (int): How many steps the files in the folder hold.
 
     Example:
@@ -84,6 +89,8 @@ class Run(Training):
         self.saved_step = 0
         self._saved_epochs = 0
         self._saved_at = -math.inf  # by time.monotonic
+        self._lock = FolderLock(self.folder)
+        self._saved_as: Optional[tuple[int, ...]] = None  # what tells our .state from another
 
     @classmethod
     def start(
@@ -119,8 +126,7 @@ class Run(Training):
         if initstate is not None:
             checkpoints.restore_optimizer(run.optimizer, checkpoints.load_npz(initstate), initstate)
         run._record_environment()
-        run.save()
-        run._save_snapshot()
+        run._appear()
         return run
 
     @classmethod
@@ -166,30 +172,40 @@ class Run(Training):
                 )
         devices.use_device(config.gpu)
         state = state_file(folder, config.dimz)
+        saved_as = _identity(state)
         arrays = checkpoints.load_npz(state)
         data = load_data(config)
         require_same_images(replace(saved, config=config), data, folder)
         run = cls(config, out, data)
         run.environments = saved.environments
-        checkpoints.restore_training(run, arrays, state)
-        run.log = load_log(folder / LOG, run.epoch)
+        run.log = checkpoints.restore_training(run, arrays, state) or load_log(
+            folder / LOG, run.epoch
+        )
         if run.epoch < config.epoch:
             run._record_environment()
-        if run.epoch < config.epoch or moving:
-            run.save()
+        if moving:
+            run._appear(folder)
+            return run
+        run._saved_as = saved_as
+        run.saved_step, run._saved_epochs = run.steps_done, run.epoch
+        if run.epoch < config.epoch or not run._in_agreement():
+            with run._writing():
+                save_info(folder / CONFIG, run._info())
+                run.save()
         return run
 
     def train(
         self,
         on_step: Optional[Callable[[], None]] = None,
         progress: Callable[[], None] = lambda: None,
-    ) -> Iterator[dict[str, float]]:
-        """Train to the configured number of epochs, saving after each.
-
-        On a GPU, it saves at most once a second, and at the end.
+    ) -> Generator[dict[str, float], None, None]:
+        """Train to the configured number of epochs, saving after each; but at most once a second,
+        and at the end.
 
         SIGINT (Ctrl-C) ends the training after the current step, saved, with ``interrupted``
-        set; a second one ends the program at once, with what was saved last.
+        set; a second one ends the program at once, with what was saved last.  SIGTERM and SIGHUP
+        end it likewise, and then the program as they always do.  While the caller has an epoch's
+        entry, signals are the caller's.
 
         Args:
             on_step: Called after every step, with the weights, the losses and the optimizer as the
@@ -203,24 +219,34 @@ class Run(Training):
             dict: The log entry of each epoch as it ends, in nats per image.
 
         Raises:
-            NonFiniteLossError: A loss is infinite or not a number.  The folder keeps what was
-                saved last, which is before it.
-            InputError: The folder cannot be written any more.
+            NonFiniteLossError: A loss, or what is to be saved, is infinite or not a number.  The
+                folder keeps what was saved last, which is before it; resume that.
+            InputError: The folder cannot be written any more, another program uses it, or has
+                saved this run since.
             KeyboardInterrupt: Ctrl-C was pressed twice.
         """
-        with SigintFlag() as sigint:
-            if self.epoch < self.config.epoch:
-                self._save_graph()
+        stop = StopSignals()
+        self.interrupted = False
+        if self.epoch >= self.config.epoch:
+            return
+        with self._writing():
+            epochs = self.epochs(lambda: stop.signal is None, on_step, progress)
             try:
-                for losses in self.epochs(lambda: not sigint.raised, on_step, progress):
-                    self.log.append({**losses, "elapsed_time": self.elapsed})
-                    self._save_snapshot()
-                    # On a GPU, an epoch may take less time than writing its files.
-                    pause = 0.0 if self.model.xp is np else SAVE_INTERVAL
-                    last = self.epoch == self.config.epoch
-                    if last or time.monotonic() >= self._saved_at + pause:
-                        self.save()
+                with stop:
+                    self._save_graph()
+                while True:
+                    with stop:  # and not while the caller has the entry
+                        losses = next(epochs, None)
+                        if losses is None:
+                            break
+                        self.log.append({**losses, "elapsed_time": self.elapsed})
+                        self._save_snapshot()
+                        last = self.epoch == self.config.epoch
+                        if last or time.monotonic() >= self._saved_at + SAVE_INTERVAL:
+                            self.save()
                     yield self.log[-1]
+                with stop:
+                    self._save_if_needed()
             except NonFiniteLossError as error:
                 raise NonFiniteLossError(
                     f"{error}; {self.folder} keeps the state after step {self.saved_step}"
@@ -228,25 +254,80 @@ class Run(Training):
             except GeneratorExit:  # the caller stops here
                 self._save_if_needed()
                 raise
-            if sigint.raised:
-                self._save_if_needed()
-            self.interrupted = sigint.raised
+        self.interrupted = stop.signal is not None
+        stop.pass_on()
 
     def save(self) -> None:
         """Write the whole run to its folder.
 
         Raises:
-            InputError: It cannot be written; what was there before stays.
+            NonFiniteLossError: A number in it is infinite or not a number.
+            InputError: It cannot be written, another program uses the folder, or has saved this run
+                since.  What was there before stays.
+        """
+        with self._writing():
+            self._save_files()
+            if not (self.folder / CONFIG).exists():  # somebody deleted the folder
+                save_info(self.folder / CONFIG, self._info())
+
+    def _save_files(self) -> None:
+        """All but config.json.
+
+        The .state is all that a run resumes from, so that a save is done with its replacement, and
+        not before; the .model and the log are there for others, and never older than it.
         """
         folder, dimz = self.folder, self.config.dimz
-        save_info(folder, RunInfo(self.config, self.image_shape, self.checksums, self.environments))
+        self.require_sound()
+        state = checkpoints.training_to_arrays(self, self.log)
+        checkpoints.require_finite(state, f"after step {self.steps_done}")
         checkpoints.save_npz(model_file(folder, dimz), checkpoints.to_arrays(self.model))
-        # Before the state: a log that is an epoch ahead of it is cut when the run is resumed.
         save_json(folder / LOG, self.log)
-        checkpoints.save_npz(state_file(folder, dimz), checkpoints.training_to_arrays(self))
+        checkpoints.save_npz(state_file(folder, dimz), state)
+        self._saved_as = _identity(state_file(folder, dimz))
         self.saved_step = self.steps_done
         self._saved_epochs = self.epoch
         self._saved_at = time.monotonic()
+
+    def _appear(self, old: Optional[Path] = None) -> None:
+        """Save the run into a new folder, whole or not at all, with the snapshots that it has had
+        in an old one."""
+        with appearing(self._lock, self._info()):
+            remove_leftovers(self.folder, self.config.dimz)
+            if old is not None:
+                for epoch in snapshot_epochs(old, self.epoch):
+                    content = snapshot_file(old, epoch).read_bytes()
+                    save_bytes(snapshot_file(self.folder, epoch), content)
+            elif self.epoch == 0:
+                self._save_snapshot()
+            self._save_files()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """The folder, for this run alone, and as this run left it."""
+        first = not self._lock.held
+        with self._lock:
+            if first:
+                found = _identity(state_file(self.folder, self.config.dimz))
+                if found is not None and found != self._saved_as:
+                    raise InputError(
+                        f"another program has saved the run in {self.folder} since: resume it anew"
+                    )
+                remove_leftovers(self.folder, self.config.dimz)
+            yield
+
+    def _in_agreement(self) -> bool:
+        """Whether the .model and the log are those of the .state: files may have been copied from a
+        folder that was being written."""
+        with suppress(InputError):
+            saved = checkpoints.load_npz(model_file(self.folder, self.config.dimz))
+            ours = checkpoints.to_arrays(self.model)
+            return load_log(self.folder / LOG) == self.log and all(
+                np.array_equal(saved[name], ours[name]) for name in ours
+            )
+        return False
+
+    def _info(self) -> RunInfo:
+        return RunInfo(self.config, self.image_shape, self.checksums, self.environments)
 
     def _save_if_needed(self) -> None:
         if (self.saved_step, self._saved_epochs) != (self.steps_done, self.epoch):
@@ -254,8 +335,9 @@ class Run(Training):
 
     def _save_snapshot(self) -> None:
         if self.config.snapshots and is_snapshot_epoch(self.epoch):
-            file = snapshot_file(self.folder, self.epoch)
-            checkpoints.save_npz(file, checkpoints.to_arrays(self.model))
+            arrays = checkpoints.to_arrays(self.model)
+            checkpoints.require_finite(arrays, f"after step {self.steps_done}")
+            checkpoints.save_npz(snapshot_file(self.folder, self.epoch), arrays)
 
     def _save_graph(self) -> None:
         """Write the computational graph of a loss, once; its noise is not that of the run."""
@@ -281,3 +363,12 @@ class Run(Training):
                 "engine": self.backend.name,
             }
         )
+
+
+def _identity(file: Path) -> Optional[tuple[int, ...]]:
+    """What tells a file from the one that replaces it; None if there is none."""
+    try:
+        status = os.stat(file)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
