@@ -76,14 +76,24 @@ class _Unwritten(Exception):
 def replace(source: Path, target: Path) -> None:
     """As os.replace, and on the disk when it returns.
 
-    It waits for other programs, which Windows does not let a file be replaced under: a virus
-    scanner, an indexer or a synchronized folder has it open for a moment only.
+    Raises:
+        InputError: It cannot be done.
     """
+    try:
+        _replace_patiently(source, target)
+        _sync_folder(target.parent)
+    except OSError as error:
+        raise InputError(f"cannot write {target}: {error.strerror or error}") from None
+
+
+def _replace_patiently(source: Path, target: Path) -> None:
+    """As os.replace, but waits for other programs, which Windows does not let a file be replaced
+    under: a virus scanner, an indexer or a synchronized folder has it open for a moment only."""
     give_up = time.monotonic() + PATIENCE
     while True:
         try:
             os.replace(source, target)
-            break
+            return
         except PermissionError as error:
             if getattr(error, "winerror", None) not in WINDOWS_IN_USE:
                 raise
@@ -93,7 +103,6 @@ def replace(source: Path, target: Path) -> None:
                     " close it there, and try again"
                 ) from None
         time.sleep(0.1)
-    _sync_folder(target.parent)
 
 
 def make_folder(folder: Path) -> None:

@@ -83,6 +83,9 @@ def appearing(lock: FolderLock, info: RunInfo) -> Iterator[None]:
         if new:
             with suppress(OSError):
                 (folder / LOCK).unlink()
+            with suppress(
+                OSError
+            ):  # it is not empty: the last step failed, after all had been written
                 folder.rmdir()
         raise
 
