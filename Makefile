@@ -6,6 +6,7 @@
 # make test        run the quick tests (a few minutes)
 # make test-all    run all tests
 # make coverage    run all tests, and list the lines that none of them runs
+# make crash       kill trainings wherever they touch the disk, and see that nothing is lost
 # make lint        run the linter, the formatter and the type checker
 # make bench       time a training step and an evaluation beside Chainer's and PyTorch's
 # make gpu-check   test, train and time on the GPU
@@ -35,7 +36,7 @@ CUDA ?= $(if $(shell nvidia-smi 2>/dev/null | grep 'CUDA Version: 12'),cuda12,cu
 
 .DEFAULT_GOAL := help
 
-.PHONY: help install reproduce figures explore lessons notebooks site always test test-all coverage bench \
+.PHONY: help install reproduce figures explore lessons notebooks site always test test-all coverage crash bench \
   gpu-check dist address lint matrix clean
 .DELETE_ON_ERROR:
 
@@ -127,6 +128,10 @@ dist: install
 # Writes the repository's address into README, docs, notebooks and setup.py, for REPOSITORY.
 address:
 	$(PYTHON) scripts/set_address.py '$(subst ','\'',$(REPOSITORY))'
+
+# Each writes its part of results/trust.md.
+crash: install
+	$(BIN)/python tests/crash.py
 
 lint: install
 	@$(call pip,--editable ".[dev]")

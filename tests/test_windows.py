@@ -17,7 +17,7 @@ from chainer_vae import InputError, cli, figures, shell
 from chainer_vae.cli.progress import Progress
 from chainer_vae.explorer import content
 from chainer_vae.runs import files
-from chainer_vae.runs.interrupt import SigintFlag
+from chainer_vae.runs.interrupt import StopSignals
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "chainer_vae"
@@ -481,9 +481,9 @@ def test_ctrl_c_where_a_program_has_embedded_python(monkeypatch):
     """Its own handler, which Python does not know and could not restore, stays."""
     monkeypatch.setattr(signal, "getsignal", lambda number: None)
     monkeypatch.setattr(signal, "signal", None)
-    with SigintFlag() as flag:
+    with StopSignals() as stop:
         pass
-    assert not flag.raised
+    assert stop.signal is None
 
 
 @pytest.mark.slow

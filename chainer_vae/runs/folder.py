@@ -24,6 +24,7 @@ from chainer_vae.runs.files import load_json, remove_temporaries, save_json
 from chainer_vae.validation import MAX_SIZE
 
 CONFIG, LOG, GRAPH, SNAPSHOTS = "config.json", "log", "graph.dot", "snapshots"
+STARTING = ".config.json.starting"  # what config.json is called until a new run is whole
 SNAPSHOT = "epoch_*.model"
 LOG_KEYS = (
     "main/loss",
@@ -69,8 +70,8 @@ def snapshot_epochs(folder: Path, last: int) -> Iterator[int]:
 
 def remove_leftovers(folder: Path, dimz: int) -> None:
     """Remove the half-written files of a run that was killed; nobody else may be writing it."""
-    names = (CONFIG, LOG, GRAPH, model_file(folder, dimz).name, state_file(folder, dimz).name)
-    for name in names:
+    files = (model_file(folder, dimz), state_file(folder, dimz))
+    for name in (CONFIG, STARTING, LOG, GRAPH, *(file.name for file in files)):
         remove_temporaries(folder, name, age=0)
     remove_temporaries(folder / SNAPSHOTS, SNAPSHOT, age=0)
 

@@ -18,6 +18,7 @@ from chainer_vae.runs.folder import (
     LOG,
     SNAPSHOT,
     SNAPSHOTS,
+    STARTING,
     RunInfo,
     model_file,
     read_info,
@@ -25,8 +26,6 @@ from chainer_vae.runs.folder import (
     state_file,
 )
 from chainer_vae.runs.lock import LOCK, FolderLock
-
-STARTING = ".config.json.starting"
 
 
 def require_free(folder: Path, dimz: int) -> None:
@@ -108,8 +107,9 @@ def _discard(folder: Path) -> None:
     dimz = read_info(settings).config.dimz
     snapshots = (folder / SNAPSHOTS).glob(SNAPSHOT)
     for file in (model_file(folder, dimz), state_file(folder, dimz), folder / LOG, *snapshots):
-        with suppress(FileNotFoundError):
+        with suppress(OSError):
             file.unlink()
     with suppress(OSError):
         (folder / SNAPSHOTS).rmdir()
-    settings.unlink()
+    with suppress(OSError):
+        settings.unlink()

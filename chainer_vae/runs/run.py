@@ -192,6 +192,9 @@ class Run(Training):
             with run._writing():
                 save_info(folder / CONFIG, run._info())
                 run.save()
+        else:
+            with suppress(InputError), run._writing():  # it may be read-only, as all is done
+                pass
         return run
 
     def train(
