@@ -132,7 +132,7 @@ class Training:
             >>> [losses["epoch"] for losses in training.epochs(lambda: True)]
             [1, 2]
         """
-        self.require_sound()
+        self._require_sound()
         while self.epoch < self.config.epoch and go_on():
             started = time.monotonic()
             try:
@@ -198,9 +198,9 @@ class Training:
     def _require_finite(self, loss: float, what: str) -> None:
         if not math.isfinite(loss):
             self._fault = f"{what} (epoch {self.epoch + 1}) is {loss}"
-        self.require_sound()
+        self._require_sound()
 
-    def require_sound(self) -> None:
+    def _require_sound(self) -> None:
         """Refuse to go on after a loss that was not finite.
 
         The noise of its step has been drawn: what went on would be another training.

@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from chainer_vae import InputError, cli, figures, shell
 from chainer_vae.cli.progress import Progress
 from chainer_vae.explorer import content
-from chainer_vae.runs import files
+from chainer_vae.runs import files, run
 from chainer_vae.runs.interrupt import StopSignals
 
 ROOT = Path(__file__).parent.parent
@@ -123,6 +123,7 @@ def test_no_file_is_replaced_while_it_is_open_here(tmp_path, monkeypatch, comman
 
     for name in ("replace", "rename", "unlink", "remove"):
         monkeypatch.setattr(os, name, checked(getattr(os, name)))
+    monkeypatch.setattr(run, "SAVE_INTERVAL", 0)
     monkeypatch.chdir(tmp_path)
     train = ["train", "--test", "--dimz", "2", "--epoch", "2", "--snapshots", "--out", "run"]
     assert cli.main(train) == 0
@@ -381,8 +382,10 @@ import filelock, numpy, PIL.Image, sklearn.datasets, sklearn.manifold, subproces
 import tqdm
 
 multiprocessing.set_start_method("fork")  # with which locks, as on Windows, need no other process
+locking = [module for name, module in sys.modules.items() if name.startswith("filelock")]
 for library, name in (
-    (subprocess, "os"), (subprocess, "signal"), (subprocess, "select"), (selectors, "select")
+    (subprocess, "os"), (subprocess, "signal"), (subprocess, "select"), (selectors, "select"),
+    *((module, "os") for module in locking if hasattr(module, "os")),
 ):
     theirs = types.ModuleType(name)
     theirs.__dict__.update(vars(getattr(library, name)))

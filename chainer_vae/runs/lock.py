@@ -39,6 +39,9 @@ class FolderLock:
         first = not self.held
         try:
             make_folder(self.folder)
+        except OSError as error:
+            raise InputError(f"cannot write {self.folder}: {error.strerror or error}") from None
+        try:
             self._lock.acquire()
         except filelock.Timeout:
             raise InputError(

@@ -202,8 +202,9 @@ class Run(Training):
         on_step: Optional[Callable[[], None]] = None,
         progress: Callable[[], None] = lambda: None,
     ) -> Generator[dict[str, float], None, None]:
-        """Train to the configured number of epochs, saving after each; but at most once a second,
-        and at the end.
+        """Train to the configured number of epochs, saving after each of them.
+
+        That is at most once a second, and at the end.
 
         SIGINT (Ctrl-C) ends the training after the current step, saved, with ``interrupted``
         set; a second one ends the program at once, with what was saved last.  SIGTERM and SIGHUP
@@ -280,7 +281,7 @@ class Run(Training):
         not before; the .model and the log are there for others, and never older than it.
         """
         folder, dimz = self.folder, self.config.dimz
-        self.require_sound()
+        self._require_sound()
         state = checkpoints.training_to_arrays(self, self.log)
         checkpoints.require_finite(state, f"after step {self.steps_done}")
         checkpoints.save_npz(model_file(folder, dimz), checkpoints.to_arrays(self.model))
