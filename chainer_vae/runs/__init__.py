@@ -6,6 +6,7 @@
     folder.py       a run's files: their names, config.json, the log
     images.py       the images that a run was trained on, and no others
     checkpoints.py  models, optimizers and training states as npz files, without pickle
+    npz.py          npz files: what each array may be is checked before it is read
     files.py        files written atomically
     interrupt.py    Ctrl-C
     models.py       trained models: those of runs, and those that come with the package

@@ -115,9 +115,11 @@ class Run(Training):
         devices.use_device(config.gpu)
         run = cls(config, folder, load_data(config))
         if initmodel is not None:
-            checkpoints.restore_model(run.model, checkpoints.load_npz(initmodel), initmodel)
+            with checkpoints.load_npz(initmodel) as arrays:
+                checkpoints.restore_model(run.model, arrays, initmodel, finite=True)
         if initstate is not None:
-            checkpoints.restore_optimizer(run.optimizer, checkpoints.load_npz(initstate), initstate)
+            with checkpoints.load_npz(initstate) as arrays:
+                checkpoints.restore_optimizer(run.optimizer, arrays, initstate)
         run._record_environment()
         run.save()
         run._save_snapshot()
@@ -166,12 +168,13 @@ class Run(Training):
                 )
         devices.use_device(config.gpu)
         state = state_file(folder, config.dimz)
-        arrays = checkpoints.load_npz(state)
-        data = load_data(config)
-        require_same_images(replace(saved, config=config), data, folder)
-        run = cls(config, out, data)
+        with checkpoints.load_npz(state) as arrays:
+            checkpoints.check_sizes(arrays, config, saved.n_in, state, "training/model/")
+            data = load_data(config)
+            require_same_images(replace(saved, config=config), data, folder)
+            run = cls(config, out, data)
+            checkpoints.restore_training(run, arrays, state)
         run.environments = saved.environments
-        checkpoints.restore_training(run, arrays, state)
         run.log = load_log(folder / LOG, run.epoch)
         if run.epoch < config.epoch:
             run._record_environment()
