@@ -64,7 +64,7 @@ def test_train_evaluate_and_go_on(small_set, tmp_path):
     result = chainer_vae("train", "-r", "b", "-e", 2, cwd=tmp_path, command=installed)
     assert result.returncode == 0, result.stderr
     assert "resuming after epoch 1, step 5" in result.stdout
-    a, b = (checkpoints.load_npz(tmp_path / name / "mlp_3.state") for name in "ab")
+    a, b = (dict(checkpoints.load_npz(tmp_path / name / "mlp_3.state")) for name in "ab")
     del a["training/elapsed"], b["training/elapsed"]
     assert a.keys() == b.keys()
     for name in a:

@@ -61,7 +61,7 @@ def snapshot_epochs(folder: Path, last: int) -> Iterator[int]:
     found = []
     for file in (folder / SNAPSHOTS).glob("epoch_*.model"):
         digits = file.stem[len("epoch_") :]
-        if digits.isdecimal() and int(digits) <= last:
+        if digits.isdecimal() and digits == str(int(digits)) and int(digits) <= last:
             found.append(int(digits))
     yield from sorted(found)
 
