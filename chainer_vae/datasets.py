@@ -5,7 +5,9 @@ the axes, then the bytes of the array: http://yann.lecun.com/exdb/mnist/.  Nothi
 downloaded, and nothing read is executed.
 """
 
-import gzip
+import io
+import math
+import os
 import struct
 import zlib
 from collections.abc import Sequence
@@ -14,7 +16,7 @@ from typing import NamedTuple, Optional, Union
 
 import numpy as np
 
-from chainer_vae import validation
+from chainer_vae import reading, validation
 from chainer_vae.config import Config
 from chainer_vae.errors import InputError
 
@@ -167,47 +169,71 @@ def _read_pair(directory: Path, prefix: str) -> tuple[np.ndarray, np.ndarray]:
         )
     if images.size == 0:
         raise InputError(f"{images_file} holds no pixels")
+    if math.prod(images.shape[1:]) > validation.MAX_SIZE:
+        raise InputError(
+            f"{images_file} holds images of {size_in_words(images.shape[1:])} pixels;"
+            f" {validation.MAX_SIZE:,} in all is the most"
+        )
     return images, labels.astype(np.int32)
 
 
 def _find(directory: Path, name: str) -> Path:
     for file in (directory / name, directory / f"{name}.gz"):
-        if file.is_file():
+        if file.exists() and not file.is_dir():
             return file
     raise InputError(f"{directory} has no file {name} or {name}.gz")
 
 
 def _read_idx(file: Path, magic: int, content: str) -> np.ndarray:
-    """The array of bytes in an IDX file."""
+    """The array of bytes in an IDX file.
+
+    The header is read first: sizes that the file cannot have are refused before the rest is.
+    """
+    gzipped = file.suffix == ".gz"
+    unpack = reading.gunzip if gzipped else reading.read
+    n_header = 4 + 4 * (magic & 0xFF)
     try:
-        data = file.read_bytes()
-        if file.suffix == ".gz":
-            data = gzip.decompress(data)
+        with reading.opened(file) as packed:
+            size = os.fstat(packed.fileno()).st_size
+            start = unpack(io.BytesIO(packed.read(reading.PIECE)), n_header)
+            shape = _shape(file, start, magic, content)
+            expected = n_header + math.prod(shape)
+            if expected > size * (reading.DEFLATE_RATIO if gzipped else 1):
+                raise _misfit(file, shape, expected, "is truncated", f"fewer in its {size}")
+            if expected < ((size - reading.PIECE) // 2 if gzipped else size):
+                raise _misfit(file, shape, expected, "has trailing bytes", "more")
+            packed.seek(0)
+            data = unpack(packed, expected + 1)
     except EOFError:
         raise InputError(f"{file} is truncated: its gzip stream ends too early") from None
-    except (gzip.BadGzipFile, zlib.error) as error:
+    except zlib.error as error:
         raise InputError(f"{file} is not a valid gzip file: {error}") from None
-    except OSError as error:
-        raise InputError(f"cannot read {file}: {error.strerror or error}") from None
+    if len(data) < expected:
+        raise _misfit(file, shape, expected, "is truncated", str(len(data)))
+    if len(data) > expected:
+        raise _misfit(file, shape, expected, "has trailing bytes", "more")
+    return np.frombuffer(data, np.uint8, offset=n_header).reshape(shape)
 
-    axes = magic & 0xFF
-    header = struct.Struct(f">{1 + axes}I")
-    if len(data) < header.size:
-        raise InputError(f"{file} is truncated: {len(data)} bytes, shorter than its header")
-    found, *shape = header.unpack_from(data)
+
+def _shape(file: Path, start: bytearray, magic: int, content: str) -> list[int]:
+    """What the header of an IDX file says, with which ``start`` begins."""
+    header = struct.Struct(f">{1 + (magic & 0xFF)}I")
+    if len(start) < header.size:
+        raise InputError(f"{file} is truncated: {len(start)} bytes, shorter than its header")
+    found, *shape = header.unpack_from(start)
     if found != magic:
         raise InputError(
             f"{file} is not an IDX file of {content}:"
             f" its magic number is 0x{found:08x}, not 0x{magic:08x}"
         )
-    expected = header.size + int(np.prod(shape, dtype=object))
-    if len(data) != expected:
-        fault = "is truncated" if len(data) < expected else "has trailing bytes"
-        raise InputError(
-            f"{file} {fault}: its header says {size_in_words(shape)}, {expected} bytes in all,"
-            f" but it has {len(data)}"
-        )
-    return np.frombuffer(data, np.uint8, offset=header.size).reshape(shape)
+    return shape
+
+
+def _misfit(file: Path, shape: list[int], expected: int, fault: str, has: str) -> InputError:
+    return InputError(
+        f"{file} {fault}: its header says {size_in_words(shape)}, {expected} bytes in all,"
+        f" but it has {has}"
+    )
 
 
 def _scale(images: np.ndarray) -> np.ndarray:

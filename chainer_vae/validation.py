@@ -30,21 +30,38 @@ def whole_number(name: str, value: Any, least: int = 1, most: Optional[int] = No
     return number
 
 
+def number(name: str, value: Any) -> float:
+    """A finite number.
+
+    Raises:
+        InputError: It is none, or too large for a float.
+    """
+    found = _as_float(value)
+    if not math.isfinite(found):
+        raise InputError(f"{name} must be a finite number, not {_shown(value)}")
+    return found
+
+
 def weight(name: str, value: Any) -> float:
     """A finite number, 0 or more.
 
     Raises:
         InputError: It is none, or too large for a float.
     """
-    number = math.nan
-    if isinstance(value, numbers.Real) and not isinstance(value, bool):
-        try:
-            number = float(value)
-        except OverflowError:
-            number = math.inf
-    if not (math.isfinite(number) and number >= 0):
+    found = _as_float(value)
+    if not (math.isfinite(found) and found >= 0):
         raise InputError(f"{name} must be a finite number, 0 or more, not {_shown(value)}")
-    return number
+    return found
+
+
+def _as_float(value: Any) -> float:
+    """A number as a float; NaN for what is none."""
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        return math.nan
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 def flag(name: str, value: Any) -> bool:
@@ -77,7 +94,8 @@ def path(name: str, value: Any) -> Path:
     """
     try:
         text = os.fspath(value)
-    except TypeError:
+        os.fsencode(text)
+    except (TypeError, UnicodeEncodeError):  # the latter of half a surrogate pair
         text = None
     if not isinstance(text, str) or not text or "\0" in text:
         raise InputError(f"{name} must be the path of a file or a folder, not {_shown(value)}")

@@ -1,4 +1,6 @@
+import contextlib
 import ctypes
+import gc
 import gzip
 import os
 import shutil
@@ -6,6 +8,7 @@ import signal
 import struct
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -70,6 +73,19 @@ def start(sigint):
             process.kill()
         with process:  # closes its pipes, and waits
             pass
+
+
+@contextlib.contextmanager
+def little_memory(most):
+    """Fail if the block has more than ``most`` bytes of Python's and NumPy's at once."""
+    gc.collect()
+    tracemalloc.start()
+    try:
+        yield
+    finally:
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < most, f"{peak / 1e6:.0f} MB"
 
 
 def idx(array, magic=None):

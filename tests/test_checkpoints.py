@@ -1,3 +1,5 @@
+import gc
+import io
 import os
 import pickle
 import stat
@@ -7,9 +9,10 @@ import zipfile
 import chainer
 import numpy as np
 import pytest
+from conftest import little_memory
 
 from chainer_vae import VAE, InputError
-from chainer_vae.runs import checkpoints, files
+from chainer_vae.runs import checkpoints, files, npz
 
 
 def model_and_optimizer(n_latent=2, updates=0):
@@ -97,6 +100,153 @@ def test_damaged_files(tmp_path):
         checkpoints.load_npz(tmp_path)
 
 
+def npy(array):
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
+
+
+def test_nothing_is_read_that_was_not_asked_for(tmp_path):
+    """A member of 200 MB, which a few kB unpack to; and one that is damaged."""
+    model, _ = model_and_optimizer()
+    file = tmp_path / "m"
+    checkpoints.save_npz(file, {**checkpoints.to_arrays(model), "spare": np.arange(1000.0)})
+    content = bytearray(file.read_bytes())
+    content[content.index(np.arange(1000.0)[500:].tobytes()) + 1000] ^= 1
+    file.write_bytes(content)
+    archive = zipfile.ZipFile(file, "a", zipfile.ZIP_DEFLATED, compresslevel=1)
+    with archive, archive.open("huge.npy", "w") as member:
+        header = {"descr": "<f4", "fortran_order": False, "shape": (50_000_000,)}
+        np.lib.format.write_array_header_1_0(member, header)
+        for _ in range(200):
+            member.write(bytes(1_000_000))
+    with little_memory(2e6), checkpoints.load_npz(file) as arrays:
+        checkpoints.restore_model(model, arrays, file)
+        assert arrays.header("huge").shape == (50_000_000,)
+        with pytest.raises(
+            InputError, match=r"m has other sizes: its huge has shape \(50000000,\)"
+        ):
+            npz.read_entries(arrays, {"huge": npz.Entry((3,), "f")}, file)
+        with pytest.raises(InputError, match=r"m is damaged: Bad CRC-32 for file 'spare.npy'"):
+            arrays["spare"]
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        ({"a.npy": npy(np.zeros(3))[:-1]}, "the size of its a is not what its header says"),
+        ({"a.npy": npy(np.zeros(3)) + b"0"}, "the size of its a is not what its header says"),
+        ({"a.npy": npy(np.zeros(3)), "a": npy(np.zeros(3))}, "it holds a twice"),
+        ({"a.npy": npy(np.zeros(3)).replace(b"(3,)", b"(-3)")}, ""),
+        ({"a.npy": npy(np.zeros(3)).replace(b"(3,)", b"-3, ")}, ""),
+        (
+            {"a.npy": npy(np.zeros(3)).replace(b"(3,), } ", b"(-3,), }")},
+            r"an array of shape \(-3,\)",
+        ),
+        ({"a.npy": npy(np.zeros((10, 10))).replace(b"(10,", b"(9**9,")}, ""),
+        ({"a.npy": npy(np.zeros(3)).replace(b"<f8", b"<f9")}, ""),
+        ({"a.npy": npy(np.zeros(3)).replace(b"<f8", b"<M8")}, "its a holds neither numbers nor"),
+        ({"a.npy": npy(np.zeros(3, "f4,i4"))}, "its a holds neither numbers nor text"),
+        (
+            {"a.npy": b"\x93NUMPY\x01\x00\xff\xff" + bytes(70_000)},
+            "the header of its a is too long",
+        ),
+        ({"a.npy": b"\x93NUMPY\x01\x00\x00\x03" + b"(" * 768}, ""),
+        ({f"{i}": npy(np.zeros(3)) for i in range(25_000)}, "its list of arrays is too long"),
+    ],
+    ids=range(13),
+)
+def test_members_that_lie(tmp_path, members, message):
+    file = tmp_path / "m"
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    with pytest.raises(InputError, match=f"m is damaged: .*{message}") as error, little_memory(8e6):
+        checkpoints.load_npz(file)
+    assert "\n" not in str(error.value)
+
+
+def test_sizes_in_the_list_that_lie(tmp_path):
+    """Gigabytes by the array's header and by the archive's list; the file has 200 bytes."""
+    file = tmp_path / "m"
+    for packing in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2):
+        content = npy(np.zeros(1)).replace(b"(1,)       ", b"(99999999,)")
+        with zipfile.ZipFile(file, "w", packing) as archive:
+            archive.writestr("a.npy", content)
+        data = bytearray(file.read_bytes())
+        entry = data.index(b"PK\x01\x02")
+        size = len(content) - 8 + 8 * 99_999_999
+        data[entry + 24 : entry + 28] = size.to_bytes(4, "little")
+        file.write_bytes(data)
+        message = r"m is damaged: (the size of its a is not what|its a is packed in another way)"
+        with pytest.raises(InputError, match=message), little_memory(1e6):
+            checkpoints.load_npz(file)
+
+
+def test_arrays_are_of_one_file_even_if_it_is_replaced(tmp_path):
+    file = tmp_path / "m"
+    saved = {
+        "a": np.arange(6.0).reshape(2, 3),
+        "b": np.asfortranarray(np.eye(3)[:2]),
+        "c": np.int8(5),
+    }
+    checkpoints.save_npz(file, saved)
+    arrays = checkpoints.load_npz(file)
+    assert (len(arrays), list(arrays), "a" in arrays, "d" in arrays) == (
+        3,
+        ["a", "b", "c"],
+        True,
+        False,
+    )
+    if sys.platform != "win32":  # where an open file cannot be replaced
+        checkpoints.save_npz(file, {"a": np.zeros(1)})
+    for name, array in saved.items():
+        np.testing.assert_array_equal(arrays[name], array)
+        assert arrays[name] is arrays[name]
+    assert not arrays.close.alive  # all has been read
+    checkpoints.save_npz(file, {**arrays, "text": np.array("text"), "none": np.zeros((0, 3))})
+    with checkpoints.load_npz(file) as arrays:
+        assert arrays["none"].shape == (0, 3) and arrays["text"] == "text"
+    with pytest.raises(InputError, match=r"m has been closed"):
+        arrays["a"]
+    assert arrays["text"] == "text"
+    abandoned = checkpoints.load_npz(file)
+    close = abandoned.close
+    del abandoned
+    gc.collect()
+    assert not close.alive
+
+
+def test_only_a_sound_optimizer_is_taken(tmp_path):
+    _, optimizer = model_and_optimizer(updates=2)
+    arrays = checkpoints.to_arrays(optimizer)
+    _, other = model_and_optimizer(updates=1)
+    before = {name: array.copy() for name, array in checkpoints.to_arrays(other).items()}
+    for name, value, message in (
+        ("t", np.array(-1), r"holds -1 in t, but only numbers from 0 to 1e\+12 can be there"),
+        ("t", np.array(2.0), r"holds no whole numbers in t, but float64"),
+        ("t", np.zeros(2, int), r"its t has shape \(2,\), but \(\) is needed"),
+        ("epoch", np.array(10**13), r"holds 10000000000000 in epoch, but only"),
+        ("le1/W/t", np.array(-1), r"holds -1 in le1/W/t"),
+        (
+            "le1/W/m",
+            np.full((4, 6), np.nan, "f"),
+            r"holds nan in le1/W/m, but only numbers from -3",
+        ),
+        ("le1/W/m", np.full((4, 6), np.inf, "f"), r"holds inf in le1/W/m"),
+        ("le1/W/m", np.full((4, 6), 1e300), r"holds 1e\+300 in le1/W/m"),
+        ("le1/W/m", np.zeros((4, 6), int), r"holds no numbers in le1/W/m, but int"),
+        ("ld3/b/v", np.full(6, -1e-30, "f"), r"holds -1\S+ in ld3/b/v, but only numbers from 0 to"),
+    ):
+        with pytest.raises(InputError, match="o .*" + message):
+            checkpoints.restore_optimizer(other, {**arrays, name: value}, "o")
+    del arrays["epoch"]
+    with pytest.raises(InputError, match="o has no epoch"):
+        checkpoints.restore_optimizer(other, arrays, "o")
+    for name, array in checkpoints.to_arrays(other).items():
+        np.testing.assert_array_equal(array, before[name])
+
+
 def test_other_sizes_and_foreign_files_change_nothing(tmp_path):
     model, optimizer = model_and_optimizer(n_latent=2)
     before = {name: p.array.copy() for name, p in model.namedparams()}
@@ -160,5 +310,5 @@ def test_json(tmp_path):
         files.load_json(tmp_path / "j")
     with pytest.raises(InputError, match=r"there is no file"):
         files.load_json(tmp_path / "k")
-    with pytest.raises(InputError, match=r"cannot read .*: Is a directory"):
+    with pytest.raises(InputError, match=r"cannot read .*: it is a folder, not a file"):
         files.load_json(tmp_path)

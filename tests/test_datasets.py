@@ -1,12 +1,11 @@
 import gzip
 import hashlib
-from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import idx, write_idx_folder
+from conftest import idx, little_memory, write_idx_folder
 
-from chainer_vae import InputError, load_mnist
+from chainer_vae import InputError, load_mnist, reading
 from chainer_vae.datasets import DATA_DIR
 
 # Of the files that were published, unpacked.
@@ -52,6 +51,16 @@ def test_folder(tmp_path, mnist, gzipped):
     np.testing.assert_array_equal(data.test_images, mnist.test_images[:20])
     np.testing.assert_array_equal(data.train_labels, mnist.train_labels[:30])
     np.testing.assert_array_equal(data.test_labels, mnist.test_labels[:20])
+
+
+def test_gzip_members(tmp_path, mnist):
+    """Of several, as bgzip and ``cat`` make them; an empty one and padding may be at the end."""
+    folder = write_idx_folder(tmp_path / "set", mnist, 30, 20)
+    content = gzip.decompress((folder / IMAGES).read_bytes())
+    parts = [gzip.compress(content[i : i + 5000]) for i in range(0, len(content), 5000)]
+    for end in (b"", gzip.compress(b""), bytes(512)):
+        (folder / IMAGES).write_bytes(b"".join(parts) + end)
+        np.testing.assert_array_equal(load_mnist(folder).train_images, mnist.train_images[:30])
 
 
 def replace(folder, name, content):
@@ -106,6 +115,55 @@ def damage_trailing(folder):
     return "has trailing bytes"
 
 
+def damage_trailing_gigabytes(folder):
+    with open(folder / LABELS, "r+b") as file:
+        file.truncate(1 << 34)
+    return "has trailing bytes: its header says 30, 38 bytes in all, but it has more"
+
+
+def damage_bomb(folder):
+    """200 MB of zeros after what the header says."""
+    with gzip.open(folder / IMAGES, "wb", compresslevel=1) as file:
+        file.write(idx(np.zeros((30, 28, 28), np.uint8)))
+        for _ in range(200):
+            file.write(bytes(1_000_000))
+    return "has trailing bytes"
+
+
+def damage_empty_members(folder):
+    (folder / IMAGES).write_bytes(gzip.compress(b"") * 40_000)
+    return f"{IMAGES} is not a valid gzip file: it consists of empty parts"
+
+
+def damage_empty_members_later(folder):
+    content = gzip.compress(idx(np.zeros((30, 28, 28), np.uint8))[:-1])
+    (folder / IMAGES).write_bytes(content + gzip.compress(b"") * 2_000)
+    return f"{IMAGES} is not a valid gzip file: it consists of empty parts"
+
+
+def damage_lying_header(folder):
+    """Gigabytes, for which the file is too small."""
+    header = idx(np.zeros((0, 28, 28), np.uint8))
+    replace(folder, IMAGES, header[:4] + b"\0\x40\0\0" + header[8:])
+    return (
+        "is truncated: its header says 4194304 x 28 x 28, 3288334352 bytes in all, but it has fewer"
+    )
+
+
+def damage_lying_header_not_packed(folder):
+    header = idx(np.zeros((0, 28, 28), np.uint8))
+    (folder / IMAGES).unlink()
+    (folder / IMAGES[:-3]).write_bytes(header[:4] + b"\0\x40\0\0" + header[8:])
+    return (
+        "is truncated: its header says 4194304 x 28 x 28, 3288334352 bytes in all, but it has fewer"
+    )
+
+
+def damage_pixels(folder):
+    replace(folder, IMAGES, idx(np.zeros((30, 1001, 1000), np.uint8)))
+    return "holds images of 1001 x 1000 pixels; 1,000,000 in all is the most"
+
+
 def damage_huge_header(folder):
     huge = b"\0\0\x08\x03" + b"\xff" * 12
     replace(folder, IMAGES, huge + bytes(100))
@@ -134,7 +192,7 @@ def damage_no_images(folder):
 def test_damaged_folder(tmp_path, mnist, damage):
     folder = write_idx_folder(tmp_path / "set", mnist, 30, 20)
     message = damage(folder)
-    with pytest.raises(InputError) as error:
+    with pytest.raises(InputError) as error, little_memory(40e6):
         load_mnist(folder)
     assert message in str(error.value)
     assert str(folder) in str(error.value)
@@ -149,9 +207,9 @@ def test_no_folder(tmp_path):
 def test_a_file_that_cannot_be_read(tmp_path, mnist, monkeypatch):
     folder = write_idx_folder(tmp_path / "set", mnist, 2, 2)
 
-    def fail(file):
+    def fail(*args):
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(Path, "read_bytes", fail)
+    monkeypatch.setattr(reading, "gunzip", fail)
     with pytest.raises(InputError, match=r"cannot read .*-ubyte.gz: Input/output error"):
         load_mnist(folder)

@@ -218,6 +218,15 @@ def test_a_model_that_gives_no_numbers(name, tmp_path):
         write_page(tmp_path / "page.html", **{"z2": "z2", name: tmp_path / name})
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="names of files are text there")
+def test_a_folder_s_name_that_is_not_utf_8(tmp_path):
+    folder = os.fsdecode(os.fsencode(tmp_path) + b"/run-\xff")
+    shutil.copytree(MODELS_DIR / "z2", folder)
+    about = content._about(folder)
+    assert about["name"] == "run-?"
+    json.dumps(about, ensure_ascii=False).encode("utf-8")
+
+
 def test_nothing_to_fold():
     np.random.seed(0)
     network = compact.decoder_of(VAE(6, 2, 3), "tanh")

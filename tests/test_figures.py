@@ -4,6 +4,8 @@ import dataclasses
 import os
 import re
 import shutil
+import struct
+import zlib
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -692,3 +694,11 @@ def test_a_damaged_file_does_not_keep_the_page(tmp_path):
     (tmp_path / SPECS["manifold"].file).write_bytes(b"not a picture")
     assert figures.write_index(tmp_path, "en") == 1
     assert (tmp_path / "index.html").read_text(encoding="utf-8").count("<img") == 1
+
+
+def test_a_picture_of_terabytes_does_not_keep_the_page(tmp_path):
+    """By its header; Pillow refuses it."""
+    header = b"IHDR" + struct.pack(">IIBBBBB", 10**6, 10**6, 8, 2, 0, 0, 0)
+    chunk = struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
+    (tmp_path / SPECS["manifold"].file).write_bytes(b"\x89PNG\r\n\x1a\n" + chunk)
+    assert figures.write_index(tmp_path, "en") == 1

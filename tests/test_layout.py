@@ -18,6 +18,7 @@ ORDER = [
     "environment",
     "shell",
     "validation",
+    "reading",
     "config",
     "random_numbers",
     "initializers",

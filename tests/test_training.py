@@ -1,4 +1,5 @@
 import json
+import shutil
 import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ from chainer_vae.engine import CpuSteps
 from chainer_vae.model import build_model
 from chainer_vae.runs import checkpoints
 from chainer_vae.runs import run as run_module
+from chainer_vae.training import Training
 
 pytestmark = pytest.mark.usefixtures("sigint")
 
@@ -361,7 +363,7 @@ def test_resume_refuses_what_is_no_run(small_set, tmp_path):
         state.write_bytes(content)
         arrays = checkpoints.load_npz(state)
         checkpoints.save_npz(state, {**arrays, f"training/{name}": value})
-        with pytest.raises(InputError, match=r"mlp_3.state holds no valid state of a training"):
+        with pytest.raises(InputError, match=rf"mlp_3.state .* {name}|training/{name}"):
             Run.resume(tmp_path / "run")
     state.write_bytes(content)
     finish(Run.start(config(small_set, epoch=1), tmp_path / "one"))
@@ -386,6 +388,88 @@ def test_resume_refuses_what_is_no_run(small_set, tmp_path):
         (tmp_path / "run" / "config.json").write_text(json.dumps(content))
         with pytest.raises(InputError, match=r"config.json does not hold the settings of a run"):
             Run.resume(tmp_path / "run")
+
+
+KEYS = np.random.RandomState(0).get_state()[1]
+FORGED = [
+    ("epoch", -5), ("epoch", 10**7), ("epoch", 1.0), ("epoch", True), ("epoch", [1]),
+    ("epoch", "1"),
+    ("permutation", np.arange(249)), ("permutation", np.arange(250.0)),
+    ("permutation", -np.arange(250)), ("permutation", np.zeros((0, 3), int)),
+    ("position", -1), ("position", 251), ("position", 0.0), ("position", [100]),
+    ("sums", [0.0]), ("sums", [np.nan, 0.0]), ("sums", [0, 0]), ("sums", "ab"),
+    ("elapsed", -1.0), ("elapsed", np.inf), ("elapsed", np.nan), ("elapsed", "1"),
+    ("elapsed", [1.0]),
+    ("random/position", 10**8), ("random/position", 625), ("random/position", -1),
+    ("random/position", 0.5), ("random/has_gauss", 2), ("random/has_gauss", -1),
+    ("random/cached_gaussian", np.nan), ("random/cached_gaussian", 1),
+    ("random/keys", KEYS[:-1]), ("random/keys", KEYS.astype(float)),
+    ("random/keys", -KEYS.astype(int)),
+    ("model/le1/W", np.full((16, 784), np.nan)), ("model/le1/W", np.full((16, 784), 1e39)),
+    ("model/le1/W", np.zeros((16, 783))), ("model/ld3/b", np.full(784, -np.inf)),
+]  # fmt: skip
+DOES_NOT_FIT = [
+    ("random/keys", np.zeros(624, np.uint32), "its random generator would never give a number"),
+    ("random/keys", np.eye(1, 624, dtype=np.uint32)[0], "its random generator would never give"),
+    ("permutation", np.zeros(250, int), "its permutation does not have every image once"),
+    ("position", 50, r"its position 50 is not between two batches of 100"),
+    ("epoch", 2, r"its optimizer has made 4 updates in 7 steps"),
+]
+
+
+@pytest.fixture
+def stopped(small_set, tmp_path):
+    """The folder of a run that was stopped after step 4: in its second epoch, of 3 steps each."""
+    run = Run.start(config(small_set, epoch=2), tmp_path / "stopped")
+    finish(run, lambda: run.steps_done == 4 and signal.raise_signal(signal.SIGINT))
+    return run.folder
+
+
+def test_forged_states(stopped, tmp_path):
+    """32 of 3,850 random changes ended in tracebacks, a crash or a hang; others were taken."""
+    folder = shutil.copytree(stopped, tmp_path / "run")
+    state = folder / "mlp_3.state"
+    arrays = dict(checkpoints.load_npz(state))
+    assert arrays["training/position"] == 100
+    cases = [(name, value, rf"(in|its) training/{name}\b") for name, value in FORGED]
+    for name, value, message in cases + DOES_NOT_FIT:
+        checkpoints.save_npz(state, {**arrays, f"training/{name}": np.asarray(value)})
+        with pytest.raises(InputError, match=f"mlp_3.state .*{message}"):
+            Run.resume(folder)
+    for name in arrays:
+        checkpoints.save_npz(state, {other: arrays[other] for other in arrays if other != name})
+        if name.endswith("/t"):  # Chainer 2 did not save it
+            continue
+        with pytest.raises(InputError, match=f"mlp_3.state has no {name}: it is not the file"):
+            Run.resume(folder)
+    checkpoints.save_npz(state, {**arrays, "t": np.asarray(3)})
+    with pytest.raises(InputError, match=r"its optimizer has made 3 updates in 4 steps"):
+        Run.resume(folder)
+    checkpoints.save_npz(state, {**arrays, "spare": np.asarray("text")})
+    assert Run.resume(folder).steps_done == 4
+
+
+def test_a_refused_state_changes_nothing(stopped, small_set):
+    arrays = dict(checkpoints.load_npz(stopped / "mlp_3.state"))
+    training = Training(config(small_set), load_data(config(small_set)))
+    before = checkpoints.training_to_arrays(training)
+    before = {name: np.copy(array) for name, array in before.items()}
+    arrays["training/random/position"] = np.asarray(10**8)
+    with pytest.raises(InputError, match=r"holds 100000000 in training/random/position"):
+        checkpoints.restore_training(training, arrays, "s")
+    after = checkpoints.training_to_arrays(training)
+    assert after.keys() == before.keys()
+    for name in before:
+        np.testing.assert_array_equal(after[name], before[name])
+
+
+def test_weights_that_are_not_finite_are_not_trained(small_set, tmp_path):
+    run = Run.start(config(small_set), tmp_path / "run")
+    run.model.le1.b.array[3] = np.nan
+    checkpoints.save_npz(tmp_path / "m", checkpoints.to_arrays(run.model))
+    with pytest.raises(InputError, match=r"m holds nan in le1/b, but only numbers from -3"):
+        Run.start(config(small_set), tmp_path / "other", initmodel=tmp_path / "m")
+    assert not (tmp_path / "other").exists()
 
 
 def test_resume_refuses_another_data_set(small_set, tmp_path, mnist):

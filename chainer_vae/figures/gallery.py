@@ -169,9 +169,9 @@ def _entry(folder: Path, spec: FigureSpec, file: Path, lang: str) -> str:
 def _size(file: Path) -> str:
     """The display size, as HTML attributes. Stills have twice the pixels, for sharp screens."""
     try:
-        with Image.open(file) as image:
+        with Image.open(file, formats=("PNG", "GIF")) as image:
             width, height = image.size
-    except OSError:  # an SVG; or a damaged file, which the page shows as such
+    except Exception:  # an SVG; or a damaged file, which the page shows as such
         return ""
     scale = 1 if file.suffix == ".gif" else DPI / 100
     return f' width="{width / scale:.0f}" height="{height / scale:.0f}"'

@@ -6,6 +6,7 @@
     folder.py       a run's files: their names, config.json, the log
     images.py       the images that a run was trained on, and no others
     checkpoints.py  models, optimizers and training states as npz files, without pickle
+    npz.py          npz files: what each array may be is checked before it is read
     new_run.py      a new run appears in its folder whole, or not at all
     lock.py         one program at a time in a run's folder
     files.py        files written atomically

@@ -5,8 +5,9 @@ it is loaded.  The functions here read the same files, and take numbers and text
 """
 
 import io
-import zipfile
-from collections.abc import Mapping
+import math
+import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Optional, Union
 
@@ -15,12 +16,20 @@ import numpy as np
 from chainer.serializers import DictionarySerializer, NpzDeserializer
 
 from chainer_vae import validation
+from chainer_vae.config import Config
 from chainer_vae.errors import InputError, NonFiniteLossError
+from chainer_vae.model import build_model
+from chainer_vae.random_numbers import numpy_random
 from chainer_vae.runs.files import written_whole
 from chainer_vae.runs.folder import LOG_COLUMNS
+from chainer_vae.runs.npz import Arrays, Entry, Npz, check_headers, header_of, read_entries
 from chainer_vae.training import Training
+from chainer_vae.validation import MAX_SIZE
 
-Arrays = Mapping[str, np.ndarray]
+MAX_UPDATES = MAX_SIZE**2  # of an optimizer
+MAX_FLOAT = sys.float_info.max
+NUMBERS, WHOLE = "fiu", "iu"  # kinds of dtypes
+
 Log = list[dict[str, float]]
 
 
@@ -44,53 +53,60 @@ def save_npz(path: Path, arrays: Arrays) -> None:
         file.write(content.getbuffer())
 
 
-def load_npz(path: Union[str, Path]) -> dict[str, np.ndarray]:
-    """Read every array of an npz file; nothing in it is executed.
+def load_npz(path: Union[str, Path]) -> Npz:
+    """The arrays of an npz file, each read when it is first asked for; nothing is executed.
+
+    In a ``with`` block, the file is closed at its end.
 
     Raises:
         InputError: The file is missing, unreadable, truncated, not an npz file, or holds
             Python objects.
     """
-    path = validation.path("path", path)
-    try:
-        with open(path, "rb") as file:
-            if not zipfile.is_zipfile(file):
-                raise InputError(f"{path} is not an npz file, or it is truncated")
-            file.seek(0)
-            with np.load(file, allow_pickle=False) as npz:
-                arrays = {name: npz[name] for name in npz.files}
-    except FileNotFoundError:
-        raise InputError(f"there is no file {path}") from None
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from None
-    except InputError:
-        raise
-    except Exception as error:  # a damaged file makes zipfile and NumPy raise nearly anything
-        if "allow_pickle" in str(error):
-            raise InputError(
-                f"{path} holds Python objects, which could run a program when loaded; refused"
-            ) from None
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"{path} is damaged: {reason}") from None
-    if not all(isinstance(array, np.ndarray) for array in arrays.values()):
-        raise InputError(f"{path} is not an npz file: it holds other things than arrays")
-    return arrays
+    return Npz(validation.path("path", path))
 
 
-def restore_model(model: chainer.Link, arrays: Arrays, source: Union[str, Path]) -> None:
+def check_sizes(
+    arrays: Arrays, config: Config, n_in: int, source: Union[str, Path], prefix: str = ""
+) -> None:
+    """Find out whether parameters are a model's, before either is in memory.
+
+    Args:
+        arrays: What :func:`load_npz` returned.
+        config: The settings of the model.
+        n_in: Number of pixels of an image.
+        source: Where they come from, for messages.
+        prefix: How the names of the parameters begin.
+
+    Raises:
+        InputError: A parameter is missing, or has another shape.
+    """
+    # A small model has the same parameters, and each of its sizes tells what it stands for.
+    sizes = {1: n_in, 2: config.dimz, 3: config.dim_h}
+    with numpy_random(np.random.RandomState(0)):
+        small = build_model(replace(config, dimz=2, dim_h=3), n_in=1)
+    table = {}
+    for path, param in small.namedparams():
+        shape = tuple(sizes[size] for size in param.shape)
+        table[prefix + path.lstrip("/")] = Entry(shape, NUMBERS)
+    check_headers(arrays, table, source)
+
+
+def restore_model(
+    model: chainer.Link, arrays: Arrays, source: Union[str, Path], finite: bool = False
+) -> None:
     """Copy saved parameters into ``model``, on whatever device it is.
 
     Args:
         model: Has the same links as the saved one.
-        arrays: What :func:`load_npz` read.
+        arrays: What :func:`load_npz` returned.
         source: Where they come from, for messages.
+        finite: Whether to refuse infinity and NaN, with which no training can go on.
 
     Raises:
-        InputError: A parameter is missing or has another shape; the model is left as it was.
+        InputError: A parameter is missing, has another shape or cannot be; the model is left as it
+            was.
     """
-    for name, param in model.namedparams():
-        _check(arrays, name.lstrip("/"), param.shape, source)
-    NpzDeserializer(arrays).load(model)
+    NpzDeserializer(_read_model(model, arrays, source, finite)).load(model)
 
 
 def restore_optimizer(
@@ -102,20 +118,12 @@ def restore_optimizer(
     load, too.
 
     Raises:
-        InputError: An entry is missing or has another shape than its parameter; the
+        InputError: An entry is missing, has another shape than its parameter, or cannot be; the
             optimizer is left as it was.
     """
-    arrays = dict(arrays)
-    _check(arrays, "t", (), source)
-    if arrays["t"] == 0:  # saved before the first update: there are no moments yet
-        return
-    for path, param in optimizer.target.namedparams():
-        name = path.lstrip("/")
-        arrays.setdefault(f"{name}/t", arrays["t"])
-        _check(arrays, f"{name}/t", (), source)
-        for moment in ("m", "v"):
-            _check(arrays, f"{name}/{moment}", param.shape, source)
-    NpzDeserializer(arrays).load(optimizer)
+    read = _read_optimizer(optimizer, arrays, source)
+    if read["t"] > 0:  # else saved before the first update: there are no moments yet
+        NpzDeserializer(read).load(optimizer)
 
 
 def require_finite(arrays: Arrays, when: str) -> None:
@@ -162,45 +170,36 @@ def restore_training(training: Training, arrays: Arrays, source: Union[str, Path
 
     Args:
         training: Has the same settings and images as the saved one.
-        arrays: What :func:`load_npz` read.
+        arrays: What :func:`load_npz` returned.
         source: Where they come from, for messages.
 
     Returns:
         list of dict: The log; None if the state is of before version 1.0, and has none.
 
     Raises:
-        InputError: Something is missing or cannot be.
+        InputError: Something is missing or cannot be; the training is left as it was.
     """
-    own = _below("training/", arrays)
-    restore_model(training.model, _below("model/", own), source)
-    restore_optimizer(training.optimizer, arrays, source)
-    try:
-        training.epoch = int(own["epoch"])
-        training.permutation = own["permutation"]
-        training.position = int(own["position"])
-        training.sums = own["sums"].reshape(2)
-        training.elapsed = float(own["elapsed"])
-        training.random_state = (
-            "MT19937",
-            own["random/keys"],
-            int(own["random/position"]),
-            int(own["random/has_gauss"]),
-            float(own["random/cached_gaussian"]),
-        )
-        np.random.RandomState().set_state(training.random_state)
-    except (LookupError, TypeError, ValueError):
-        raise InputError(f"{source} holds no valid state of a training") from None
-    n = len(training.permutation)
-    if not (
-        n in (0, len(training.images))
-        and 0 <= training.position <= n
-        and np.array_equal(np.sort(training.permutation), np.arange(n))
-    ):
-        raise InputError(f"{source} holds no valid state of a training")
+    model = _read_model(training.model, arrays, source, finite=True, prefix="training/model/")
+    optimizer = _read_optimizer(training.optimizer, arrays, source)
+    own = _read_own(training, arrays, source)
+    _check_progress(training, own, int(optimizer["t"]), source)
+    NpzDeserializer(model).load(training.model)
+    if optimizer["t"] > 0:
+        NpzDeserializer(optimizer).load(training.optimizer)
+    training.epoch = int(own["epoch"])
+    training.permutation = own["permutation"].astype(np.int32)
+    training.position = int(own["position"])
+    training.sums = own["sums"].astype(float)
+    training.elapsed = float(own["elapsed"])
+    training.random_state = (
+        "MT19937",
+        own["random/keys"].astype(np.uint32),
+        int(own["random/position"]),
+        int(own["random/has_gauss"]),
+        float(own["random/cached_gaussian"]),
+    )
     if "log" not in own:
         return None
-    if own["log"].shape != (training.epoch, len(LOG_COLUMNS)):
-        raise InputError(f"{source} holds no valid state of a training")
     log = [dict(zip(LOG_COLUMNS, row)) for row in own["log"].tolist()]
     return [
         {**entry, "epoch": int(entry["epoch"]), "iteration": int(entry["iteration"])}
@@ -208,18 +207,85 @@ def restore_training(training: Training, arrays: Arrays, source: Union[str, Path
     ]
 
 
-def _below(prefix: str, arrays: Arrays) -> dict[str, np.ndarray]:
-    """The arrays whose names begin with ``prefix``, without it."""
-    return {name[len(prefix) :]: array for name, array in arrays.items() if name.startswith(prefix)}
+def _read_model(
+    model: chainer.Link, arrays: Arrays, source: Union[str, Path], finite: bool, prefix: str = ""
+) -> dict[str, np.ndarray]:
+    table = {}
+    for path, param in model.namedparams():
+        limits = (-_largest(param), _largest(param)) if finite else ()
+        table[prefix + path.lstrip("/")] = Entry(param.shape, NUMBERS, *limits)
+    read = read_entries(arrays, table, source)
+    return {name[len(prefix) :]: array for name, array in read.items()}
 
 
-def _check(arrays: Arrays, name: str, shape: tuple[int, ...], source: Union[str, Path]) -> None:
-    if name not in arrays:
-        raise InputError(f"{source} has no {name}: it is not the file that is expected here")
-    found = arrays[name]
-    if found.shape != shape:
-        raise InputError(
-            f"{source} has other sizes: its {name} has shape {found.shape}, but {shape} is needed"
-        )
-    if found.dtype.kind not in "fiu":
-        raise InputError(f"{source} holds no numbers in {name}, but {found.dtype}")
+def _read_optimizer(
+    optimizer: chainer.Optimizer, arrays: Arrays, source: Union[str, Path]
+) -> dict[str, np.ndarray]:
+    count = Entry((), WHOLE, 0, MAX_UPDATES)
+    read = read_entries(arrays, {"t": count, "epoch": count}, source)
+    if read["t"] == 0:
+        return read
+    table = {}
+    for path, param in optimizer.target.namedparams():
+        name = path.lstrip("/")
+        if f"{name}/t" in arrays:
+            table[f"{name}/t"] = count
+        else:
+            read[f"{name}/t"] = read["t"]
+        table[f"{name}/m"] = Entry(param.shape, "f", -_largest(param), _largest(param))
+        table[f"{name}/v"] = Entry(param.shape, "f", 0, _largest(param))
+    return {**read, **read_entries(arrays, table, source)}
+
+
+def _read_own(
+    training: Training, arrays: Arrays, source: Union[str, Path]
+) -> dict[str, np.ndarray]:
+    """What a state holds beside the model and the optimizer."""
+    prefix = "training/"
+    between_epochs = header_of(arrays, f"{prefix}permutation", source).shape == (0,)
+    n = 0 if between_epochs else len(training.images)
+    table = {
+        "epoch": Entry((), WHOLE, 0, MAX_SIZE),
+        "permutation": Entry((n,), WHOLE, 0, n),
+        "position": Entry((), WHOLE, 0, n),
+        "sums": Entry((2,), "f", -MAX_FLOAT, MAX_FLOAT),
+        "elapsed": Entry((), "f", 0, MAX_FLOAT),
+        "random/keys": Entry((624,), WHOLE, 0, 2**32 - 1),
+        "random/position": Entry((), WHOLE, 0, 624),
+        "random/has_gauss": Entry((), WHOLE, 0, 1),
+        "random/cached_gaussian": Entry((), "f", -MAX_FLOAT, MAX_FLOAT),
+    }
+    if f"{prefix}log" in arrays:
+        epochs = header_of(arrays, f"{prefix}log", source).shape[:1]
+        table["log"] = Entry((*epochs, len(LOG_COLUMNS)), "f", -MAX_FLOAT, MAX_FLOAT)
+    read = read_entries(arrays, {prefix + name: entry for name, entry in table.items()}, source)
+    return {name: read[prefix + name] for name in table}
+
+
+def _check_progress(
+    training: Training, own: Arrays, updates: int, source: Union[str, Path]
+) -> None:
+    """Refuse a state whose entries, each for itself possible, do not fit each other."""
+    n, batchsize = len(own["permutation"]), training.config.batchsize
+    epoch, position = int(own["epoch"]), int(own["position"])
+    steps = epoch * training.steps_per_epoch + math.ceil(position / batchsize)
+    keys = own["random/keys"]
+    fault = ""
+    if not np.array_equal(np.sort(own["permutation"]), np.arange(n)):
+        fault = "its permutation does not have every image once"
+    elif position % batchsize != 0 and position != n:
+        fault = f"its position {position} is not between two batches of {batchsize}"
+    elif updates < steps:  # more, where the optimizer has come from another run
+        fault = f"its optimizer has made {updates} updates in {steps} steps"
+    elif "log" in own and own["log"][:, LOG_COLUMNS.index("epoch")].tolist() != list(
+        range(1, epoch + 1)
+    ):
+        fault = f"its log is not of {epoch} epochs"
+    elif keys[0] < 2**31 and not keys[1:].any():  # of MT19937: it gives zeros for ever
+        fault = "its random generator would never give a number"
+    if fault:
+        raise InputError(f"{source} holds no valid state of a training: {fault}")
+
+
+def _largest(param: chainer.Parameter) -> float:
+    return float(np.finfo(param.dtype).max)

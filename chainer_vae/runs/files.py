@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
+from chainer_vae import reading
 from chainer_vae.errors import InputError
 
 # Windows says these of a file that another program has open (32, 33), or of one that it has open or
@@ -24,6 +25,8 @@ PATIENCE = 5.0  # seconds
 LEFT_BEHIND = 3600.0  # seconds after which a half-written file is nobody's
 # What a file system says that cannot put a folder's entries on the disk by itself, or may not.
 NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EBADF)
+MAX_JSON = 16 << 20  # bytes
+MAX_DIGITS = 400  # of a whole number in JSON
 
 
 @contextmanager
@@ -175,17 +178,37 @@ def save_json(path: Path, content: Any) -> None:
     save_text(path, json.dumps(content, indent=4) + "\n")
 
 
-def load_json(path: Path) -> Any:
-    """Read a JSON file.
+def load_json(path: Path, most: int = MAX_JSON) -> Any:
+    """Read a JSON file in which every name is once in its object, and all numbers are finite.
 
     Raises:
-        InputError: The file is missing, unreadable or not JSON.
+        InputError: The file is missing, no regular one, unreadable, larger than ``most`` bytes, or
+            not such JSON.
     """
+    content = reading.read_file(path, most)
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"there is no file {path}") from None
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from None
+        return json.loads(
+            content.decode("utf-8"),
+            object_pairs_hook=_each_once,
+            parse_int=_whole_number,
+            parse_constant=_no_number,
+        )
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not a JSON file: {error}") from None
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("it has a name twice in one object")
+    return found
+
+
+def _whole_number(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:  # Python needs minutes for millions of them
+        raise ValueError("it has a number of too many digits")
+    return int(digits)
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"it has {name}, which is no number")

@@ -26,6 +26,8 @@ from chainer_vae.validation import MAX_SIZE
 CONFIG, LOG, GRAPH, SNAPSHOTS = "config.json", "log", "graph.dot", "snapshots"
 STARTING = ".config.json.starting"  # what config.json is called until a new run is whole
 SNAPSHOT = "epoch_*.model"
+CHECKSUMS = "train_images", "test_images"
+MAX_LOG = 64 << 20  # bytes
 LOG_KEYS = (
     "main/loss",
     "main/rec_loss",
@@ -63,7 +65,7 @@ def snapshot_epochs(folder: Path, last: int) -> Iterator[int]:
     found = []
     for file in (folder / SNAPSHOTS).glob(SNAPSHOT):
         digits = file.stem[len("epoch_") :]
-        if digits.isdecimal() and int(digits) <= last:
+        if digits.isdecimal() and digits == str(int(digits)) and int(digits) <= last:
             found.append(int(digits))
     yield from sorted(found)
 
@@ -155,14 +157,23 @@ def read_info(file: Path) -> RunInfo:
             content.get("checksums"),
             content["environments"],
         )
-        sound = isinstance(info.environments, list) and isinstance(
-            info.checksums, (dict, type(None))
+        sound = _are_checksums(info.checksums) and all(
+            isinstance(environment, dict) for environment in info.environments
         )
     except (LookupError, TypeError, AttributeError, ValueError):
         sound = False
     if not sound:
         raise InputError(f"{file} does not hold the settings of a run")
     return info
+
+
+def _are_checksums(value: Any) -> bool:
+    """Whether this is what :func:`chainer_vae.runs.images.checksums` returns, or None."""
+    if value is None:
+        return True
+    for name in CHECKSUMS:
+        validation.whole_number(name, value[name], 0, 2**32 - 1)
+    return len(value) == len(CHECKSUMS)
 
 
 def _image_shape(content: dict[str, Any]) -> tuple[int, int]:
@@ -202,15 +213,23 @@ def load_log(file: Union[str, Path], epochs: Optional[int] = None) -> list[dict[
     """
     if epochs is not None:
         epochs = validation.whole_number("epochs", epochs, 0)
-    log: list[dict[str, float]] = load_json(validation.path("file", file))
+    log = load_json(validation.path("file", file), MAX_LOG)
+    expected = "a run's epochs" if epochs is None else f"{epochs} epochs"
+    entries = log[:epochs] if isinstance(log, list) else []
+    sound = isinstance(log, list) and len(entries) == (len(log) if epochs is None else epochs)
+    if not (sound and all(_is_entry(entry, i) for i, entry in enumerate(entries, 1))):
+        raise InputError(f"{file} is not a log of {expected}")
+    return entries
+
+
+def _is_entry(entry: Any, epoch: int) -> bool:
+    """Whether this is the log's entry of an epoch."""
     try:
-        epochs = len(log) if epochs is None else epochs
-        log = log[:epochs]
-        sound = [entry["epoch"] for entry in log] == list(range(1, epochs + 1)) and all(
-            isinstance(entry[key], (int, float)) for entry in log for key in LOG_KEYS
-        )
-    except (LookupError, TypeError):
-        sound = False
-    if not sound:
-        raise InputError(f"{file} is not a log of {epochs} epochs")
-    return log
+        validation.whole_number("epoch", entry["epoch"], epoch, epoch)
+        validation.whole_number("iteration", entry["iteration"], epoch)
+        validation.weight("elapsed_time", entry["elapsed_time"])
+        for key in LOG_KEYS:
+            validation.number(key, entry[key])
+    except (LookupError, TypeError, InputError):
+        return False
+    return True

@@ -154,8 +154,9 @@ def _load(run: Union[str, Path], gpu: int, kind: str) -> tuple[Any, Config]:
 
 
 def _restored(info: RunInfo, file: Path) -> Any:
-    arrays = checkpoints.load_npz(file)
-    with numpy_random(np.random.RandomState(0)):  # its weights are replaced
-        model = build_model(info.config, info.n_in)
-    checkpoints.restore_model(model, arrays, file)
+    with checkpoints.load_npz(file) as arrays:
+        checkpoints.check_sizes(arrays, info.config, info.n_in, file)
+        with numpy_random(np.random.RandomState(0)):  # its weights are replaced
+            model = build_model(info.config, info.n_in)
+        checkpoints.restore_model(model, arrays, file)
     return model

@@ -19,7 +19,7 @@ from chainer_vae.datasets import Dataset, load_data
 from chainer_vae.errors import InputError, NonFiniteLossError, accessory
 from chainer_vae.random_numbers import numpy_random
 from chainer_vae.runs import checkpoints
-from chainer_vae.runs.files import save_bytes, save_json, save_text
+from chainer_vae.runs.files import save_json, save_text
 from chainer_vae.runs.folder import (
     CONFIG,
     GRAPH,
@@ -122,9 +122,11 @@ class Run(Training):
         devices.use_device(config.gpu)
         run = cls(config, folder, load_data(config))
         if initmodel is not None:
-            checkpoints.restore_model(run.model, checkpoints.load_npz(initmodel), initmodel)
+            with checkpoints.load_npz(initmodel) as arrays:
+                checkpoints.restore_model(run.model, arrays, initmodel, finite=True)
         if initstate is not None:
-            checkpoints.restore_optimizer(run.optimizer, checkpoints.load_npz(initstate), initstate)
+            with checkpoints.load_npz(initstate) as arrays:
+                checkpoints.restore_optimizer(run.optimizer, arrays, initstate)
         run._record_environment()
         run._appear()
         return run
@@ -173,14 +175,14 @@ class Run(Training):
         devices.use_device(config.gpu)
         state = state_file(folder, config.dimz)
         saved_as = _identity(state)
-        arrays = checkpoints.load_npz(state)
-        data = load_data(config)
-        require_same_images(replace(saved, config=config), data, folder)
-        run = cls(config, out, data)
+        with checkpoints.load_npz(state) as arrays:
+            checkpoints.check_sizes(arrays, config, saved.n_in, state, "training/model/")
+            data = load_data(config)
+            require_same_images(replace(saved, config=config), data, folder)
+            run = cls(config, out, data)
+            log = checkpoints.restore_training(run, arrays, state)
         run.environments = saved.environments
-        run.log = checkpoints.restore_training(run, arrays, state) or load_log(
-            folder / LOG, run.epoch
-        )
+        run.log = load_log(folder / LOG, run.epoch) if log is None else log
         if run.epoch < config.epoch:
             run._record_environment()
         if moving:
@@ -298,12 +300,20 @@ class Run(Training):
         with appearing(self._lock, self._info()):
             remove_leftovers(self.folder, self.config.dimz)
             if old is not None:
-                for epoch in snapshot_epochs(old, self.epoch):
-                    content = snapshot_file(old, epoch).read_bytes()
-                    save_bytes(snapshot_file(self.folder, epoch), content)
+                self._copy_snapshots(old)
             elif self.epoch == 0:
                 self._save_snapshot()
             self._save_files()
+
+    def _copy_snapshots(self, old: Path) -> None:
+        names = checkpoints.to_arrays(self.model)
+        for epoch in snapshot_epochs(old, self.epoch):
+            file = snapshot_file(old, epoch)
+            with checkpoints.load_npz(file) as arrays:
+                n_in = self.images.shape[1]
+                checkpoints.check_sizes(arrays, self.config, n_in, file)
+                parameters = {name: arrays[name] for name in names}
+            checkpoints.save_npz(snapshot_file(self.folder, epoch), parameters)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -322,12 +332,11 @@ class Run(Training):
     def _in_agreement(self) -> bool:
         """Whether the .model and the log are those of the .state: files may have been copied from a
         folder that was being written."""
-        with suppress(InputError):
-            saved = checkpoints.load_npz(model_file(self.folder, self.config.dimz))
-            ours = checkpoints.to_arrays(self.model)
-            return load_log(self.folder / LOG) == self.log and all(
-                np.array_equal(saved[name], ours[name]) for name in ours
-            )
+        ours = checkpoints.to_arrays(self.model)
+        with suppress(InputError, LookupError):
+            with checkpoints.load_npz(model_file(self.folder, self.config.dimz)) as saved:
+                same = all(np.array_equal(saved[name], ours[name]) for name in ours)
+            return same and load_log(self.folder / LOG) == self.log
         return False
 
     def _info(self) -> RunInfo:
