@@ -16,9 +16,11 @@ import pytest
 
 from chainer_vae import Config, InputError, NonFiniteLossError, Run
 from chainer_vae.cli import main
+from chainer_vae.datasets import load_data
 from chainer_vae.runs import checkpoints, files, load_log, load_snapshots
 from chainer_vae.runs import run as run_module
 from chainer_vae.runs.interrupt import ENDING, StopSignals, exit_by_signals
+from chainer_vae.runs.new_run import appearing
 
 pytestmark = pytest.mark.usefixtures("sigint")
 
@@ -393,6 +395,23 @@ def test_two_commands_in_one_folder(training, tmp_path, capsys):
     assert names(tmp_path / "run") == [
         ".lock", "config.json", "graph.dot", "log", "mlp_3.model", "mlp_3.state",
     ]  # fmt: skip
+
+
+def test_a_refused_start_leaves_the_others_lock(small_set, tmp_path, monkeypatch):
+    """Both have seen that there is no folder yet."""
+    folder = tmp_path / "run"
+    first = Run(config(small_set), folder, load_data(config(small_set)))
+    second = Run(config(small_set), folder, load_data(config(small_set)))
+    with appearing(first._lock, first._info()):
+        monkeypatch.setattr(Path, "exists", lambda path: False)
+        with pytest.raises(InputError, match="in use by"):
+            second._appear()
+        monkeypatch.undo()
+        assert (folder / ".lock").exists()
+        with pytest.raises(InputError, match="in use by"):
+            Run(config(small_set), folder, load_data(config(small_set)))._appear()
+        first._save_files()
+    assert Run.resume(folder).epoch == 0
 
 
 def test_a_folder_that_cannot_be_locked(tmp_path, monkeypatch, capsys):

@@ -70,6 +70,11 @@ class FolderLock:
                 os.unlink(self.folder / OWNER)
         self._lock.release()
 
+    def remove(self) -> None:
+        """Remove its file, while it is held: after that, somebody else may hold it."""
+        with suppress(OSError):  # Windows cannot
+            os.unlink(self.folder / LOCK)
+
     def _owner(self) -> str:
         owner, text = self.folder / OWNER, ""
         with suppress(OSError, ValueError):

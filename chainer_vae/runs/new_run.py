@@ -25,7 +25,7 @@ from chainer_vae.runs.folder import (
     save_info,
     state_file,
 )
-from chainer_vae.runs.lock import LOCK, FolderLock
+from chainer_vae.runs.lock import FolderLock
 
 
 def require_free(folder: Path, dimz: int) -> None:
@@ -77,14 +77,12 @@ def appearing(lock: FolderLock, info: RunInfo) -> Iterator[None]:
                 replace(folder / STARTING, folder / CONFIG)
             except BaseException:
                 _discard(folder)
+                if new:
+                    lock.remove()
                 raise
     except BaseException:
         if new:
-            with suppress(OSError):
-                (folder / LOCK).unlink()
-            with suppress(
-                OSError
-            ):  # it is not empty: the last step failed, after all had been written
+            with suppress(OSError):  # unless there is something in it
                 folder.rmdir()
         raise
 
