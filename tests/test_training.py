@@ -11,9 +11,9 @@ from threadpoolctl import threadpool_limits
 
 from chainer_vae import Config, InputError, NonFiniteLossError, Run, evaluate, load_model
 from chainer_vae.datasets import load_data
-from chainer_vae.engine import CpuSteps
+from chainer_vae.engine import CpuSteps, cpu_evaluation, cpu_kernels
 from chainer_vae.model import build_model
-from chainer_vae.runs import checkpoints
+from chainer_vae.runs import checkpoints, load_info
 from chainer_vae.runs import run as run_module
 from chainer_vae.training import Training
 
@@ -671,3 +671,60 @@ def test_very_many_samples(small_set, tmp_path):
     run = Run.start(config(small_set, epoch=1, k=300, batchsize=250), tmp_path / "run")
     assert len(finish(run)) == 1
     assert (tmp_path / "run" / "graph.dot").read_text().count("Gaussian") == 300
+
+
+# What only a mutation of the code has shown to be untested
+
+
+@pytest.mark.parametrize("engine", ["chainer", "fused"])
+def test_the_test_loss_is_computed_by_what_trains(engine, small_set, tmp_path, monkeypatch):
+    called = []
+    evaluate = cpu_evaluation.evaluate
+    monkeypatch.setattr(
+        cpu_evaluation, "evaluate", lambda *args: called.append(1) or evaluate(*args)
+    )
+    finish(Run.start(config(small_set, engine=engine, epoch=2), tmp_path / "run"))
+    assert len(called) == {"chainer": 0, "fused": 2}[engine]
+
+
+def test_environments_are_those_of_trained_epochs(small_set, tmp_path):
+    finish(Run.start(config(small_set, epoch=1), tmp_path / "run"))
+    finish(Run.resume(tmp_path / "run"))  # nothing to do
+    finish(Run.resume(tmp_path / "run", tmp_path / "copy"))
+    finish(Run.resume(tmp_path / "copy", epoch=2))
+    for name, epochs in (("run", [0]), ("copy", [0, 1])):
+        found = load_info(tmp_path / name).environments
+        assert [environment["from_epoch"] for environment in found] == epochs
+
+
+@pytest.mark.parametrize("engine", ["chainer", "fused"])
+def test_an_overflow_is_reported_once(engine, small_set, tmp_path):
+    """Not by NumPy's warnings, too, which are errors here."""
+    run = Run.start(config(small_set, engine=engine, C=1e38), tmp_path / "run")
+    with pytest.raises(NonFiniteLossError):
+        finish(run)
+
+
+def test_an_error_leaves_no_threads(small_set, tmp_path):
+    """Not even while it is handled: its traceback holds the frames in which it was raised."""
+    before = threading.active_count()
+    run = Run.start(config(small_set, engine="fused"), tmp_path / "run")
+    run.model.ld3.b.array[0] = np.nan
+    with pytest.raises(NonFiniteLossError) as error:
+        finish(run)
+    assert error.tb and threading.active_count() == before
+
+
+def test_an_error_in_the_last_update_of_an_epoch_is_raised(small_set, tmp_path, monkeypatch):
+    """By the step after it, of which there is none."""
+    adam = cpu_kernels.adam
+
+    def failing(p, *args):
+        if run.optimizer.t == 3 and p.size == 16 * 784 + 16:  # le1's
+            raise MemoryError("the last step")
+        adam(p, *args)
+
+    monkeypatch.setattr(cpu_kernels, "adam", failing)
+    run = Run.start(config(small_set, engine="fused", epoch=1), tmp_path / "run")
+    with pytest.raises(MemoryError, match="the last step"):
+        list(run.train())  # without on_step, which waits for each update
