@@ -3,7 +3,6 @@
 Their numbers are held in test_claims.py.
 """
 
-import json
 import re
 from pathlib import Path
 
@@ -85,17 +84,6 @@ def numbers_in_tables(name):
 @pytest.mark.parametrize(("english", "japanese"), PAGES)
 def test_numbers_in_tables_are_the_same_in_both_languages(english, japanese):
     assert numbers_in_tables(english) == numbers_in_tables(japanese)
-
-
-def test_times_on_a_gpu_are_those_recorded():
-    import gpu_check
-
-    recorded = json.loads((ROOT / "results/gpu/NVIDIA-H100-80GB-HBM3.json").read_text())
-    guide = text_of("docs/en/gpu.md")
-    assert gpu_check.table(recorded["steps"]) in guide
-    assert f"{recorded['training']['seconds']:.1f} seconds" in guide
-    assert recorded["date"] in guide
-    assert all(recorded["date"] in text_of(name) for name in READMES)
 
 
 OPTION = r"(?<![\w-])--?[A-Za-z][\w-]*"
