@@ -1,4 +1,4 @@
-"""Check and measure everything on this machine's GPU: within 8 minutes, without a network.
+"""Check and measure everything on this machine's GPU, without a network.
 
     python scripts/gpu_check.py [--out results/gpu]
 

@@ -13,8 +13,9 @@ from chainer_vae.runs import checkpoints
 
 GOLDEN = Path(__file__).parent / "golden"
 ARTICLE = json.loads((GOLDEN / "article.json").read_text())
-# Seen: 2e-6 and 2e-13.  (tests/golden/article_program.py says why tanh is held in float64.)
-TOLERANCE = {"f4": 1e-5, "f8": 1e-11}
+# As docs/en/faithfulness.md says; seen: 2e-6 and 2e-13.  (tests/golden/article_program.py says why
+# tanh is held in float64.)
+TOLERANCE = {"f4": 5e-6, "f8": 1e-12}
 
 
 def sums(model):

@@ -1,0 +1,393 @@
+"""The numbers in the texts of both languages: recorded in results/, counted, or set in the code."""
+
+import json
+import math
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+import gpu_check
+import numpy as np
+import pytest
+
+from chainer_vae import Config, encode, evaluate, figures, load_model
+from chainer_vae.cli import build_parsers
+from chainer_vae.cli.train import _compared_with_the_article
+from chainer_vae.engine.cpu_kernels import CEILING, FLOOR
+from chainer_vae.engine.threads import MAX_THREADS
+from chainer_vae.explorer.page import LARGEST
+from chainer_vae.model import build_model
+from chainer_vae.runs import SHIPPED, article_log
+from chainer_vae.runs.files import PATIENCE
+from chainer_vae.runs.folder import is_snapshot_epoch
+from chainer_vae.runs.models import SHIPPED_AUTOENCODER
+from chainer_vae.runs.run import SAVE_INTERVAL
+from chainer_vae.training import TEST_SAMPLES
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "results"
+README = {"en": "README.md", "ja": "README.ja.md"}
+WORDS = {3: "three", 4: "four", 5: "five"}
+LOSSES = ("main/loss", "validation/main/loss", "validation/main/rec_loss")
+in_both_languages = pytest.mark.parametrize("lang", README)
+
+
+def text_of(name):
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def prose_of(name):
+    """Without line breaks, which are anywhere in English and nowhere in Japanese."""
+    return " ".join(text_of(name).split())
+
+
+def json_of(name):
+    return json.loads(text_of(f"results/{name}"))
+
+
+def settings_of(command, dimz):
+    """What a command trains with; of ``make reproduce``, which trains two models, the one."""
+    name, *words = command.split()
+    if name == "make":
+        assert words[0] == "reproduce", command
+        given = {"dimz": dimz, "snapshots": dimz == 2}
+        given.update((word.split("=")[0].lower(), int(word.split("=")[1])) for word in words[1:])
+    else:
+        parser, _ = build_parsers()
+        given = vars(parser.parse_args(words))
+        assert given.pop("command") == "train", command
+    return Config(**given)
+
+
+def assert_made_by(command, folder):
+    """The command trains with the recorded settings, and by the recorded engine."""
+    recorded = json_of(f"{folder}/config.json")
+    config = Config(**recorded["arguments"])
+    found = settings_of(command, config.dimz)
+    for name in vars(config):
+        if name not in ("engine", "snapshots"):
+            assert getattr(found, name) == getattr(config, name), (command, name)
+    engines = {environment.get("engine", "chainer") for environment in recorded["environments"]}
+    by_chainer = found.engine == "chainer" or found.model == "autoencoder"
+    assert engines == {"chainer" if by_chainer else "fused"}, command
+
+
+def recorded_at_epoch_100(path, command):
+    """Train loss, test loss and test reconstruction of a record, and the versions that made it."""
+    if path.endswith(".csv"):
+        run = article_log.load_logs()[article_log.LOGS.index(Path(path).name)][100]
+        article = {"chainer": "2.0.0", "numpy": "1.12.1"}  # chainer_vae/data/README.md
+        return (run.train_loss, run.test_loss, run.test_rec_loss), article
+    if path.endswith(".json"):
+        assert command == "make gpu-check"
+        record = json.loads(text_of(path))
+        training = record["training"]
+        return (training["train_loss"], training["test_loss"], None), record["versions"]
+    name = Path(path).name
+    assert_made_by(command, name)
+    last = json_of(f"{name}/log")[-1]
+    assert last["epoch"] == 100
+    (environment,) = json_of(f"{name}/config.json")["environments"]
+    return tuple(last[key] for key in LOSSES), environment["versions"]
+
+
+@pytest.mark.parametrize("name", [*README.values(), "docs/en/reproduce.md", "docs/ja/reproduce.md"])
+def test_the_table_of_losses(name):
+    """Each row: its command, its losses and its versions are those of the record that it links."""
+    rows = re.findall(
+        r"^\|(.*)\| 100 \|(.*)\|(.*)\|(.*)\| \[.*?\]\((.*?)\)(.*)\|$", text_of(name), re.M
+    )
+    assert len(rows) >= 6
+    for what, *shown, link, about in rows:
+        found, versions = recorded_at_epoch_100(link.replace("../", ""), what.strip(" `"))
+        expected = ["" if loss is None else f"{loss:.3f}" for loss in found]
+        assert [cell.strip() for cell in shown] == expected, what
+        if "the same" not in about and "同上" not in about:
+            said = re.findall(r"(NumPy|Python|CuPy|Chainer) ([\d.]+\d)", about)
+            assert len(said) >= 2
+        for library, version in said:
+            assert f"{versions[library.lower()]}.".startswith(f"{version}."), (what, library)
+
+
+@in_both_languages
+def test_what_make_reproduce_gives(lang):
+    """What it prints after training z20, and the test loss of z2."""
+    guide = text_of(f"docs/{lang}/reproduce.md")
+    ((name, printed),) = re.findall(
+        r"results/(z20-[\w-]+)\)[^#]*?^```\n(after.*?)\n```$", guide, re.M | re.S
+    )
+    assert_made_by("make reproduce SEED=2" if name == "z20-seed2" else "make reproduce", name)
+    run = SimpleNamespace(config=Config(), log=json_of(f"{name}/log"))
+    assert printed == _compared_with_the_article(run)
+    assert_made_by("make reproduce", "z2-seed0-engine")
+    loss = f"{json_of('z2-seed0-engine/log')[-1]['validation/main/loss']:.3f}"
+    assert {"en": f"a test loss of {loss}", "ja": f"テスト損失は{loss}"}[lang] in guide
+
+
+def test_the_table_of_the_runs():
+    """results/README.md: each run with its command and its losses, beside the author's."""
+    columns = r"^\| (.*?) \| (.*?) \| (\d+) \| (.*?) \| (.*?) \| (.*?) \|$"
+    name, named = None, []
+    for link, command, epoch, *shown, author in re.findall(
+        columns, text_of("results/README.md"), re.M
+    ):
+        if link:
+            name = re.fullmatch(r"\[(.*)\]\(\1\)", link)[1]
+            named.append(name)
+            assert_made_by(command.strip("`"), name)
+        entry = json_of(f"{name}/log")[int(epoch) - 1]
+        assert shown == [f"{entry[key]:.3f}" for key in LOSSES[:2]], (name, epoch)
+        tests = [f"{run[int(epoch)].test_loss:.3f}" for run in article_log.load_logs()]
+        by_the_author = f"test {tests[0]} and {tests[1]}" if "z20" in name else "none recorded"
+        assert author == by_the_author, (name, epoch)
+    assert sorted(named) == sorted(file.parent.name for file in RESULTS.glob("*/log"))
+
+
+def test_the_engine_goes_chainers_way_for_ten_epochs():
+    """The runs of the same seed in results/README.md."""
+    assert "relative 1e-5 for ten epochs" in prose_of("results/README.md")
+    for file in RESULTS.glob("*-engine/log"):
+        name = file.parent.name
+        logs = zip(json_of(f"{name.replace('-engine', '')}/log"), json_of(f"{name}/log"))
+        for by_chainer, by_engine in list(logs)[:10]:
+            for key in LOSSES:
+                assert by_engine[key] == pytest.approx(by_chainer[key], rel=1e-5), name
+
+
+def test_the_mean_of_the_runs():
+    text = prose_of("results/README.md")
+    z20 = [json_of(f"{file.parent.name}/log") for file in RESULTS.glob("z20-*/log")]
+    own = np.mean([log[-1]["validation/main/loss"] for log in z20])
+    author = np.mean([log[100].test_loss for log in article_log.load_logs()])
+    assert f"of the {WORDS[len(z20)]} z20 runs" in text
+    assert f"averaged, is {own:.3f} (the author's two runs: {author:.3f})" in text
+
+
+def test_the_times_of_the_runs():
+    """Of both models, trained one after the other on 2 idle cores."""
+    runs = ("z20-seed2", "z2-seed0-engine")
+    times = [json_of(f"{name}/log")[-1]["elapsed_time"] for name in runs]
+    said = "z20-seed2 and z2-seed0-engine took {:.0f} and {:.0f} seconds".format(*times)
+    assert said in prose_of("results/README.md")
+    assert all(5 < time / 100 < 6 and round(time / 60) == 9 for time in times)
+    assert "5 to 6 seconds, and each model 9 minutes" in prose_of("docs/en/reproduce.md")
+    assert "5〜6秒、学習に1つのモデルあたり9分" in prose_of("docs/ja/reproduce.md")
+    assert sum(times) < 20 * 60
+    assert "in [less than 20 minutes]" in prose_of("docs/en/gpu.md")
+    assert "[20分以内]" in prose_of("docs/ja/gpu.md")
+
+
+@in_both_languages
+def test_times_on_a_gpu_are_those_recorded(lang):
+    recorded = json_of("gpu/NVIDIA-H100-80GB-HBM3.json")
+    guide = text_of(f"docs/{lang}/gpu.md")
+    if lang == "en":  # test_readme.py compares the tables of the languages
+        assert gpu_check.table(recorded["steps"]) in guide
+    seconds, versions = recorded["training"]["seconds"], recorded["versions"]
+    index = text_of(f"docs/{lang}/index.md")
+    assert {"en": f"{seconds:.1f} seconds", "ja": f"{seconds:.1f}秒"}[lang] in guide
+    assert {"en": f"take {seconds:.0f} seconds", "ja": f"{seconds:.0f}秒"}[lang] in index
+    assert recorded["date"] in guide and recorded["date"] in text_of(README[lang])
+    assert f"CuPy {versions['cupy']}" in guide
+    assert f"PyTorch {versions['torch'][:4]}" in guide
+
+
+def test_the_latent_dimensions_that_are_used(mnist):
+    """Those with a KL divergence above 0.1."""
+    mu, ln_var = encode(load_model("z20")[0], mnist.test_images)
+    kl = (mu**2 + np.exp(ln_var) - ln_var - 1).mean(axis=0) / 2
+    used = np.count_nonzero(kl > 0.1)
+    (gpu,) = (json.loads(file.read_text()) for file in RESULTS.glob("gpu/*.json"))
+    assert gpu["training"]["latent_units_with_a_KL_above_0.1"] == used
+    assert np.sort(kl)[-used - 1] < 1e-3
+    text = prose_of("results/README.md")
+    assert f"`z20` (z20-seed0) uses {used}, and so does the run on the GPU" in text
+
+
+@pytest.mark.slow
+def test_what_evaluate_says_of_z20(mnist):
+    np.random.seed(0)
+    loss = f"{evaluate(load_model('z20')[0], mnist.test_images, TEST_SAMPLES).loss:.2f}"
+    assert f"({loss} for `z20`)" in prose_of("docs/en/reproduce.md")
+    assert f"（`z20` では{loss}）" in prose_of("docs/ja/reproduce.md")
+
+
+def test_the_page_of_the_explorer_is_of_the_recorded_run():
+    """results/explorer.html has the losses of a repetition, to three decimals."""
+    page = text_of("results/explorer.html")
+    (shown,) = re.findall(r'"log": (\[\[.*?\]\])', page)
+    log = json_of("z2-seed0-engine/log")
+    assert json.loads(shown) == [[round(entry[key], 3) for key in LOSSES[:2]] for entry in log]
+
+
+def times_on_a_cpu():
+    """Of the recorded benchmark: by its title, the milliseconds of each row."""
+    tables = json_of("bench/xeon-2-cores.json")["tables"]
+    return {
+        table["title"]: {row["what"]: row["median"] for row in table["rows"]} for table in tables
+    }
+
+
+COLUMNS = (  # of the table in engine.md
+    "a training step, z20, batch 100, new model",
+    "a training step, z20, batch 100, trained model",
+    "a training step, z2, batch 100, trained model",
+    "a training step, z20, batch 1000, trained model",
+    "the test with k = 10, z20, batch 100, trained model",
+)
+ROWS = (
+    "engine",
+    "Chainer's loop",
+    "PyTorch eager",
+    "PyTorch fused Adam",
+    "PyTorch compiled",
+    "matrix products",
+)
+
+
+@in_both_languages
+def test_times_on_a_cpu_are_those_recorded(lang):
+    recorded, times = json_of("bench/xeon-2-cores.json"), times_on_a_cpu()
+    guide = text_of(f"docs/{lang}/engine.md")
+    expected = [
+        [
+            *(f"{times[column][row]:.1f}" for column in COLUMNS[:-1]),
+            f"{times[COLUMNS[-1]][row]:,.0f}" if row in times[COLUMNS[-1]] else "",
+        ]
+        for row in ROWS
+    ]
+    lines = re.findall(r"^\| [^|]* ((?:\| [\d.,]* ){5})\|$", guide, re.M)
+    assert [[cell.strip() for cell in line.split("|")[1:]] for line in lines] == expected
+    versions = recorded["versions"]
+    for said in (recorded["date"], "Intel Xeon", versions["numpy"], f"PyTorch {versions['torch']}"):
+        assert said in guide
+    rounds = [
+        {len(row["milliseconds"]) for row in table["rows"]}
+        for column in COLUMNS
+        for table in recorded["tables"]
+        if table["title"] == column
+    ]
+    assert rounds == [{7}, {7}, {7}, {7}, {5}]
+    assert {"en": "7 rounds (5 for the test)", "ja": "7ラウンド（テストは5ラウンド）"}[
+        lang
+    ] in guide
+
+
+def test_ratios_of_times_on_a_cpu():
+    """In results/README.md and CHANGELOG.md."""
+    times = times_on_a_cpu()
+    new, trained, z2 = (times[column] for column in COLUMNS[:3])
+
+    def ratio(table, other):
+        return table["engine"] / table[other]
+
+    text = prose_of("results/README.md")
+    loops = sorted(ratio(table, "Chainer's loop") for table in (new, trained))
+    for said in (
+        f"takes {loops[0]:.2f} to {loops[1]:.2f} times as long as Chainer's loop",
+        f"{ratio(new, 'PyTorch fused Adam'):.2f} times as long as PyTorch with fused Adam",
+        f"and {ratio(new, 'matrix products'):.2f} times as long as the products",
+        f"level with PyTorch ({ratio(trained, 'PyTorch fused Adam'):.2f})",
+        f"With the trained z2 it is faster ({ratio(z2, 'PyTorch fused Adam'):.2f})",
+        f"passes over {sum(p.size for p in build_model(Config(), 784).params()) / 1e6:.1f} million",
+    ):
+        assert said in text, said
+    assert "in less than half the time of Chainer's loop" in prose_of("CHANGELOG.md")
+    assert all(ratio(table, "Chainer's loop") < 0.5 for table in (new, trained, z2))
+
+
+@in_both_languages
+def test_the_speed_of_the_page(lang):
+    recorded = json_of("bench/explorer-xeon-2-cores.json")
+    rows = recorded["milliseconds"]
+    guide = prose_of(f"docs/{lang}/explorer.md")
+    assert {"en": "60 frames per second", "ja": "毎秒60フレーム"}[lang] in guide
+    assert all(row["between"]["median"] == pytest.approx(1000 / 60, abs=0.1) for row in rows)
+    assert {"en": "0.5 to 2 ms (medians)", "ja": "0.5〜2 ms（中央値）"}[lang] in guide
+    assert all(0.5 <= row["scripts"]["median"] <= 2 for row in rows)
+    assert {"en": "occasionally 5 ms", "ja": "5 msになることも"}[lang] in guide
+    assert all(row["scripts"]["95 %"] <= 5 for row in rows)
+    assert recorded["frames"] == 240 and "240 frames each" in prose_of("results/README.md")
+
+
+SPECS = figures.all_figures()
+N_ARTICLE = sum(bool(spec.numbers) for spec in SPECS)
+N_NOTEBOOK = sum(spec.section == "notebook" for spec in SPECS)
+N_MODELS = len(SHIPPED) + len([SHIPPED_AUTOENCODER])
+N_LESSONS = len(list((ROOT / "notebooks" / "lessons").glob("[0-9]*.py")))
+LIGHTEST = math.floor(FLOOR / math.log(10))  # e^FLOOR, as a power of ten
+# Where a number is said: the page, the words in English and Japanese, the number.
+COUNTED_OR_SET = [
+    ("README", "the article's {} images", "記事の画像{}枚", N_ARTICLE),
+    ("figures", "the article's {} images", "記事の画像{}枚", N_ARTICLE),
+    ("README", "{word} more from its notebook", "記事のノートブックにある{}枚", N_NOTEBOOK),
+    (
+        "figures",
+        "{word} more from the article's notebook",
+        "記事のノートブックにある{}枚",
+        N_NOTEBOOK,
+    ),
+    ("README", "There are {word} notebooks", "ノートブックが{}本", N_LESSONS),
+    ("lessons", "There are {word} notebooks", "ノートブックが{}本", N_LESSONS),
+    ("README", "{word} trained models come with", "{}つの学習済みモデル", N_MODELS),
+    ("reproduce", "{word} trained models come with", "{}つの学習済みモデル", N_MODELS),
+    ("install", "{word} trained models are inside", "{}つの学習済みモデル", N_MODELS),
+    ("README", "k = {} samples", "k = {}サンプル", TEST_SAMPLES),
+    ("reproduce", "k = {} samples", "k = {}個", TEST_SAMPLES),
+    ("engine", "at most {}.", "最大{}です", MAX_THREADS),
+    ("faithfulness", "from 1e{} to", "1e{}以上", LIGHTEST),
+    ("faithfulness", "e^{:.0f},", "e^{:.0f}以下", CEILING),
+    ("explorer", "under {:.0f} MB", "{:.0f} MB未満", LARGEST / 1e6),
+    ("install", "wait for {:.0f} seconds", "{:.0f}秒待って", PATIENCE),
+    ("reproduce", "at most once a second", "多くても{:.0f}秒に1回", SAVE_INTERVAL),
+]
+
+
+@pytest.mark.parametrize("page, english, japanese, number", COUNTED_OR_SET)
+def test_what_is_counted_or_set_in_the_code(page, english, japanese, number):
+    pages = README if page == "README" else {lang: f"docs/{lang}/{page}.md" for lang in README}
+    for lang, said in (("en", english), ("ja", japanese)):
+        said = said.format(number, word=WORDS.get(number))
+        assert said.lower() in prose_of(pages[lang]).lower()
+
+
+@in_both_languages
+def test_the_epochs_of_the_snapshots(lang):
+    between = {"en": ", ", "ja": "、"}[lang]
+    epochs = between.join(str(epoch) for epoch in range(101) if is_snapshot_epoch(epoch))
+    assert epochs in text_of(f"docs/{lang}/reproduce.md")
+
+
+def test_versions_of_python_and_numpy():
+    setup = text_of("setup.py")
+    assert ">=3.9,<3.16" in text_of("pyproject.toml") and "numpy>=1.22,<2.6" in setup
+    for name in (
+        *README.values(),
+        "docs/en/install.md",
+        "docs/ja/install.md",
+        "docs/en/old-programs.md",
+        "docs/ja/old-programs.md",
+    ):
+        text = text_of(name)
+        assert re.search("3.9( to |〜)3.15", text) and re.search("1.22( to |〜)2.5", text), name
+    recorded = json_of("z20-seed2/config.json")["environments"][0]["versions"]["numpy"]
+    assert f"numpy=={recorded} ; python_full_version == '3.11.*'" in text_of("requirements.lock")
+    for lang in README:
+        assert recorded in text_of(f"docs/{lang}/install.md")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *README.values(),
+        *sorted(str(file.relative_to(ROOT)) for file in ROOT.glob("docs/*/*.md")),
+        "results/README.md", "CONTRIBUTING.md", "CHANGELOG.md", "Makefile",
+    ],
+)  # fmt: skip
+def test_variables_of_make_are_the_makefiles(name):
+    """In a command that a text names, such as ``make reproduce SEED=1``."""
+    makefile = text_of("Makefile")
+    for target, variables in re.findall(r"\bmake ([a-z-]+)((?: [A-Z]+=\S+)+)", text_of(name)):
+        assert re.search(rf"^{target}:", makefile, re.M), target
+        for variable in re.findall(r"([A-Z]+)=", variables):
+            assert f"$({variable})" in makefile, (target, variable)
