@@ -13,6 +13,7 @@ import chainer
 import numpy as np
 from chainer import computational_graph
 
+from chainer_vae import validation
 from chainer_vae.errors import InputError
 
 _NODE = re.compile(r'(\w+) \[label="([^"]*)",shape="(\w+)"([^\]]*)\];')
@@ -104,6 +105,7 @@ def dump(loss: chainer.Variable) -> str:
         >>> print(graph.dump(loss).splitlines()[1])
         n0 [label="W: (3, 4), float32",shape="octagon",fillcolor="#E0E0E0",style="filled"];
     """
+    validation.instance("dump", loss, chainer.Variable)
     built = computational_graph.build_computational_graph([loss])
     edges = [(str(id(tail)), str(id(head))) for tail, head in built.edges]
     built.edges = []  # which Chainer's dump compares each with all others
