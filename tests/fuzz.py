@@ -65,6 +65,7 @@ from chainer_vae import (
 )
 from chainer_vae.cli import main as command
 from chainer_vae.datasets import Dataset, load_data, require_images, size_in_words
+from chainer_vae.errors import printable
 from chainer_vae.evaluation import squared_error
 from chainer_vae.explorer import write_page
 from chainer_vae.graph import chainer  # which chainer_vae has made usable
@@ -572,7 +573,7 @@ def check_command(material, argv):
         assert (
             all(line.startswith("chainer-vae") for line in lines) if one_each else len(lines) == 1
         ), lines
-        assert all(line.isprintable() for line in lines), lines
+        assert all(line == printable(line) for line in lines), lines
         return REFUSED
 
     with material.copied() as work:
