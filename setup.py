@@ -87,6 +87,7 @@ setup(
         "cuda13": ["cupy-cuda13x[ctk]>=14; python_version >= '3.10'"],
         "test": [
             "build",
+            "hypothesis",  # makes up bad input
             "ipykernel",
             "jupytext",
             "mypy<2.5",

@@ -65,6 +65,7 @@ def load_data(config: Config) -> Dataset:
 
     Raises:
         InputError: As :func:`load_mnist`.
+        TypeError: ``config`` is no :class:`~chainer_vae.Config`.
 
     Example:
         >>> from chainer_vae import Config
@@ -72,6 +73,7 @@ def load_data(config: Config) -> Dataset:
         >>> load_data(Config(test=True)).train_images.shape
         (100, 784)
     """
+    validation.instance("load_data", config, Config)
     data = load_mnist(config.dataset)
     if not config.test:
         return data
@@ -135,6 +137,7 @@ def require_images(data: Dataset) -> None:
     Raises:
         InputError: The training or the test images are none, are no rows of floating-point numbers
             of the size that ``image_shape`` says, or have pixels outside [0, 1].
+        TypeError: ``data`` is no :class:`Dataset`.
 
     Example:
         >>> from chainer_vae import load_mnist
@@ -145,7 +148,8 @@ def require_images(data: Dataset) -> None:
             ...
         chainer_vae.errors.InputError: test_images must be in [0, 1], but go from -0.5 to 0.5
     """
-    n_in = int(np.prod(data.image_shape))
+    validation.instance("require_images", data, Dataset)
+    n_in = math.prod(validation.image_shape("image_shape", data.image_shape))
     for name, images in (("train_images", data.train_images), ("test_images", data.test_images)):
         if not (isinstance(images, np.ndarray) and images.dtype.kind == "f"):
             raise InputError(f"{name} must be a NumPy array of floating-point numbers")
@@ -251,9 +255,13 @@ def size_in_words(image_shape: Sequence[int]) -> str:
     Returns:
         str: Both, with an x between.
 
+    Raises:
+        TypeError: It is no tuple or list.
+
     Example:
         >>> from chainer_vae.datasets import size_in_words
         >>> size_in_words((28, 28))
         '28 x 28'
     """
+    validation.instance("size_in_words", image_shape, tuple, list)
     return " x ".join(map(str, image_shape))

@@ -13,10 +13,12 @@ import chainer
 import numpy as np
 from chainer import computational_graph
 
+from chainer_vae import validation
 from chainer_vae.errors import InputError
 
-_NODE = re.compile(r'(\w+) \[label="([^"]*)",shape="(\w+)"([^\]]*)\];')
-_EDGE = re.compile(r"(\w+) -> (\w+);")
+_NODE = re.compile(r'^(\w+) \[label="((?:[^"\\]|\\.)*)",shape="(\w+)".*\];$', re.MULTILINE)
+_EDGE = re.compile(r"^(\w+) -> (\w+);$", re.MULTILINE)
+_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r"}
 
 
 class Node(NamedTuple):
@@ -104,11 +106,15 @@ def dump(loss: chainer.Variable) -> str:
         >>> print(graph.dump(loss).splitlines()[1])
         n0 [label="W: (3, 4), float32",shape="octagon",fillcolor="#E0E0E0",style="filled"];
     """
+    validation.instance("dump", loss, chainer.Variable)
     built = computational_graph.build_computational_graph([loss])
     edges = [(str(id(tail)), str(id(head))) for tail, head in built.edges]
-    built.edges = []  # which Chainer's dump compares each with all others
-    text = built.dump()
-    labels = {name: node.label for name, node in parse(text).nodes.items()}
+    attributes: dict[str, dict[str, str]] = {}
+    for node in built.nodes:
+        variable = isinstance(node, chainer.variable.VariableNode)
+        style = built.variable_style if variable else built.function_style
+        attributes[str(id(node))] = computational_graph.DotNode(node, style).attribute
+    labels = {name: str(its["label"]) for name, its in attributes.items()}
     inputs: dict[str, list[str]] = {name: [] for name in labels}
     for tail, head in edges:
         inputs[head].append(tail)
@@ -127,16 +133,18 @@ def dump(loss: chainer.Variable) -> str:
             waiting.append(unnamed[0])
         else:
             names[waiting.pop()] = f"n{len(names)}"
-    nodes = {names[name]: rest for name, *rest in _NODE.findall(text)}
+    nodes = {
+        names[name]: ",".join(f'{key}="{_escaped(value)}"' for key, value in its.items())
+        for name, its in attributes.items()
+    }
     index = {name: int(name[1:]) for name in names.values()}
     edges = sorted(
         ((names[tail], names[head]) for tail, head in edges),
         key=lambda edge: (index[edge[1]], index[edge[0]]),
     )
-    lines = [
-        f'{name} [label="{nodes[name][0]}",shape="{nodes[name][1]}"{nodes[name][2]}];'
-        for name in names.values()
-    ] + [f"{tail} -> {head};" for tail, head in edges]
+    lines = [f"{name} [{nodes[name]}];" for name in names.values()] + [
+        f"{tail} -> {head};" for tail, head in edges
+    ]
     return "digraph graphname{rankdir=TB;\n" + "\n".join(lines) + "\n}\n"
 
 
@@ -174,8 +182,21 @@ def parse(text: str) -> Graph:
         >>> len(parsed.nodes), len(parsed.edges)
         (71, 76)
     """
-    nodes = {name: Node(label, shape == "record") for name, label, shape, _ in _NODE.findall(text)}
+    nodes = {
+        name: Node(_unescaped(label), shape == "record")
+        for name, label, shape in _NODE.findall(text)
+    }
     return Graph(nodes, [(tail, head) for tail, head in _EDGE.findall(text)])
+
+
+def _escaped(text: object) -> str:
+    """A text between quotation marks in DOT: the name of a variable may be any."""
+    return "".join(_ESCAPES.get(char, char) for char in str(text))
+
+
+def _unescaped(text: str) -> str:
+    chars = {escape: char for char, escape in _ESCAPES.items()}
+    return re.sub(r"\\.", lambda found: chars.get(found[0], found[0]), text)
 
 
 def graphviz() -> Optional[str]:

@@ -6,6 +6,9 @@ import numpy as np
 from chainer import initializer
 from chainer.backends import cuda
 
+from chainer_vae import validation
+from chainer_vae.validation import MAX_SIZE
+
 
 class Xavier(initializer.Initializer):
     """Uniform weights, scaled so that a layer keeps the variance of what passes through it.
@@ -29,7 +32,8 @@ class Xavier(initializer.Initializer):
             (float32).
 
     Raises:
-        ValueError: ``fan_in + fan_out`` is not positive, or ``constant`` is negative.
+        ValueError: ``fan_in`` or ``fan_out`` is no whole number from 0 to 1,000,000, both are 0, or
+            ``constant`` is no finite number, 0 or more.
 
     Source:
         Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural
@@ -47,12 +51,13 @@ class Xavier(initializer.Initializer):
     def __init__(
         self, fan_in: int, fan_out: int, constant: float = 1, dtype: Optional[Any] = None
     ) -> None:
-        if fan_in + fan_out <= 0:
+        fan_in = validation.whole_number("fan_in", fan_in, 0, MAX_SIZE)
+        fan_out = validation.whole_number("fan_out", fan_out, 0, MAX_SIZE)
+        if fan_in + fan_out == 0:
             raise ValueError(
                 f"Xavier needs fan_in + fan_out > 0, but got fan_in={fan_in}, fan_out={fan_out}"
             )
-        if constant < 0:
-            raise ValueError(f"Xavier needs constant >= 0, but got {constant}")
+        constant = validation.weight("constant", constant)
         self.fan_in = fan_in
         self.fan_out = fan_out
         self.high = constant * np.sqrt(6.0 / (fan_in + fan_out))

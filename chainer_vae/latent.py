@@ -13,8 +13,10 @@ from chainer.backends import cuda
 from chainer_vae import validation
 from chainer_vae.errors import InputError
 from chainer_vae.model import VAE, Autoencoder, as_rows
+from chainer_vae.validation import MAX_SIZE
 
 N_CLASSES = 10
+MAX_SIDE = 10_000  # points along each side of a grid, which has 800 MB then
 
 
 def decode(model: Union[VAE, Autoencoder], z: np.ndarray, batchsize: int = 500) -> np.ndarray:
@@ -62,7 +64,8 @@ def first_of_class(labels: np.ndarray, digit: int) -> int:
         int: The index, from 0.
 
     Raises:
-        InputError: No image is of this class.
+        InputError: No image is of this class, which must be a whole number, 0 or more; or the
+            labels are no numbers.
 
     Example:
         >>> import numpy as np
@@ -70,7 +73,9 @@ def first_of_class(labels: np.ndarray, digit: int) -> int:
         >>> latent.first_of_class(np.array([7, 2, 1, 0, 4, 1]), 1)
         2
     """
-    indices = np.flatnonzero(np.asarray(labels) == digit)
+    labels = validation.array("labels", labels, ("number",))
+    digit = validation.whole_number("digit", digit, 0)
+    indices = np.flatnonzero(labels == digit)
     if len(indices) == 0:
         raise InputError(f"there is no test image of class {digit}")
     return int(indices[0])
@@ -87,6 +92,9 @@ def class_means(latents: np.ndarray, labels: np.ndarray) -> np.ndarray:
         numpy.ndarray: The means, shape (classes, n_latent), float64, with one row for each class
         up to the highest label, and at least 10; NaN for a class without images.
 
+    Raises:
+        InputError: The arrays are not of such shapes or numbers, or do not fit each other.
+
     Example:
         >>> import numpy as np
         >>> from chainer_vae import latent
@@ -96,7 +104,14 @@ def class_means(latents: np.ndarray, labels: np.ndarray) -> np.ndarray:
                [ 5.,  5.],
                [nan, nan]])
     """
-    latents, labels = np.asarray(latents), np.asarray(labels)
+    latents = validation.array("latents", latents, ("number", "n_latent"))
+    labels = validation.array("labels", labels, ("number",), "iu")
+    if len(latents) != len(labels):
+        raise InputError(
+            f"there must be as many latent vectors as labels, not {len(latents)} and {len(labels)}"
+        )
+    if labels.min(initial=0) < 0 or labels.max(initial=0) > MAX_SIZE:
+        raise InputError(f"labels must be classes from 0 to {MAX_SIZE}")
     classes = max(N_CLASSES, 1 + labels.max(initial=0))
     means = np.full((classes, latents.shape[1]), np.nan)
     for digit in np.unique(labels):
@@ -116,6 +131,10 @@ def spread(points: np.ndarray, distance: float) -> np.ndarray:
     Returns:
         numpy.ndarray: The new positions, shape (number, 2), float64.
 
+    Raises:
+        InputError: ``points`` are not of this shape, or ``distance`` is no finite number, 0 or
+            more.
+
     Example:
         >>> import numpy as np
         >>> from chainer_vae import latent
@@ -124,7 +143,10 @@ def spread(points: np.ndarray, distance: float) -> np.ndarray:
                [ 0.755,  0.   ],
                [ 9.   ,  0.   ]])
     """
-    positions = np.array(points, dtype=float)
+    positions = validation.array("points", points, ("number", "2")).astype(float)
+    if positions.shape[1] != 2:
+        raise InputError(f"points must have the shape (number, 2), not {positions.shape}")
+    distance = validation.weight("distance", distance)
     for _ in range(100):
         offset = positions[:, None] - positions[None]  # (number, number, 2)
         gap = np.hypot(offset[..., 0], offset[..., 1])
@@ -154,7 +176,8 @@ def interpolate(start: np.ndarray, end: np.ndarray, t: np.ndarray) -> np.ndarray
         integers, float64.
 
     Raises:
-        InputError: The vectors have different shapes, or an array has not one axis.
+        InputError: The vectors have different shapes, an array has not one axis, or holds no
+            numbers.
 
     Source:
         The article's section 1-2, the interpolation from 0 to 7.
@@ -167,7 +190,9 @@ def interpolate(start: np.ndarray, end: np.ndarray, t: np.ndarray) -> np.ndarray
                [1. , 1.5],
                [4. , 0. ]])
     """
-    start, end, t = np.asarray(start), np.asarray(end), np.asarray(t)
+    start, end, t = (
+        validation.array(name, value) for name, value in (("start", start), ("end", end), ("t", t))
+    )
     if start.shape != end.shape or start.ndim != 1 or t.ndim != 1:
         raise InputError(
             "interpolate needs two vectors of one shape and positions along one axis,"
@@ -190,14 +215,14 @@ def there_and_back(n: int) -> np.ndarray:
         numpy.ndarray: The values, shape (2 n,), float64.
 
     Raises:
-        ValueError: ``n`` is no whole number, 1 or more.
+        ValueError: ``n`` is no whole number from 1 to 1,000,000.
 
     Example:
         >>> from chainer_vae import latent
         >>> latent.there_and_back(2)
         array([0. , 0.5, 1. , 0.5])
     """
-    n = validation.whole_number("n", n)
+    n = validation.whole_number("n", n, 1, MAX_SIZE)
     t = np.arange(n) / n
     return np.concatenate([t, 1 - t])
 
@@ -214,7 +239,7 @@ def grid(n: int, limit: float) -> np.ndarray:
         (-limit, limit).
 
     Raises:
-        ValueError: ``n`` is no whole number, 1 or more.
+        ValueError: ``n`` is no whole number from 1 to 10,000, or ``limit`` no finite number.
 
     Source:
         The article's section 1-2, the latent plane decoded at 25 x 25 points from -2 to 2.
@@ -226,7 +251,8 @@ def grid(n: int, limit: float) -> np.ndarray:
                [ 0.,  2.],
                [ 2.,  2.]], dtype=float32)
     """
-    n = validation.whole_number("n", n)
+    n = validation.whole_number("n", n, 1, MAX_SIDE)
+    limit = validation.number("limit", limit)
     side = np.linspace(-limit, limit, n, dtype=np.float32)
     z1, z2 = np.meshgrid(side, side[::-1])
     return np.stack([z1, z2], axis=-1)
@@ -242,7 +268,7 @@ def montage(tiles: np.ndarray) -> np.ndarray:
         numpy.ndarray: The image, shape (rows * height, columns * width).
 
     Raises:
-        InputError: ``tiles`` has not four axes.
+        InputError: ``tiles`` has not four axes, or holds no numbers.
 
     Example:
         >>> from chainer_vae import latent, load_model
@@ -252,9 +278,6 @@ def montage(tiles: np.ndarray) -> np.ndarray:
         >>> latent.montage(tiles).shape
         (140, 140)
     """
-    if tiles.ndim != 4:
-        raise InputError(
-            f"tiles must have the shape (rows, columns, height, width), not {tiles.shape}"
-        )
+    tiles = validation.array("tiles", tiles, ("rows", "columns", "height", "width"), "fiub")
     rows, columns, height, width = tiles.shape
     return tiles.transpose(0, 2, 1, 3).reshape(rows * height, columns * width)

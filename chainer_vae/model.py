@@ -177,13 +177,14 @@ class VAE(chainer.Chain):
             shape (), and leaves ``rec_loss``, ``latent_loss`` and ``loss`` on the model.
 
         Raises:
-            ValueError: ``k`` is not a positive integer.  The callable raises what
-                :meth:`encode` does, and this for an empty batch.
+            ValueError: ``C`` is no finite number, or ``k`` no positive integer.  The callable
+                raises what :meth:`encode` does, and this for an empty batch.
 
         Source:
             Kingma and Welling, 2013: equations 3 and 10, section 2.4 (the trick), appendix B
             (the KL divergence); the article's section 3.
         """
+        C = validation.number("C", C)
         validation.whole_number("k", k)
 
         def loss_func(x: Any) -> chainer.Variable:
@@ -348,7 +349,7 @@ def build_model(config: Config, n_in: int) -> Any:
 
 def _require_sizes(model: str, n_in: Any, n_latent: Any, n_h: Any, act_func: Any) -> None:
     for name, size in (("n_in", n_in), ("n_latent", n_latent), ("n_h", n_h)):
-        validation.whole_number(f"{model}'s {name}", size)
+        validation.whole_number(f"{model}'s {name}", size, 1, validation.MAX_SIZE)
     if not callable(act_func):
         raise TypeError(f"{model} needs a function for act_func, such as F.tanh, not {act_func!r}")
 

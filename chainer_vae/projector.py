@@ -80,8 +80,10 @@ def write_projector(
     """
     folder = validation.path("folder", folder)
     with np.errstate(over="ignore"):
-        latents = np.asarray(latents, np.float32)
-    images, labels = np.asarray(images), np.asarray(labels)
+        latents = validation.array("latents", latents).astype(np.float32)
+    images = validation.array("images", images, kinds="fiub")
+    labels = validation.array("labels", labels, kinds="iu")
+    image_shape = validation.image_shape("image_shape", image_shape)
     number = len(latents)
     if latents.ndim != 2 or images.ndim != 2 or labels.ndim != 1:
         raise InputError(
@@ -100,8 +102,6 @@ def write_projector(
         )
     if not np.isfinite(latents).all():
         raise InputError("the latent vectors are not all finite: the model cannot be used")
-    if labels.dtype.kind not in "iu":
-        raise InputError(f"labels must be integers, not {labels.dtype}")
     sprite, side = _sprite(images, image_shape)
     latents = np.pad(latents, ((0, 0), (0, max(0, LEAST_DIMENSIONS - latents.shape[1]))))
     lines = ("\t".join(f"{value:.9g}" for value in latent) + "\n" for latent in latents.tolist())
@@ -123,7 +123,7 @@ def _sprite(images: np.ndarray, image_shape: tuple[int, int]) -> tuple[bytes, in
     """
     number, n_pixels = images.shape
     side, width = image_shape
-    if n_pixels != side * width or side == 0:
+    if n_pixels != side * width:
         raise InputError(
             f"{n_pixels} pixels cannot form an image of {size_in_words(image_shape)} pixels"
         )

@@ -102,6 +102,44 @@ def path(name: str, value: Any) -> Path:
     return Path(text)
 
 
+def array(name: str, value: Any, axes: Sequence[str] = (), kinds: str = "fiu") -> np.ndarray:
+    """Numbers as an array: NumPy's, or what it can make one of.
+
+    Args:
+        name: What they are, in the plural.
+        value: The array, or a list.
+        axes: What its axes are, in words; by default, any.
+        kinds: Of its dtype, in NumPy's letters: "iu" for whole numbers.
+
+    Raises:
+        InputError: It holds other things than such numbers, or has another number of axes.
+    """
+    try:
+        found = np.asarray(value)
+        sound = found.dtype.kind in kinds
+    except (TypeError, ValueError):  # of lists of different lengths, for example
+        sound = False
+    if not sound:
+        words = "numbers" if "f" in kinds else "whole numbers"
+        raise InputError(f"{name} must be an array of {words}, not {_shown(value)}")
+    if axes and found.ndim != len(axes):
+        shape = ", ".join(axes) + "," * (len(axes) == 1)
+        raise InputError(f"{name} must have the shape ({shape}), not {found.shape}")
+    return found
+
+
+def image_shape(name: str, value: Any) -> tuple[int, int]:
+    """Height and width in pixels, of images that have any.
+
+    Raises:
+        InputError: These are no two whole numbers, 1 or more.
+    """
+    if not (isinstance(value, (tuple, list)) and len(value) == 2):
+        raise InputError(f"{name} must be a height and a width, not {_shown(value)}")
+    height, width = (whole_number(name, size, 1, MAX_SIZE) for size in value)
+    return height, width
+
+
 def pixels(name: str, images: Any) -> None:
     """Refuse images with pixels outside [0, 1], such as bytes and what is scaled to [-1, 1].
 

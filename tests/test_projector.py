@@ -109,11 +109,11 @@ def test_few_dimensions(tmp_path, n_latent):
         ),
         (dict(latents=np.full((9, 3), np.nan)), "the latent vectors are not all finite"),
         (dict(latents=np.full((9, 3), 1e39)), "the latent vectors are not all finite"),
-        (dict(labels=np.zeros(9)), "labels must be integers, not float64"),
+        (dict(labels=np.zeros(9)), "labels must be an array of whole numbers, not array([0."),
         (dict(images=np.zeros((9, 785))), "785 pixels cannot form an image of 28 x 28 pixels"),
         (
             dict(images=np.zeros((9, 0)), image_shape=(0, 0)),
-            "0 pixels cannot form an image of 0 x 0 pixels",
+            "image_shape must be a whole number from 1 to 1000000, not 0",
         ),
         (dict(image_shape=(56, 14)), "shows only square images, not 56 x 14 pixels"),
         (dict(images=np.full((9, 784), 255.0)), "the images must be in [0, 1]"),

@@ -15,12 +15,14 @@ from chainer_vae import (
     Run,
     encode,
     evaluate,
+    graph,
     latent,
     load_autoencoder,
     load_mnist,
     load_model,
     validation,
 )
+from chainer_vae.datasets import load_data, require_images, size_in_words
 from chainer_vae.evaluation import squared_error
 from chainer_vae.explorer import write_page
 from chainer_vae.figures import Context, draw_figures, write_index
@@ -315,3 +317,54 @@ def test_words():
     ):
         with pytest.raises(InputError, match=r"must be one of .*, not "):
             call()
+
+
+WRONG = {
+    "load_data": (lambda: load_data(None), TypeError, "object of class Config, not NoneType"),
+    "require_images": (lambda: require_images("data"), TypeError, "class Dataset, not str"),
+    "size_in_words": (lambda: size_in_words(None), TypeError, "class tuple or list, not NoneType"),
+    "dump": (lambda: graph.dump(None), TypeError, "object of class Variable, not NoneType"),
+    "get_loss_func": (lambda: vae().get_loss_func(C=None), InputError, "C must be a finite number"),
+    "choose_run": (lambda: choose_run(5), InputError, "name must be one of z20, z2, ae2, not 5"),
+    "grid": (lambda: latent.grid(3, None), InputError, "limit must be a finite number"),
+    "grid's size": (lambda: latent.grid(10**6, 2), InputError, "n must be .* from 1 to 10000"),
+    "there_and_back": (lambda: latent.there_and_back(10**9), InputError, "n must be .* to 1000000"),
+    "montage": (lambda: latent.montage(None), InputError, "tiles must be an array of numbers"),
+    "spread": (lambda: latent.spread([], 1), InputError, r"shape \(number, 2\), not \(0,\)"),
+    "spread's axes": (lambda: latent.spread([[1, 2, 3]], 1), InputError, r"2\), not \(1, 3\)"),
+    "distance": (lambda: latent.spread([[1, 2]], None), InputError, "distance must be a finite"),
+    "interpolate": (lambda: latent.interpolate([""], [""], [0]), InputError, "start must be an"),
+    "ragged": (lambda: latent.interpolate([1], [1, [2]], [0]), InputError, "end must be an array"),
+    "first_of_class": (lambda: latent.first_of_class([1, 2], [1]), InputError, "digit must be a"),
+    "labels": (
+        lambda: latent.first_of_class("12", 1),
+        InputError,
+        "labels must be an array of num",
+    ),
+    "class_means": (lambda: latent.class_means(4.0, [1]), InputError, r"\(number, n_latent\), not"),
+    "class_means'": (
+        lambda: latent.class_means([[1]], [0.5]),
+        InputError,
+        "array of whole numbers",
+    ),
+    "their number": (lambda: latent.class_means([[1]], [1, 1]), InputError, "not 1 and 2"),
+    "negative": (lambda: latent.class_means([[1]], [-1]), InputError, "classes from 0 to 1000000"),
+    "huge": (lambda: latent.class_means([[1]], [10**9]), InputError, "classes from 0 to 1000000"),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Creating an ndarray from ragged")  # NumPy 1.22 and 1.23
+@pytest.mark.parametrize("entry", WRONG)
+def test_refused_in_our_words(entry):
+    """What `make fuzz` found: other exceptions, or those of NumPy and Chainer."""
+    call, kind, message = WRONG[entry]
+    with pytest.raises(kind, match=message) as error:
+        call()
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("image_shape", [None, 5, "ab", (28,), (28, 28, 1), (28.0, 28), (-1, 3)])
+def test_image_shapes(mnist, image_shape):
+    few = mnist._replace(image_shape=image_shape)
+    with pytest.raises(InputError, match=r"^image_shape must be a "):
+        require_images(few)

@@ -8,7 +8,13 @@ from chainer_vae import validation
 from chainer_vae.errors import InputError
 from chainer_vae.runs.folder import LOG, load_info, load_log, model_file
 from chainer_vae.runs.images import same_images
-from chainer_vae.runs.models import MODELS_DIR, PACKAGE, find_run
+from chainer_vae.runs.models import (
+    MODELS_DIR,
+    PACKAGE,
+    SHIPPED,
+    SHIPPED_AUTOENCODER,
+    find_run,
+)
 
 
 def choose_run(name: str, folder: Union[str, Path] = "runs") -> Union[str, Path]:
@@ -33,6 +39,7 @@ def choose_run(name: str, folder: Union[str, Path] = "runs") -> Union[str, Path]
         >>> choose_run("z2", Path("none"))
         'package:z2'
     """
+    name = validation.choice("name", name, (*SHIPPED, SHIPPED_AUTOENCODER))
     shipped = load_info(find_run(PACKAGE + name))
     found = []
     folder = validation.path("folder", folder)
