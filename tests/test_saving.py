@@ -217,6 +217,17 @@ def test_names_are_put_on_the_disk_too(small_set, tmp_path, monkeypatch, each_ep
     assert order == ["fsync", "replace", "folder"] * 3
 
 
+def test_a_save_is_done_with_its_state(small_set, tmp_path, monkeypatch):
+    """The .model and the log are there for others, and never older than it."""
+    run = Run.start(config(small_set), tmp_path / "run")
+    replace, written = os.replace, []
+    monkeypatch.setattr(
+        os, "replace", lambda old, new: written.append(Path(new).name) or replace(old, new)
+    )
+    run.save()
+    assert written == ["mlp_3.model", "log", "mlp_3.state"]
+
+
 def test_half_written_files_are_removed(small_set, tmp_path, each_epoch):
     folder = tmp_path / "run"
     Run.start(config(small_set, snapshots=True), folder)
