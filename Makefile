@@ -7,6 +7,7 @@
 # make test-all    run all tests
 # make coverage    run all tests, and list the lines that none of them runs
 # make crash       kill trainings wherever they touch the disk, and see that nothing is lost
+# make mutants     change the code in one place at a time, and see that a test fails
 # make lint        run the linter, the formatter and the type checker
 # make bench       time a training step and an evaluation beside Chainer's and PyTorch's
 # make gpu-check   test, train and time on the GPU
@@ -21,6 +22,7 @@ EPOCHS ?= 100
 GPU    ?= -1
 SEED   ?= 0
 LABELS ?= en
+N      ?= 20
 
 BIN := $(VENV)/bin
 CHAINER := chainer==7.8.1
@@ -36,7 +38,7 @@ CUDA ?= $(if $(shell nvidia-smi 2>/dev/null | grep 'CUDA Version: 12'),cuda12,cu
 
 .DEFAULT_GOAL := help
 
-.PHONY: help install reproduce figures explore lessons notebooks site always test test-all coverage crash bench \
+.PHONY: help install reproduce figures explore lessons notebooks site always test test-all coverage crash mutants bench \
   gpu-check dist address lint matrix clean
 .DELETE_ON_ERROR:
 
@@ -132,6 +134,11 @@ address:
 # Each writes its part of results/trust.md.
 crash: install
 	$(BIN)/python tests/crash.py
+
+# MODULES: only these, such as "latent runs/run"; N: of each, or 0 for all.
+mutants: install
+	@$(call pip,"cosmic-ray>=8.7$(comma)<9")
+	$(BIN)/python tests/mutants.py -n $(N) --seed $(SEED) $(if $(MODULES),--modules $(MODULES))
 
 lint: install
 	@$(call pip,--editable ".[dev]")
