@@ -307,13 +307,15 @@ def test_ctrl_c_saves_no_numbers_that_are_not_finite(number, small_set, tmp_path
 def test_a_snapshot_is_finite_too(small_set, tmp_path, monkeypatch):
     monkeypatch.setattr(run_module, "SAVE_INTERVAL", 1000)
     run = Run.start(config(small_set, snapshots=True), tmp_path / "run")
-    monkeypatch.setattr(run, "_test", lambda: poisoned(run, 0))
+    test = run._test
 
-    def poisoned(run, n):
+    def poison_after_the_test():
+        losses = test()
         run.model.ld3.b.array[0] = np.nan
-        return type(run)._test(run)
+        return losses
 
-    with pytest.raises(NonFiniteLossError):
+    monkeypatch.setattr(run, "_test", poison_after_the_test)
+    with pytest.raises(NonFiniteLossError, match="^ld3/b is not finite after step 3"):
         finish(run)
     assert [epoch for epoch, _ in load_snapshots(tmp_path / "run")] == [0]
 
