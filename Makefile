@@ -8,6 +8,7 @@
 # make coverage    run all tests, and list the lines that none of them runs
 # make crash       kill trainings wherever they touch the disk, and see that nothing is lost
 # make fuzz        give it bad files, command lines and arguments by the thousand
+# make mutants     change the code in one place at a time, and see that a test fails
 # make lint        run the linter, the formatter and the type checker
 # make bench       time a training step and an evaluation beside Chainer's and PyTorch's
 # make gpu-check   test, train and time on the GPU
@@ -22,6 +23,7 @@ EPOCHS ?= 100
 GPU    ?= -1
 SEED   ?= 0
 LABELS ?= en
+N      ?= 20
 
 BIN := $(VENV)/bin
 CHAINER := chainer==7.8.1
@@ -37,7 +39,7 @@ CUDA ?= $(if $(shell nvidia-smi 2>/dev/null | grep 'CUDA Version: 12'),cuda12,cu
 
 .DEFAULT_GOAL := help
 
-.PHONY: help install reproduce figures explore lessons notebooks site always test test-all coverage crash fuzz \
+.PHONY: help install reproduce figures explore lessons notebooks site always test test-all coverage crash fuzz mutants \
   bench gpu-check dist address lint matrix clean
 .DELETE_ON_ERROR:
 
@@ -136,6 +138,11 @@ crash: install
 
 fuzz: install
 	$(BIN)/python tests/fuzz.py
+
+# MODULES: only these, such as "latent runs/run"; N: of each, or 0 for all.
+mutants: install
+	@$(call pip,"cosmic-ray>=8.7$(comma)<9")
+	$(BIN)/python tests/mutants.py -n $(N) --seed $(SEED) $(if $(MODULES),--modules $(MODULES))
 
 lint: install
 	@$(call pip,--editable ".[dev]")

@@ -6,8 +6,9 @@ CUDA takes them, nor how fast: for that there is `make gpu-check`.
 - A kernel's CUDA C is compiled as C++.  The threads of a block run one after another from
   ``__syncthreads()`` to ``__syncthreads()``, upwards or downwards at random, so that a
   missing one shows.
-- What is captured is done, when it is launched, in a random order among those that streams and
-  events allow, so that a missing wait shows.
+- A stream does what it has been asked for only when somebody waits for it, and what is captured is
+  done in a random order among those that streams and events allow, so that a missing wait shows.
+  CuPy's own functions, such as its sums, let their stream do all that was asked for before them.
 - What CUDA refuses while it captures is refused here, too: to allocate, to copy from the host, to
   wait.
 - cuBLAS's product is NumPy's, with cuBLAS's arguments.
@@ -16,14 +17,19 @@ CUDA takes them, nor how fast: for that there is `make gpu-check`.
 import ctypes
 import hashlib
 import itertools
+import math
+import os
 import random
 import re
 import subprocess
 import sys
 import tempfile
 import types
-from functools import cache
+import weakref
+from collections import deque
+from functools import cache, partial
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -99,20 +105,25 @@ static void run_block(unsigned n) {
 
 @cache
 def _folder():
+    if "COMPILED_KERNELS" in os.environ:  # by `make mutants`, for all its processes
+        return types.SimpleNamespace(name=os.environ["COMPILED_KERNELS"])
     return tempfile.TemporaryDirectory(prefix="kernels-")
 
 
 @cache
 def _compile(source):
     name = Path(_folder().name) / hashlib.sha256(source.encode()).hexdigest()[:16]
+    library, new = name.with_suffix(".so"), name.with_suffix(".new")
+    if library.exists():
+        return ctypes.CDLL(str(library))
     name.with_suffix(".cpp").write_text(source)
-    library = name.with_suffix(".so")
     result = subprocess.run(
-        ["g++", "-std=c++17", "-O1", "-ffp-contract=off", "-shared", "-fPIC", "-o", library,
+        ["g++", "-std=c++17", "-O1", "-ffp-contract=off", "-shared", "-fPIC", "-o", new,
          name.with_suffix(".cpp")],
         capture_output=True, text=True,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
+    new.replace(library)
     return ctypes.CDLL(str(library))
 
 
@@ -123,10 +134,15 @@ class Stream:
     null: "Stream"
     current: "Stream"
 
+    all: ClassVar = weakref.WeakSet()
+
     def __init__(self, non_blocking=False):
+        self.tasks = deque()  # those that are not done yet
+        self.done = 0  # how many are
         self.graph = None  # that which captures it
         self.tail = set()  # the nodes of the graph that what comes next must wait for
         self.ptr = id(self)
+        Stream.all.add(self)
 
     def __enter__(self):
         self._before, Stream.current = Stream.current, self
@@ -134,11 +150,20 @@ class Stream:
     def __exit__(self, *exc):
         Stream.current = self._before
 
+    def run(self, end=math.inf):
+        """Do what there is to do, up to the task of this number."""
+        while self.tasks and self.done < end:
+            self.done += 1
+            self.tasks.popleft()()
+
     def synchronize(self):
         _refuse_while_capturing("wait")
+        self.run()
 
     def wait_event(self, event):
-        if event.graph is not None:
+        if self.graph is None and event.graph is None:
+            self.tasks.append(event.wait)
+        elif event.graph is not None:
             self.graph = event.graph
             self.graph.streams.add(self)
             self.tail = self.tail | event.nodes
@@ -166,9 +191,11 @@ Stream.null = Stream.current = Stream()
 class Event:
     def __init__(self, disable_timing=False):
         self.graph, self.nodes = None, set()
+        self.wait = lambda: None
 
     def record(self, stream):
         self.graph, self.nodes = stream.graph, set(stream.tail)
+        self.wait = partial(stream.run, stream.done + len(stream.tasks))
 
 
 class Graph:
@@ -192,6 +219,9 @@ class Graph:
 
     def launch(self, stream):
         self.launches += 1
+        stream.tasks.append(self._run)
+
+    def _run(self):
         done, left = set(), set(range(len(self.nodes)))
         while left:
             ready = [node for node in left if self.nodes[node][1] <= done]
@@ -202,12 +232,19 @@ class Graph:
 
 
 def _do(task):
-    """Now, or when the graph is launched that captures the current stream."""
+    """When the current stream gets to it, or the graph that captures it."""
     stream = Stream.current
     if stream.graph is not None:
         stream.graph.add(stream, task)
     else:
-        task()
+        stream.tasks.append(task)
+
+
+def synchronize():
+    """Wait for all streams."""
+    _refuse_while_capturing("wait")
+    for stream in list(Stream.all):
+        stream.run()
 
 
 def _refuse_while_capturing(what):
@@ -221,35 +258,61 @@ def _refuse_while_capturing(what):
 class Array(np.ndarray):
     """In the memory of the GPU."""
 
+    lent: ClassVar = {}  # by address, those that cuBLAS knows by it alone: they must last
+
     @property
     def data(self):
+        Array.lent[self.ctypes.data] = self
         return types.SimpleNamespace(ptr=self.ctypes.data)
 
     def set(self, host):
         _refuse_while_capturing("copy from the host")
         assert not isinstance(host, Array) and host.shape == self.shape
-        np.copyto(self, host, casting="no")
+        host = host.copy()
+        _do(lambda: np.copyto(self, host, casting="no"))
 
     def get(self):
-        _refuse_while_capturing("copy to the host")
+        Stream.current.synchronize()
         return np.array(self, subok=False)
+
+    def __getitem__(self, key):
+        part = super().__getitem__(key)
+        if isinstance(part, Array):
+            return part
+        Stream.current.synchronize()  # for a number
+        return super().__getitem__(key)
 
     def __setitem__(self, key, value):
         _refuse_while_capturing("assign")
-        super().__setitem__(key, value)
+        value = value if isinstance(value, Array) else np.array(value)
+        _do(lambda: super(Array, self).__setitem__(key, value))
 
     def fill(self, value):
         _refuse_while_capturing("fill")
-        super().fill(value)
+        _do(lambda: super(Array, self).fill(value))
 
     def copy(self):
         _refuse_while_capturing("allocate")
-        return super().copy()
+        copy = _poisoned(self.shape, self.dtype).view(Array)
+        _do(lambda: np.copyto(copy, self))
+        return copy
+
+    def __array_ufunc__(self, ufunc, method, *inputs, out=(), **kwargs):
+        def plain(arrays):
+            return tuple(np.asarray(a) if isinstance(a, Array) else a for a in arrays)
+
+        _refuse_while_capturing("allocate")
+        Stream.current.run()
+        if out:
+            kwargs["out"] = plain(out)
+        found = getattr(ufunc, method)(*plain(inputs), **kwargs)
+        return out[0] if out else found.view(Array) if isinstance(found, np.ndarray) else found
 
 
 def _as_array(function):
     def allocate(*args, **kwargs):
         _refuse_while_capturing("allocate")
+        Stream.current.run()
         return np.asarray(function(*args, **kwargs)).view(Array)
 
     return allocate
@@ -420,7 +483,7 @@ def make():
     cp.cuda = types.SimpleNamespace(
         Stream=Stream,
         Event=Event,
-        Device=lambda: types.SimpleNamespace(id=0, synchronize=lambda: None),
+        Device=lambda: types.SimpleNamespace(id=0, synchronize=synchronize),
         get_current_stream=lambda: Stream.current,
     )
     return cp
@@ -431,6 +494,9 @@ def install(monkeypatch):
     import chainer_vae
     from chainer_vae import engine
 
+    for stream in Stream.all:
+        stream.tasks.clear()
+    Array.lent.clear()
     cp = make()
     monkeypatch.setitem(sys.modules, "cupy", cp)
     for name in GPU_MODULES:  # import them anew, and afterwards have them as before
@@ -449,7 +515,8 @@ def install(monkeypatch):
 
     def to_device(model, device):
         for param in model.params():
-            param.array = np.array(param.array).view(Array)
+            array = param.array
+            param.array = np.array(array.get() if isinstance(array, Array) else array).view(Array)
         return model
 
     on_gpu = property(lambda link: cp if isinstance(next(link.params()).array, Array) else np)

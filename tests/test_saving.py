@@ -217,6 +217,17 @@ def test_names_are_put_on_the_disk_too(small_set, tmp_path, monkeypatch, each_ep
     assert order == ["fsync", "replace", "folder"] * 3
 
 
+def test_a_save_is_done_with_its_state(small_set, tmp_path, monkeypatch):
+    """The .model and the log are there for others, and never older than it."""
+    run = Run.start(config(small_set), tmp_path / "run")
+    replace, written = os.replace, []
+    monkeypatch.setattr(
+        os, "replace", lambda old, new: written.append(Path(new).name) or replace(old, new)
+    )
+    run.save()
+    assert written == ["mlp_3.model", "log", "mlp_3.state"]
+
+
 def test_half_written_files_are_removed(small_set, tmp_path, each_epoch):
     folder = tmp_path / "run"
     Run.start(config(small_set, snapshots=True), folder)
@@ -296,13 +307,15 @@ def test_ctrl_c_saves_no_numbers_that_are_not_finite(number, small_set, tmp_path
 def test_a_snapshot_is_finite_too(small_set, tmp_path, monkeypatch):
     monkeypatch.setattr(run_module, "SAVE_INTERVAL", 1000)
     run = Run.start(config(small_set, snapshots=True), tmp_path / "run")
-    monkeypatch.setattr(run, "_test", lambda: poisoned(run, 0))
+    test = run._test
 
-    def poisoned(run, n):
+    def poison_after_the_test():
+        losses = test()
         run.model.ld3.b.array[0] = np.nan
-        return type(run)._test(run)
+        return losses
 
-    with pytest.raises(NonFiniteLossError):
+    monkeypatch.setattr(run, "_test", poison_after_the_test)
+    with pytest.raises(NonFiniteLossError, match=r"^ld3/b is not finite after step 3"):
         finish(run)
     assert [epoch for epoch, _ in load_snapshots(tmp_path / "run")] == [0]
 

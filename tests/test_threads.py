@@ -8,6 +8,7 @@ from threadpoolctl import threadpool_info
 
 from chainer_vae import encode, load_model
 from chainer_vae.engine.threads import MAX_THREADS, default_threads, thread_pool
+from chainer_vae.random_numbers import NUMPY, numpy_random
 
 
 def blas_threads():
@@ -102,3 +103,25 @@ def test_all_tasks_are_done_even_if_one_fails():
     with thread_pool(2) as pool, pytest.raises(ZeroDivisionError):
         pool.run([lambda: 1 / 0, *[lambda: (time.sleep(0.01), done.append(1))] * 5])
     assert len(done) == 5
+
+
+STATE = np.random.RandomState(0).get_state()
+
+
+def enter():
+    with numpy_random(np.random.RandomState(1)):
+        pass
+
+
+@pytest.mark.parametrize(
+    "call", [enter, NUMPY.standard_normal, NUMPY.get_state, lambda: NUMPY.set_state(STATE)]
+)
+def test_who_wants_numpys_generator_waits_for_its_return(call):
+    """While another thread has its own in the place."""
+    ended = threading.Event()
+    thread = threading.Thread(target=lambda: (call(), ended.set()))
+    with numpy_random(np.random.RandomState(0)):
+        thread.start()
+        assert not ended.wait(0.1)
+    assert ended.wait(20)
+    thread.join()

@@ -1,0 +1,243 @@
+"""Change the code in one place at a time, and see that a test fails.
+
+    make mutants                       the known mutants, and 20 random ones of each module
+    make mutants N=0                   all mutants of each module: many hours
+    make mutants N=5 SEED=1 MODULES="latent model"
+
+The known ones stand in mutants_known.py; all others are Cosmic Ray's.  Each is tried in a copy of
+the repository, by the quick tests that concern its module, until one fails.  Of one that survives,
+mutants_known.py must say why; the command fails if it does not.
+"""
+
+import argparse
+import ast
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from contextlib import suppress
+from functools import cache
+from itertools import zip_longest
+from pathlib import Path
+
+import numpy as np
+from cosmic_ray.ast import ast_nodes, get_ast
+from cosmic_ray.mutating import mutate_code
+from cosmic_ray.plugins import get_operator, operator_names
+from mutants_known import EXPLAINED, KNOWN
+from trust import write_section
+
+ROOT = Path(__file__).resolve().parent.parent
+# The tests that concern each module, the fastest first.
+TESTS = {
+    "initializers": "model engine",
+    "model": "model autoencoder engine",
+    "training": "training engine autoencoder",
+    "evaluation": "engine latent model",
+    "latent": "latent",
+    "random_numbers": "training engine",
+    "datasets": "datasets image_shape",
+    "validation": "validation",
+    "reading": "reading datasets checkpoints",
+    "engine/cpu_evaluation": "engine",
+    "engine/cpu_kernels": "engine",
+    "engine/cpu_step": "engine training",
+    "engine/flat_model": "engine",
+    "engine/gpu_evaluation": "gpu",
+    "engine/gpu_kernels": "gpu",
+    "engine/gpu_noise": "gpu",
+    "engine/gpu_step": "gpu",
+    "engine/network": "engine",
+    "engine/support": "engine",
+    "engine/threads": "threads engine",
+    "runs/article_log": "readme results",
+    "runs/checkpoints": "checkpoints training saving",
+    "runs/choose": "cli image_shape",
+    "runs/files": "checkpoints saving windows",
+    "runs/folder": "saving training cli",
+    "runs/images": "run_images training",
+    "runs/interrupt": "saving training",
+    "runs/lock": "saving windows",
+    "runs/models": "checkpoints training cli",
+    "runs/new_run": "saving training",
+    "runs/npz": "checkpoints",
+    "runs/run": "saving training",
+}  # fmt: skip
+
+
+class Copy:
+    """A copy of the repository, whose tests are run."""
+
+    def __init__(self, folder):
+        self.root, self.kernels = folder / "copy", folder / "kernels"
+        self.kernels.mkdir()
+        listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+        names = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        for name in names.rstrip("\0").split("\0"):
+            (self.root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, self.root / name)
+
+    @cache  # noqa: B019 - there is one copy
+    def seconds(self, tests):
+        """How long these tests take where nothing is changed."""
+        started = time.monotonic()
+        code, output = self.run(tests, 3600)
+        if code != 0:
+            sys.exit(f"without a mutant, {tests} end with {code}:\n{output}")
+        return time.monotonic() - started
+
+    def catches(self, file, mutated, tests):
+        """What fails where a file has another content; None if nothing does."""
+        timeout = 60 + 5 * self.seconds(tests)
+        path = self.root / "chainer_vae" / file
+        original = path.read_bytes()
+        path.write_text(mutated, encoding="utf-8")
+        try:
+            code, output = self.run(tests, timeout)
+        finally:
+            path.write_bytes(original)
+        if code == 0:
+            return None
+        failed = [line for line in output.splitlines() if line.startswith(("FAILED", "ERROR"))]
+        return failed[0].split(" - ")[0] if failed else f"exit code {code}"
+
+    def run(self, tests, timeout):
+        """pytest's exit code, None where it takes too long; and what it wrote."""
+        command = [sys.executable, "-m", "pytest", "-qx", "-p", "no:cacheprovider"]
+        environment = {
+            **os.environ, "PYTHONPATH": str(self.root), "PYTHONDONTWRITEBYTECODE": "1",
+            "COMPILED_KERNELS": str(self.kernels),
+        }  # fmt: skip
+        process = subprocess.Popen(
+            [*command, "-m", "not slow", *tests], cwd=self.root, env=environment, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+        try:
+            output, _ = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            return None, ""
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # and what it has started
+            process.wait()
+        return process.returncode, output
+
+
+def positions(source):
+    """Where Cosmic Ray would change a module: the operator, the number among its positions, the
+    place.  Not in lines that no test can run, nor where only a cache would be gone."""
+    skipped = no_cover(source)
+    nodes = list(ast_nodes(get_ast(source)))
+    found = []
+    for name in operator_names():
+        if get_operator(name).arguments():
+            continue
+        operator = get_operator(name)()
+        places = [place for node in nodes for place, _ in operator.mutation_positions(node)]
+        found += [(name, n, place) for n, place in enumerate(places) if place[0] not in skipped]
+    return found
+
+
+def no_cover(source):
+    lines = source.splitlines()
+    found = {i for i, line in enumerate(lines, 1) if line.strip() == "@cache"}
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.stmt) and "# no cover" in lines[node.lineno - 1]:
+            found.update(range(node.lineno, node.end_lineno + 1))
+    return found
+
+
+def sample(module, n, seed):
+    """``n`` mutants, as far as they go of different places: the first line that changes, what
+    becomes of it, and the text; and how many mutants there are."""
+    source = (ROOT / "chainer_vae" / f"{module}.py").read_text(encoding="utf-8")
+    found = positions(source)
+    if n:
+        random.Random(f"{seed} {module}").shuffle(found)
+        before = Counter()  # of the same place
+        found = sorted(found, key=lambda mutant: before.update([mutant[2]]) or before[mutant[2]])
+    chosen = []
+    for name, occurrence, _ in found[: n or None]:
+        text = mutate_code(source, get_operator(name)(), occurrence)
+        pairs = zip_longest(source.splitlines(), text.splitlines(), fillvalue="")
+        old, new = next((old, new) for old, new in pairs if old != new)
+        if name.endswith("RemoveDecorator"):
+            new = ""
+        chosen.append((old.strip(), new.strip(), text))
+    return chosen, len(found)
+
+
+def try_known(copy):
+    """Those that survive."""
+    survivors = []
+    for known in KNOWN:
+        text = (ROOT / "chainer_vae" / known.file).read_text(encoding="utf-8")
+        for old, new in known.changes.items():
+            if old not in text:
+                sys.exit(f"{known.file} has no longer what is changed for: {known.what}")
+            text = text.replace(old, new)
+        caught = copy.catches(known.file, text, tuple(known.tests.split()))
+        print(f"{known.file}: {known.what}: {caught or 'SURVIVES'}", flush=True)
+        if not caught:
+            survivors.append(known)
+    return survivors
+
+
+def try_module(copy, module, n, seed):
+    """How many mutants there are, how many were tried, and the keys of those that survive."""
+    tests = tuple(f"tests/test_{name}.py" for name in TESTS[module].split())
+    chosen, total = sample(module, n, seed)
+    survivors = []
+    for old, new, text in chosen:
+        caught = copy.catches(f"{module}.py", text, tests)
+        print(f"{module}: {old}  ->  {new}: {caught or 'SURVIVES'}", flush=True)
+        if not caught:
+            survivors.append((f"{module}.py", old, new))
+    return total, len(chosen), survivors
+
+
+def main():
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("-n", type=int, default=20, help="mutants of each module; 0 for all")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--modules", nargs="*", choices=TESTS, default=list(TESTS))
+    parser.add_argument("--known-only", action="store_true")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Copy(Path(os.path.realpath(folder)))
+        known = try_known(copy)
+        modules = [] if args.known_only else args.modules
+        found = {module: try_module(copy, module, args.n, args.seed) for module in modules}
+    lines = [
+        f"Of {len(KNOWN)} mutants written by hand, {len(KNOWN) - len(known)} are caught.",
+        *(f"- survives: {mutant.file}: {mutant.what}" for mutant in known),
+    ]
+    if found:
+        lines += [
+            "", f"Of Cosmic Ray's, a random sample (seed {args.seed}):", "",
+            "| module | mutants | tried | caught | survived |", "|---|---|---|---|---|",
+        ]  # fmt: skip
+    unexplained = 0
+    for module, (total, tried, survivors) in found.items():
+        row = module, total, tried, tried - len(survivors), len(survivors)
+        lines.append(f"| {' | '.join(map(str, row))} |")
+    survivors = [key for *_, keys in found.values() for key in keys]
+    if survivors:
+        lines += ["", "Those that survive:", ""]
+    for key in survivors:
+        file, old, new = key
+        why = EXPLAINED.get(key, "**not explained**")
+        unexplained += key not in EXPLAINED
+        lines.append(f"- {file}: `{old}` becomes `{new}`: {why}")
+    print("\n".join(lines))
+    write_section("mutants", "\n".join(lines), np.__version__)
+    return 1 if known or unexplained else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
