@@ -247,6 +247,16 @@ def test_only_a_sound_optimizer_is_taken(tmp_path):
         np.testing.assert_array_equal(array, before[name])
 
 
+def test_moments_of_half_precision_are_taken():
+    """Their limits are float32's, at which float16 overflows: NumPy warned."""
+    _, optimizer = model_and_optimizer(updates=2)
+    arrays = checkpoints.to_arrays(optimizer)
+    arrays["le1/W/v"] = arrays["le1/W/v"].astype(np.float16)
+    _, other = model_and_optimizer()
+    checkpoints.restore_optimizer(other, arrays, "o")
+    assert other.t == 2
+
+
 def test_other_sizes_and_foreign_files_change_nothing(tmp_path):
     model, optimizer = model_and_optimizer(n_latent=2)
     before = {name: p.array.copy() for name, p in model.namedparams()}

@@ -238,7 +238,8 @@ def read_entries(arrays: Arrays, table: Table, source: Union[str, Path]) -> dict
         read[name] = array = np.asarray(arrays[name])
         if (entry.least, entry.most) == (-math.inf, math.inf):
             continue
-        inside = (array >= entry.least) & (array <= entry.most)  # not so for NaN
+        least, most = np.float64(entry.least), np.float64(entry.most)  # float16 has no such limits
+        inside = (array >= least) & (array <= most)  # not so for NaN
         if not inside.all():
             value = array[~inside].flat[0]
             raise InputError(
