@@ -69,7 +69,7 @@ KNOWN = [
         "one network instead of two",
         "engine/cpu_step.py",
         {"self._turn = not self._turn": "self._turn = True"},
-        "tests/test_engine.py -k threads",
+        "tests/test_engine.py -k steps_are_chainers",
     ),
     Known(
         "an epoch's end does not wait for its updates",
