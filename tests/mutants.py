@@ -40,7 +40,7 @@ TESTS = {
     "model": "model autoencoder engine",
     "training": "training engine autoencoder",
     "evaluation": "engine latent model",
-    "latent": "latent",
+    "latent": "latent validation",
     "random_numbers": "training engine",
     "datasets": "datasets image_shape",
     "validation": "validation",

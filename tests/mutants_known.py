@@ -211,4 +211,15 @@ KNOWN = [
 ]  # fmt: skip
 
 # By file, line and what became of it: why no test can, or need, tell the mutant from the original.
-EXPLAINED = {}
+EXPLAINED = {
+    (
+        "initializers.py",
+        "if fan_in + fan_out <= 0:",
+        "if fan_in | fan_out <= 0:",
+    ): "the same for numbers of units, which are not negative",
+    (
+        "validation.py",
+        "if images.size == 0:",
+        "if images.size <= 0:",
+    ): "no size is negative",
+}
