@@ -139,10 +139,11 @@ crash: install
 fuzz: install
 	$(BIN)/python tests/fuzz.py
 
-# MODULES: only these, such as "latent runs/run"; N: of each, or 0 for all.
+# MODULES: only these, such as "latent runs/run"; N: of each, or 0 for all; ONLY: known or sample.
 mutants: install
 	@$(call pip,"cosmic-ray>=8.7$(comma)<9")
-	$(BIN)/python tests/mutants.py -n $(N) --seed $(SEED) $(if $(MODULES),--modules $(MODULES))
+	$(BIN)/python tests/mutants.py -n $(N) --seed $(SEED) $(if $(MODULES),--modules $(MODULES)) \
+	  $(if $(ONLY),--only $(ONLY))
 
 lint: install
 	@$(call pip,--editable ".[dev]")

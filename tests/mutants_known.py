@@ -69,7 +69,7 @@ KNOWN = [
         "one network instead of two",
         "engine/cpu_step.py",
         {"self._turn = not self._turn": "self._turn = True"},
-        "tests/test_engine.py -k threads",
+        "tests/test_engine.py -k steps_are_chainers",
     ),
     Known(
         "an epoch's end does not wait for its updates",
@@ -211,4 +211,15 @@ KNOWN = [
 ]  # fmt: skip
 
 # By file, line and what became of it: why no test can, or need, tell the mutant from the original.
-EXPLAINED = {}
+EXPLAINED = {
+    (
+        "initializers.py",
+        "if fan_in + fan_out <= 0:",
+        "if fan_in | fan_out <= 0:",
+    ): "the same for numbers of units, which are not negative",
+    (
+        "validation.py",
+        "if images.size == 0:",
+        "if images.size <= 0:",
+    ): "no size is negative",
+}

@@ -124,6 +124,7 @@ def test_gpus(gpu):
 PIXELS = {
     "bytes": (lambda x: np.rint(x * 255), "go from 0 to 255; divide bytes by 255"),
     "signed": (lambda x: x * 2 - 1, "go from -1 to 1$"),
+    "standardized": (lambda x: x * 3 - 1, "go from -1 to 2$"),
     "nan": (lambda x: np.where(x == x.max(), np.nan, x), "go from nan to nan"),
     "infinite": (lambda x: np.where(x == x.max(), np.inf, x), "go from 0 to inf"),
 }
@@ -296,7 +297,12 @@ def test_latent_vectors_may_be_lists():
     np.testing.assert_array_equal(means[1], [2, 3])
     halfway = latent.interpolate([0, 1], [1, 2], [0.5])  # not cut to whole numbers
     np.testing.assert_array_equal(halfway, [[0.5, 1.5]])
-    for shapes in ([(3,), (1,), (2,)], [(3, 1), (3, 1), (2,)], [(3,), (3,), ()]):
+    for shapes in (
+        [(3,), (1,), (2,)],
+        [(1,), (3,), (2,)],
+        [(3, 1), (3, 1), (2,)],
+        [(3,), (3,), ()],
+    ):
         with pytest.raises(InputError, match=r"^interpolate needs two vectors of one shape"):
             latent.interpolate(*map(np.zeros, shapes))
     with pytest.raises(InputError, match=r"tiles must have the shape .*, not \(4, 28, 28\)"):
