@@ -25,7 +25,7 @@ from chainer_vae.runs.folder import (
     save_info,
     state_file,
 )
-from chainer_vae.runs.lock import LOCK, FolderLock
+from chainer_vae.runs.lock import FolderLock
 
 
 def require_free(folder: Path, dimz: int) -> None:
@@ -69,22 +69,20 @@ def appearing(lock: FolderLock, info: RunInfo) -> Iterator[None]:
     new = not folder.exists()
     try:
         with lock:
-            require_free(folder, info.config.dimz)
-            _discard(folder)
             try:
+                require_free(folder, info.config.dimz)
+                _discard(folder)
                 save_info(folder / STARTING, info)
                 yield
                 replace(folder / STARTING, folder / CONFIG)
             except BaseException:
-                _discard(folder)
+                _discard(folder)  # nothing, if it was not free
+                if new:
+                    lock.remove_folder()
                 raise
     except BaseException:
         if new:
-            with suppress(OSError):
-                (folder / LOCK).unlink()
-            with suppress(
-                OSError
-            ):  # it is not empty: the last step failed, after all had been written
+            with suppress(OSError):  # it is not empty: another program's run is in it
                 folder.rmdir()
         raise
 
