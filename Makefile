@@ -7,6 +7,7 @@
 # make test-all    run all tests
 # make coverage    run all tests, and list the lines that none of them runs
 # make crash       kill trainings wherever they touch the disk, and see that nothing is lost
+# make soak        train, measure and resume for long, and see that nothing grows
 # make lint        run the linter, the formatter and the type checker
 # make bench       time a training step and an evaluation beside Chainer's and PyTorch's
 # make gpu-check   test, train and time on the GPU
@@ -36,7 +37,7 @@ CUDA ?= $(if $(shell nvidia-smi 2>/dev/null | grep 'CUDA Version: 12'),cuda12,cu
 
 .DEFAULT_GOAL := help
 
-.PHONY: help install reproduce figures explore lessons notebooks site always test test-all coverage crash bench \
+.PHONY: help install reproduce figures explore lessons notebooks site always test test-all coverage crash soak bench \
   gpu-check dist address lint matrix clean
 .DELETE_ON_ERROR:
 
@@ -132,6 +133,9 @@ address:
 # Each writes its part of results/trust.md.
 crash: install
 	$(BIN)/python tests/crash.py
+
+soak: install
+	$(BIN)/python tests/soak.py
 
 lint: install
 	@$(call pip,--editable ".[dev]")

@@ -97,8 +97,8 @@ def _let_this_thread_limit() -> None:
 _one_blas_thread = _OneBlasThread()
 
 
-# A process is forked while no thread changes the limit: in the new one, OpenBLAS would wait for that
-# thread, which is not there, for ever.  Nor does any other thread still want the limit.
+# A process is forked while no thread changes the limit: in the new one, OpenBLAS would wait for
+# that thread, which is not there, for ever.  Nor does any other thread still want the limit.
 def _before_fork() -> None:
     _one_blas_thread.lock.acquire()
 
