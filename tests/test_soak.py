@@ -16,8 +16,8 @@ def test_nothing_grows(part, mnist, tmp_path):
         assert first == last, name
     first, last = found["memory"]
     assert first is None or last - first < 20  # MB; a run's arrays are about 1
-    first, last = found["size"]
-    assert last - first < 1 * n  # kB: an epoch has less than 1 in the log and the .state
+    # kB: parameters, moments and the graph; and an epoch has less than 1 in the log and the .state.
+    assert found["size"][1] < 500 + n
     if part in ("fused", "chainer") and found["written"] is not None:
         # A save writes less than 1 MB; there is one a second, and a few at the ends.
         assert found["written"] < found["seconds"] + 10
