@@ -9,6 +9,7 @@
 # make crash       kill trainings wherever they touch the disk, and see that nothing is lost
 # make fuzz        give it bad files, command lines and arguments by the thousand
 # make mutants     change the code in one place at a time, and see that a test fails
+# make soak        train, measure and resume for long, and see that nothing grows
 # make lint        run the linter, the formatter and the type checker
 # make bench       time a training step and an evaluation beside Chainer's and PyTorch's
 # make gpu-check   test, train and time on the GPU
@@ -40,7 +41,7 @@ CUDA ?= $(if $(shell nvidia-smi 2>/dev/null | grep 'CUDA Version: 12'),cuda12,cu
 .DEFAULT_GOAL := help
 
 .PHONY: help install reproduce figures explore lessons notebooks site always test test-all coverage crash fuzz mutants \
-  bench gpu-check dist address lint matrix clean
+  soak bench gpu-check dist address lint matrix clean
 .DELETE_ON_ERROR:
 
 help:
@@ -144,6 +145,9 @@ mutants: install
 	@$(call pip,"cosmic-ray>=8.7$(comma)<9")
 	$(BIN)/python tests/mutants.py -n $(N) --seed $(SEED) $(if $(MODULES),--modules $(MODULES)) \
 	  $(if $(ONLY),--only $(ONLY))
+
+soak: install
+	$(BIN)/python tests/soak.py
 
 lint: install
 	@$(call pip,--editable ".[dev]")

@@ -5,6 +5,7 @@ shares.  A training has generators of its own; they are put there for the calls 
 and for nothing else.
 """
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,13 @@ import numpy as np
 from chainer.backends import cuda
 
 _lock = threading.RLock()  # held while another generator than the callers' is there
+
+# A process is forked when no other thread has it: in the new one, that thread would never give it
+# back, and numpy.random would stay where that thread's generator was.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
+    )
 
 
 @contextmanager

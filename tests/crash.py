@@ -31,7 +31,8 @@ import traceback
 from collections import Counter
 from pathlib import Path
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # one thread: the processes are forked
+if __name__ == "__main__":  # a test that imports this must not change the others' numbers
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # one thread: the processes are forked
 
 import numpy as np
 from trust import write_section

@@ -63,24 +63,28 @@ class _OneBlasThread:
     no longer does: the limit is the process's, and thread pools of several threads overlap."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
         self._wanted = 0
         self._limit = ExitStack()
 
     def __enter__(self) -> None:
-        with self._lock:
+        with self.lock:
             if self._wanted == 0:
                 _let_this_thread_limit()
                 self._limit.enter_context(threadpool_limits(1, user_api="blas"))
             self._wanted += 1
 
     def __exit__(self, *exc: object) -> None:
-        with self._lock:
+        with self.lock:
             self._wanted -= 1
             if self._wanted == 0:
-                _let_this_thread_limit()
-                self._limit.close()
-                _let_this_thread_limit()
+                self.lift()
+
+    def lift(self) -> None:
+        """Give the library the threads again that it had."""
+        _let_this_thread_limit()
+        self._limit.close()
+        _let_this_thread_limit()
 
 
 def _let_this_thread_limit() -> None:
@@ -91,6 +95,28 @@ def _let_this_thread_limit() -> None:
 
 
 _one_blas_thread = _OneBlasThread()
+
+
+# A process is forked while no thread changes the limit: in the new one, OpenBLAS would wait for
+# that thread, which is not there, for ever.  Nor does any other thread still want the limit.
+def _before_fork() -> None:
+    _one_blas_thread.lock.acquire()
+
+
+def _after_fork() -> None:
+    _one_blas_thread.lock.release()
+
+
+def _after_fork_in_child() -> None:
+    global _one_blas_thread
+    _one_blas_thread.lift()
+    _one_blas_thread = _OneBlasThread()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork_in_child
+    )
 
 
 @contextmanager

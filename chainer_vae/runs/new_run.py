@@ -69,20 +69,20 @@ def appearing(lock: FolderLock, info: RunInfo) -> Iterator[None]:
     new = not folder.exists()
     try:
         with lock:
-            require_free(folder, info.config.dimz)
-            _discard(folder)
             try:
+                require_free(folder, info.config.dimz)
+                _discard(folder)
                 save_info(folder / STARTING, info)
                 yield
                 replace(folder / STARTING, folder / CONFIG)
             except BaseException:
-                _discard(folder)
+                _discard(folder)  # nothing, if it was not free
                 if new:
-                    lock.remove()
+                    lock.remove_folder()
                 raise
     except BaseException:
         if new:
-            with suppress(OSError):  # unless there is something in it
+            with suppress(OSError):  # it is not empty: another program's run is in it
                 folder.rmdir()
         raise
 

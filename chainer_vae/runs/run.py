@@ -246,7 +246,8 @@ class Run(Training):
                         if losses is None:
                             break
                         self.log.append({**losses, "elapsed_time": self.elapsed})
-                        self._save_snapshot()
+                        with self._writing():
+                            self._save_snapshot()
                         last = self.epoch == self.config.epoch
                         if last or time.monotonic() >= self._saved_at + SAVE_INTERVAL:
                             self.save()
@@ -320,12 +321,13 @@ class Run(Training):
         """The folder, for this run alone, and as this run left it."""
         first = not self._lock.held
         with self._lock:
+            # Each time: somebody may have deleted the folder, and started another run in it.
+            found = _identity(state_file(self.folder, self.config.dimz))
+            if found is not None and found != self._saved_as:
+                raise InputError(
+                    f"another program has saved the run in {self.folder} since: resume it anew"
+                )
             if first:
-                found = _identity(state_file(self.folder, self.config.dimz))
-                if found is not None and found != self._saved_as:
-                    raise InputError(
-                        f"another program has saved the run in {self.folder} since: resume it anew"
-                    )
                 remove_leftovers(self.folder, self.config.dimz)
             yield
 
