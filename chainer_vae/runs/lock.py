@@ -94,7 +94,7 @@ class FolderLock:
             raise OSError(f"its {LOCK} is a link; delete it")
         made = False
         with suppress(OSError):
-            open(self._file, "x").close()
+            open(self._file, "xb").close()
             made = True
         self._locked = _inode(self._file)
         # A generator that has the lock may be resumed by another thread.
