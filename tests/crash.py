@@ -1,6 +1,6 @@
 """Kill trainings at every point where they touch the disk, and see that nothing is lost.
 
-    make crash                        all points, and 300 random moments; writes results/trust.md
+    make crash                        all points, and 100 random moments; writes results/trust.md
     python tests/crash.py --random 20 --step 7     every seventh point, and 20 moments
 
 A training of four small epochs, saved after each, is run once as it is, and its calls that change
@@ -218,7 +218,7 @@ def crash(data, engine, step, n_random, seed, say=print):
 
 def main():
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--random", type=int, default=300, metavar="N", help="random moments")
+    parser.add_argument("--random", type=int, default=100, metavar="N", help="random moments")
     parser.add_argument("--step", type=int, default=1, metavar="N", help="each N-th point only")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
