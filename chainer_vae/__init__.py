@@ -4,9 +4,12 @@ Importing this package makes Chainer 7.8.1 usable first (see :mod:`chainer_vae.c
 ``import chainer`` works after it.  CONTRIBUTING.md has a map of what is where.
 """
 
-from chainer_vae import compat, environment
+from chainer_vae import environment
 
-environment.hide_interrupts()
+environment.hide_interrupts()  # before anything that takes a while to import
+
+from chainer_vae import compat
+
 with environment.importing_chainer():
     compat.activate()  # before what follows, which uses Chainer
 

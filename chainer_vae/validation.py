@@ -157,8 +157,8 @@ def pixels(name: str, images: Any) -> None:
         return
     least, most = float(images.min()), float(images.max())
     if not (least >= 0 and most <= 1):  # nor NaN
-        hint = "; divide bytes by 255" if most > 1 and least >= 0 else ""
-        raise InputError(f"{name} must be in [0, 1], but go from {least:g} to {most:g}{hint}")
+        hint = "; divide bytes by 255" if most >= 2 and least >= 0 else ""
+        raise InputError(f"{name} must be in [0, 1], but go from {least:.9g} to {most:.9g}{hint}")
 
 
 def instance(function: str, value: Any, *kinds: type) -> None:

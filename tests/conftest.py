@@ -46,6 +46,12 @@ def sigint():
     signal.signal(signal.SIGINT, previous)
 
 
+@pytest.fixture
+def each_epoch(monkeypatch):
+    """Runs are saved after each epoch, however short."""
+    monkeypatch.setattr("chainer_vae.runs.run.SAVE_INTERVAL", 0)
+
+
 PR_SET_PDEATHSIG = 1
 libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 

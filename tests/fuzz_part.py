@@ -3,6 +3,8 @@
 `tests/test_fuzz.py` runs this in a process of its own.
 """
 
+import json
+
 import fuzz
 import pytest
 
@@ -19,6 +21,17 @@ def material():
 def test_is_right_or_refused(material, name):
     tried = fuzz.fuzz(material, name, 50)
     assert sum(tried.values()) >= 50 and tried[fuzz.REFUSED] > 5
+
+
+@pytest.mark.parametrize("dataset", [None, "missing"])
+def test_a_run_of_mnist(material, dataset):
+    """It takes more memory than the run's own small data set."""
+    settings = json.loads(material.run["config.json"])
+    settings["arguments"]["dataset"] = None
+    if dataset == "missing":
+        del settings["arguments"]["dataset"]
+    content = json.dumps(settings).encode()
+    assert fuzz.check_json(material, ("config.json", content)) == fuzz.REFUSED
 
 
 def test_what_is_wrong_is_found(material):

@@ -20,7 +20,6 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-import numpy as np
 from trust import write_section
 
 from chainer_vae import Config, Run, encode, evaluate, load_model
@@ -181,7 +180,7 @@ def main():
             print(rows[-1], flush=True)
     if args.epochs == 3000:
         head = [f"| | {' | '.join(TITLE)} |", "|---" * (len(TITLE) + 1) + "|"]
-        write_section("soak", "\n".join([*head, *rows]), np.__version__)
+        write_section("soak", "\n".join([*head, *rows]))
 
 
 if __name__ == "__main__":

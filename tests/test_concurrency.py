@@ -1,5 +1,6 @@
 """Several programs, processes and threads at the same time."""
 
+import contextlib
 import functools
 import json
 import multiprocessing
@@ -27,16 +28,9 @@ from chainer_vae.datasets import load_data
 from chainer_vae.engine import thread_pool
 from chainer_vae.random_numbers import numpy_random
 from chainer_vae.runs import checkpoints, load_info, load_log, load_snapshots
-from chainer_vae.runs import run as run_module
 from chainer_vae.runs.lock import FolderLock
 
 pytestmark = pytest.mark.usefixtures("sigint")
-
-
-@pytest.fixture
-def each_epoch(monkeypatch):
-    """Save after each epoch, however short."""
-    monkeypatch.setattr(run_module, "SAVE_INTERVAL", 0)
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +135,16 @@ def test_two_starts_at_the_same_time(writers, data, alone, tmp_path):
         assert load_info(tmp_path / f"run{n}").config.seed == 5 + winner
 
 
+def test_a_lock_that_is_held_for_a_moment(tmp_path):
+    """By a program that finds that it comes too late; both would be refused otherwise."""
+    with contextlib.ExitStack() as other:
+        other.enter_context(FolderLock(tmp_path / "run"))
+        timer = threading.Timer(0.1, other.close)
+        timer.start()
+        with FolderLock(tmp_path / "run"):
+            timer.join()
+
+
 @pytest.mark.slow
 def test_two_resumes_at_the_same_time(writers, data, alone, tmp_path):
     for n in range(20):
@@ -216,7 +220,7 @@ def test_a_lock_that_is_a_link(data, tmp_path):
     try:
         (tmp_path / "run" / ".lock").symlink_to(tmp_path / "precious")
     except OSError:
-        pytest.skip("this system makes no links")
+        pytest.skip("Windows asks for a privilege to make a link")
     with pytest.raises(InputError, match=r"its \.lock is a link; delete it"):
         Run.resume(tmp_path / "run")
     assert (tmp_path / "precious").read_text() == "precious"
@@ -324,7 +328,7 @@ def in_a_process(arguments):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # which is multi-threaded
 @pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
-def test_pools_of_processes(method, data, tmp_path, monkeypatch):
+def test_pools_of_processes(method, data, tmp_path):
     for folder in ("here", "there"):
         (tmp_path / folder).mkdir()
     alone = [in_a_process((data, tmp_path / "here", seed)) for seed in range(4)]

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -16,11 +17,9 @@ import pytest
 
 from chainer_vae import Config, InputError, NonFiniteLossError, Run
 from chainer_vae.cli import main
-from chainer_vae.datasets import load_data
 from chainer_vae.runs import checkpoints, files, load_log, load_snapshots
 from chainer_vae.runs import run as run_module
 from chainer_vae.runs.interrupt import ENDING, StopSignals, exit_by_signals
-from chainer_vae.runs.new_run import appearing
 
 pytestmark = pytest.mark.usefixtures("sigint")
 
@@ -55,12 +54,6 @@ def assert_same_files(folder, other):
         [{**entry, "elapsed_time": 0} for entry in load_log(f / "log")] for f in (folder, other)
     ]
     assert logs[0] == logs[1]
-
-
-@pytest.fixture
-def each_epoch(monkeypatch):
-    """Save after each epoch, however short."""
-    monkeypatch.setattr(run_module, "SAVE_INTERVAL", 0)
 
 
 @pytest.fixture
@@ -149,6 +142,27 @@ def test_a_run_takes_its_snapshots_along(small_set, tmp_path, whole):
     assert_same_files(tmp_path / "b", whole)
 
 
+@POSIX
+@pytest.mark.parametrize(
+    "name", ["log", "mlp_3.model", "mlp_3.state", "graph.dot", "config.json", "snapshots"]
+)
+def test_no_link_is_written_through(name, small_set, tmp_path):
+    """A folder from elsewhere could have the user's own files overwritten by resuming it."""
+    folder, elsewhere = tmp_path / "run", tmp_path / "elsewhere"
+    finish(Run.start(config(small_set, epoch=1, snapshots=True), folder))
+    os.rename(folder / name, elsewhere)
+    (folder / name).symlink_to(elsewhere)
+    before = names(elsewhere) if name == "snapshots" else elsewhere.read_bytes()
+    message = f"{name} is a link, and what it leads to would be overwritten: put a copy there"
+    with pytest.raises(InputError, match=message):
+        finish(Run.resume(folder, epoch=2))
+    assert before == (names(elsewhere) if name == "snapshots" else elsewhere.read_bytes())
+    (tmp_path / "linked").symlink_to(folder)  # that is the user's own
+    (folder / name).unlink()
+    os.rename(elsewhere, folder / name)
+    finish(Run.resume(tmp_path / "linked", epoch=2))
+
+
 # A save
 
 
@@ -196,6 +210,7 @@ def test_short_epochs_are_saved_once_a_second(small_set, tmp_path, monkeypatch):
     assert Run.resume(tmp_path / "run").epoch == 5
 
 
+@POSIX
 def test_names_are_put_on_the_disk_too(small_set, tmp_path, monkeypatch, each_epoch):
     """A file that was written whole may be gone after a power cut, if its folder was not synced."""
     order = []
@@ -203,13 +218,11 @@ def test_names_are_put_on_the_disk_too(small_set, tmp_path, monkeypatch, each_ep
         original = getattr(os, function)
 
         def noted(first, *rest, function=function, original=original):
-            is_folder = function == "fsync" and os.path.isdir(f"/proc/self/fd/{first}")
+            is_folder = function == "fsync" and stat.S_ISDIR(os.fstat(first).st_mode)
             order.append("folder" if is_folder else function)
             return original(first, *rest)
 
         monkeypatch.setattr(os, function, noted)
-    if not os.path.isdir("/proc/self/fd"):
-        pytest.skip("this system does not say what a descriptor is")
     run = Run.start(config(small_set, epoch=1), tmp_path / "a" / "b")
     assert order[:2] == ["folder", "folder"]  # a, and b in it
     order.clear()
@@ -410,23 +423,6 @@ def test_two_commands_in_one_folder(training, tmp_path, capsys):
     ]  # fmt: skip
 
 
-def test_a_refused_start_leaves_the_others_lock(small_set, tmp_path, monkeypatch):
-    """Both have seen that there is no folder yet."""
-    folder = tmp_path / "run"
-    first = Run(config(small_set), folder, load_data(config(small_set)))
-    second = Run(config(small_set), folder, load_data(config(small_set)))
-    with appearing(first._lock, first._info()):
-        monkeypatch.setattr(Path, "exists", lambda path: False)
-        with pytest.raises(InputError, match="in use by"):
-            second._appear()
-        monkeypatch.undo()
-        assert (folder / ".lock").exists()
-        with pytest.raises(InputError, match="in use by"):
-            Run(config(small_set), folder, load_data(config(small_set)))._appear()
-        first._save_files()
-    assert Run.resume(folder).epoch == 0
-
-
 def test_a_folder_that_cannot_be_locked(tmp_path, monkeypatch, capsys):
     def fail(*args, **kwargs):
         raise OSError(errno.ENOLCK, "No locks available")
@@ -436,6 +432,19 @@ def test_a_folder_that_cannot_be_locked(tmp_path, monkeypatch, capsys):
     message = f"chainer-vae: error: cannot lock {tmp_path / 'run'}: No locks available\n"
     assert capsys.readouterr().err == message
     assert not (tmp_path / "run").exists()
+
+
+@POSIX
+def test_a_lock_of_another_user(small_set, tmp_path, monkeypatch):
+    Run.start(config(small_set), tmp_path / "run")
+
+    def fail(*args, **kwargs):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("filelock.FileLock.acquire", fail)
+    message = r"run: its \.lock is another user's; delete it if nobody trains this run$"
+    with pytest.raises(InputError, match=message):
+        Run.resume(tmp_path / "run", epoch=9)
 
 
 # Signals

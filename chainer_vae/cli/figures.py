@@ -10,6 +10,7 @@ from chainer_vae.cli.progress import Progress
 from chainer_vae.environment import blamed_on
 from chainer_vae.errors import InputError, in_one_line, printable
 from chainer_vae.runs import SHIPPED, choose_run, describe_run
+from chainer_vae.runs.files import check_writable
 
 SUMMARY = "draw the article's figures"
 DESCRIPTION = "Draw the article's figures, and a page that shows them (index.html)."
@@ -65,6 +66,7 @@ def run(args: argparse.Namespace) -> int:
                 runs[name] = choose_run(name)
             with contextlib.suppress(InputError):  # said below, of each figure
                 print(printable(f"{name}: {describe_run(runs[name])}"))
+    check_writable(args.out / "index.html")
     context = figures.Context(args.lang, runs, args.gpu)
     n_drawn = 0
     with Progress(len(chosen), "figure") as bar:

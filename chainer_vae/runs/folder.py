@@ -70,6 +70,23 @@ def snapshot_epochs(folder: Path, last: int) -> Iterator[int]:
     yield from sorted(found)
 
 
+def require_no_links(folder: Path, dimz: int) -> None:
+    """Refuse to write a run of which a file is a link: what it leads to would be overwritten.
+
+    A folder from elsewhere may have such links.  The run's folder itself may be one.
+
+    Raises:
+        InputError: One is a link.
+    """
+    files = [model_file(folder, dimz), state_file(folder, dimz)]
+    files += [folder / name for name in (CONFIG, STARTING, LOG, GRAPH, SNAPSHOTS)]
+    for file in (*files, *(folder / SNAPSHOTS).glob(SNAPSHOT)):
+        if file.is_symlink():
+            raise InputError(
+                f"{file} is a link, and what it leads to would be overwritten: put a copy there"
+            )
+
+
 def remove_leftovers(folder: Path, dimz: int) -> None:
     """Remove the half-written files of a run that was killed; nobody else may be writing it."""
     files = (model_file(folder, dimz), state_file(folder, dimz))

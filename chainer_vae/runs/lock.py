@@ -15,6 +15,7 @@ from chainer_vae.runs.files import make_folder
 
 LOCK, OWNER = ".lock", ".lock.owner"
 ATTEMPTS = 10
+PATIENCE = 0.5  # seconds: a program that is about to be refused has it for a moment
 
 
 class FolderLock:
@@ -80,9 +81,14 @@ class FolderLock:
                 raise InputError(
                     f"{self.folder} is in use by {self._owner()}; wait until it ends, or stop it"
                 ) from None
-            except (OSError, NotImplementedError) as error:
-                reason = getattr(error, "strerror", None) or error
+            except PermissionError as error:
+                whose = f"its {LOCK} is another user's; delete it if nobody trains this run"
+                reason = whose if self._file.exists() else error.strerror
                 raise InputError(f"cannot lock {self.folder}: {reason}") from None
+            except OSError as error:
+                raise InputError(f"cannot lock {self.folder}: {error.strerror or error}") from None
+            except NotImplementedError as error:  # filelock's, where there is no flock
+                raise InputError(f"cannot lock {self.folder}: {error}") from None
             if self._is_current():
                 self._say_whose()
                 return
@@ -98,7 +104,7 @@ class FolderLock:
             made = True
         self._locked = _inode(self._file)
         # A generator that has the lock may be resumed by another thread.
-        self._lock = filelock.FileLock(str(self._file), timeout=0, thread_local=False)
+        self._lock = filelock.FileLock(str(self._file), timeout=PATIENCE, thread_local=False)
         try:
             self._lock.acquire()
         except filelock.Timeout:

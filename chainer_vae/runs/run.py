@@ -30,6 +30,7 @@ from chainer_vae.runs.folder import (
     load_log,
     model_file,
     remove_leftovers,
+    require_no_links,
     save_info,
     snapshot_epochs,
     snapshot_file,
@@ -299,6 +300,7 @@ class Run(Training):
         """Save the run into a new folder, whole or not at all, with the snapshots that it has had
         in an old one."""
         with appearing(self._lock, self._info()):
+            require_no_links(self.folder, self.config.dimz)
             remove_leftovers(self.folder, self.config.dimz)
             if old is not None:
                 self._copy_snapshots(old)
@@ -328,6 +330,7 @@ class Run(Training):
                     f"another program has saved the run in {self.folder} since: resume it anew"
                 )
             if first:
+                require_no_links(self.folder, self.config.dimz)
                 remove_leftovers(self.folder, self.config.dimz)
             yield
 
