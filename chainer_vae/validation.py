@@ -122,6 +122,8 @@ def array(name: str, value: Any, axes: Sequence[str] = (), kinds: str = "fiu") -
     if not sound:
         words = "numbers" if "f" in kinds else "whole numbers"
         raise InputError(f"{name} must be an array of {words}, not {_shown(value)}")
+    if np.ma.is_masked(value):
+        raise InputError(f"{name} have masked elements: fill them first")
     if axes and found.ndim != len(axes):
         shape = ", ".join(axes) + "," * (len(axes) == 1)
         raise InputError(f"{name} must have the shape ({shape}), not {found.shape}")

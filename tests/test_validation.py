@@ -340,6 +340,11 @@ WRONG = {
     "spread's axes": (lambda: latent.spread([[1, 2, 3]], 1), InputError, r"2\), not \(1, 3\)"),
     "distance": (lambda: latent.spread([[1, 2]], None), InputError, "distance must be a finite"),
     "interpolate": (lambda: latent.interpolate([""], [""], [0]), InputError, "start must be an"),
+    "masked": (
+        lambda: latent.spread(np.ma.masked_less([[1, 2]], 2), 1),
+        InputError,
+        "points have masked elements: fill them first",
+    ),
     "ragged": (lambda: latent.interpolate([1], [1, [2]], [0]), InputError, "end must be an array"),
     "first_of_class": (lambda: latent.first_of_class([1, 2], [1]), InputError, "digit must be a"),
     "labels": (
