@@ -65,11 +65,19 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
 def check_writable(path: Path) -> None:
     """Find out before a long computation whether its result can be written to ``path``.
 
+    Nothing is left of it.
+
     Raises:
         InputError: It cannot.
     """
-    with suppress(_Unwritten), written_whole(path):
-        raise _Unwritten
+    made = [folder for folder in path.parents if not folder.exists()]
+    try:
+        with suppress(_Unwritten), written_whole(path):
+            raise _Unwritten
+    finally:
+        for folder in made:
+            with suppress(OSError):
+                folder.rmdir()
 
 
 class _Unwritten(Exception):
