@@ -31,6 +31,9 @@ CHAINER := chainer==7.8.1
 
 comma := ,
 
+# One process for each core, but no more than memory is there for; each takes whole files of tests.
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+
 # $(call pip,REQUIREMENTS), without build isolation because Chainer's build needs an old setuptools.
 pip = $(BIN)/python -m pip install -qq --disable-pip-version-check --no-build-isolation $(1) || { \
   echo "make: pip could not set up $(VENV), for the reason above; it needs a network and 1 GB of disk" >&2; exit 2; }
@@ -95,10 +98,10 @@ site: install
 	$(BIN)/python scripts/build_site.py
 
 test: install
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-all: install
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 # What is left uncovered on purpose is marked "no cover" in the code, with the reason.
 coverage: install

@@ -94,6 +94,7 @@ setup(
             "nbclient",
             "playwright",  # drives a Chromium that is there already
             "pytest",
+            "pytest-xdist",
             "pyyaml",
             "tensorboard>=2.20",
         ],

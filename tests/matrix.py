@@ -100,7 +100,8 @@ def run_tests(interpreter: Interpreter, python: Path, quick: bool) -> tuple[int,
     environment = python.parent.parent
     report, versions = environment / "report.xml", environment / "versions"
     report.unlink(missing_ok=True)
-    options = ["-q", f"--junitxml={report}", *(["-m", "not slow"] if quick else [])]
+    options = ["-q", "--numprocesses", "auto", "--maxprocesses", "4", "--dist", "loadfile"]
+    options += [f"--junitxml={report}", *(["-m", "not slow"] if quick else [])]
     code = interpreter.run(python, "-m", "pytest", *options, check=False)
     show = (
         "import platform, sys; from importlib.metadata import version;"
