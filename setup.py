@@ -68,7 +68,7 @@ setup(
         "matplotlib>=3.8; python_version >= '3.9'",
         "matplotlib-fontja",  # a font with Japanese letters
         "pillow>=9.1",
-        "scikit-learn>=1.2",  # t-SNE, the swiss roll
+        "scikit-learn>=1.5",  # t-SNE, the swiss roll
         "filelock>=3.19",  # one program at a time in a run's folder; Chainer needs it, too
         # Lays the computational graph out where there is no Graphviz.
         "graphviz-pure; platform_machine in 'x86_64 AMD64 aarch64 arm64 ARM64'",
