@@ -22,6 +22,7 @@ import tempfile
 import time
 from collections import Counter
 from contextlib import suppress
+from datetime import date
 from functools import cache
 from itertools import zip_longest
 from pathlib import Path
@@ -30,7 +31,7 @@ from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator, operator_names
 from mutants_known import EXPLAINED, KNOWN
-from trust import write_section
+from trust import read_section, write_section
 
 ROOT = Path(__file__).resolve().parent.parent
 # The tests that concern each module, the fastest first.
@@ -206,20 +207,32 @@ def words_of_known(survivors):
     return lines + [f"- survives: {mutant.file}: {mutant.what}" for mutant in survivors]
 
 
-def words_of_sample(found, seed):
+def words_of_sample(module, found, seed, old):
+    """The table of all modules, in which this one's row is new, and the mutants that survive.
+
+    Also whether one of this module's survivors is not explained.
+    """
+    rows, survivors = {}, {}
+    for line in old.splitlines():
+        if match := re.match(r"\| (\S+) \| \d", line):
+            rows[match[1]] = line
+        elif match := re.match(r"- (\S+)\.py: ", line):
+            survivors.setdefault(match[1], []).append(line)
+    total, tried, keys = found
+    cells = module, total, tried, seed, tried - len(keys), len(keys), date.today()
+    rows[module] = f"| {' | '.join(map(str, cells))} |"
+    survivors[module] = [
+        f"- {file}: `{old}` becomes `{new}`: {EXPLAINED.get((file, old, new), '**not explained**')}"
+        for file, old, new in keys
+    ]
     lines = [
-        f"Of Cosmic Ray's, a random sample (seed {seed}):", "",
-        "| module | mutants | tried | caught | survived |", "|---|---|---|---|---|",
+        "Of Cosmic Ray's, random samples:", "",
+        "| module | mutants | tried | seed | caught | survived | date |",
+        "|---|---|---|---|---|---|---|", *(rows[name] for name in TESTS if name in rows),
     ]  # fmt: skip
-    for module, (total, tried, survivors) in found.items():
-        row = module, total, tried, tried - len(survivors), len(survivors)
-        lines.append(f"| {' | '.join(map(str, row))} |")
-    keys = [key for *_, survivors in found.values() for key in survivors]
-    if keys:
-        lines += ["", "Those that survive:", ""]
-    for file, old, new in keys:
-        why = EXPLAINED.get((file, old, new), "**not explained**")
-        lines.append(f"- {file}: `{old}` becomes `{new}`: {why}")
+    bullets = [line for name in TESTS for line in survivors.get(name, [])]
+    if bullets:
+        lines += ["", "Those that survive:", "", *bullets]
     return lines, any(key not in EXPLAINED for key in keys)
 
 
@@ -238,10 +251,12 @@ def main():
             write_section("known mutants", "\n".join(words_of_known(survivors)))
             wrong = bool(survivors)
         if args.only != "known":
-            found = {name: try_module(copy, name, args.n, args.seed) for name in args.modules}
-            lines, unexplained = words_of_sample(found, args.seed)
-            write_section("mutants", "\n".join(lines))
-            wrong = wrong or unexplained
+            for name in args.modules:
+                found = try_module(copy, name, args.n, args.seed)
+                old = read_section("mutants")
+                lines, unexplained = words_of_sample(name, found, args.seed, old)
+                write_section("mutants", "\n".join(lines))
+                wrong = wrong or unexplained
     return 1 if wrong else 0
 
 
