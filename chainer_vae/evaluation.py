@@ -1,6 +1,6 @@
 """How good a model is: the ELBO of images that it has not seen; and their latent vectors."""
 
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple, Optional
 
 import chainer
@@ -87,8 +87,7 @@ def evaluate(
     k = validation.whole_number("k", k)
     batchsize = validation.whole_number("batchsize", batchsize)
     fused = validation.flag("fused", fused)
-    # An overflow shows in the result; NumPy need not warn of it, too.
-    with chainer.using_device(model.device), np.errstate(over="ignore", invalid="ignore"):
+    with chainer.using_device(model.device), _quiet():
         if not fused or engine.unsupported(model) is not None:
             with nullcontext() if random is None else numpy_random(random):
                 rec_loss, kl = _evaluate_chainer(model, rows, k, batchsize)
@@ -111,7 +110,8 @@ def squared_error(model: Autoencoder, images: np.ndarray, batchsize: int = 100) 
         batchsize: Number of images in one pass.
 
     Returns:
-        float: The error, squares summed over the pixels, averaged over the images.
+        float: The error, squares summed over the pixels, averaged over the images; infinite or NaN
+        where the model overflows.
 
     Raises:
         ValueError: There are no images, their shape does not fit the model, or a pixel is outside
@@ -135,11 +135,16 @@ def squared_error(model: Autoencoder, images: np.ndarray, batchsize: int = 100) 
     batchsize = validation.whole_number("batchsize", batchsize)
     loss_func = model.get_loss_func()
     total = 0.0
-    with chainer.no_backprop_mode(), chainer.using_config("train", False):
+    with chainer.no_backprop_mode(), chainer.using_config("train", False), _quiet():
         for start in range(0, len(rows), batchsize):
             batch = model.xp.asarray(rows[start : start + batchsize])
             total += float(loss_func(batch).array) * len(batch)
     return total / len(rows)
+
+
+def _quiet() -> AbstractContextManager[None]:
+    """An overflow shows in the result; NumPy need not warn of it, too."""
+    return np.errstate(over="ignore", invalid="ignore")
 
 
 def _rows(function: str, model: Any, kind: type, images: Any) -> np.ndarray:
@@ -176,7 +181,8 @@ def encode(model: VAE, images: np.ndarray, batchsize: int = 100) -> tuple[np.nda
         batchsize: Number of images in one pass.
 
     Returns:
-        tuple: ``mu`` and ``ln_var``, NumPy arrays of shape (number, n_latent).
+        tuple: ``mu`` and ``ln_var``, NumPy arrays of shape (number, n_latent); infinite or NaN
+        where the model overflows.
 
     Raises:
         ValueError, TypeError: As :func:`evaluate`; but there may be no images.
@@ -192,10 +198,10 @@ def encode(model: VAE, images: np.ndarray, batchsize: int = 100) -> tuple[np.nda
     """
     rows = _rows("encode", model, VAE, images)
     batchsize = validation.whole_number("batchsize", batchsize)
-    if engine.unsupported(model) is None and model.xp is np:
-        latents = cpu_evaluation.encode(model, rows, batchsize)
-    else:
-        with chainer.using_device(model.device):
+    with chainer.using_device(model.device), _quiet():
+        if engine.unsupported(model) is None and model.xp is np:
+            latents = cpu_evaluation.encode(model, rows, batchsize)
+        else:
             latents = _encode_by_chainer(model, rows, batchsize)
     empty = np.empty((0, len(model.le3_mu.W)), model.le1.W.dtype)
     mu = np.concatenate([empty, *(latent[0] for latent in latents)])

@@ -35,6 +35,12 @@ def loss_by_hand(model, x):
     return ((h - x) ** 2).sum() / len(x), h
 
 
+def test_an_overflow_shows_in_the_error_alone():
+    model = Autoencoder(12, 3, 7, F.relu)
+    model.le1.W.array[...] = 3e38
+    assert not np.isfinite(squared_error(model, np.ones((5, 12), "f4")))
+
+
 def test_loss_and_gradients():
     model, x = small_model(), np.random.RandomState(1).uniform(0, 1, (5, 12))
     expected, output = loss_by_hand(model, x)

@@ -544,6 +544,11 @@ def test_an_overflow_in_any_thread_shows_in_the_result_alone(mnist):
     for threads in (1, 2):  # several batches; a warning would be an error
         with threadpool_limits(threads, user_api="blas"):
             assert not np.isfinite(evaluate(model, mnist.test_images[:400], k=2).loss)
+    model.le2.W.array[...] = 3e38
+    assert not np.isfinite(encode(model, mnist.test_images[:400])[0]).any()
+    model.act_func = F.leaky_relu  # not the engine's
+    assert unsupported(model)
+    assert not np.isfinite(encode(model, mnist.test_images[:400])[0]).all()
 
 
 def test_encoding_of_nothing_and_of_something_else(mnist):

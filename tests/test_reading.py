@@ -121,6 +121,8 @@ def changed(file, **changes):
         {"environments": {"from_epoch": 0}},
         {"environments": [5]},
         {"environments": None},
+        {"environments": {}},
+        {"environments": ""},
         {"n_in": 10**300},
         {"image_shape": "ab"},
         {"image_shape": [28, True]},

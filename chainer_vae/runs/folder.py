@@ -174,14 +174,16 @@ def read_info(file: Path) -> RunInfo:
             content.get("checksums"),
             content["environments"],
         )
-        sound = _are_checksums(info.checksums) and all(
-            isinstance(environment, dict) for environment in info.environments
-        )
+        sound = _are_checksums(info.checksums) and _are_environments(info.environments)
     except (LookupError, TypeError, AttributeError, ValueError):
         sound = False
     if not sound:
         raise InputError(f"{file} does not hold the settings of a run")
     return info
+
+
+def _are_environments(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(entry, dict) for entry in value)
 
 
 def _are_checksums(value: Any) -> bool:
