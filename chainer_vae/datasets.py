@@ -171,8 +171,6 @@ def _read_pair(directory: Path, prefix: str) -> tuple[np.ndarray, np.ndarray]:
             f"{images_file} holds {len(images)} images,"
             f" but {labels_file.name} holds {len(labels)} labels"
         )
-    if images.size == 0:
-        raise InputError(f"{images_file} holds no pixels")
     if math.prod(images.shape[1:]) > validation.MAX_SIZE:
         raise InputError(
             f"{images_file} holds images of {size_in_words(images.shape[1:])} pixels;"
@@ -216,6 +214,8 @@ def _read_idx(file: Path, magic: int, content: str) -> np.ndarray:
         raise _misfit(file, shape, expected, "is truncated", str(len(data)))
     if len(data) > expected:
         raise _misfit(file, shape, expected, "has trailing bytes", "more")
+    if content == "images" and expected == n_header:  # whose other sizes may be any
+        raise InputError(f"{file} holds no pixels")
     return np.frombuffer(data, np.uint8, offset=n_header).reshape(shape)
 
 

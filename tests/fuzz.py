@@ -390,7 +390,8 @@ def check_entries(material, example):
     name, others = example
     arrays = {**material.arrays[name], **others}
     with material.copied() as work:
-        with zipfile.ZipFile(work / "run" / name, "w") as archive:
+        with zipfile.ZipFile(work / "run" / name, "w") as archive, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of an array's header in letters that are not ASCII
             for other, array in arrays.items():
                 if array is not None:
                     with archive.open(f"{other}.npy", "w") as file:

@@ -164,6 +164,11 @@ def damage_pixels(folder):
     return "holds images of 1001 x 1000 pixels; 1,000,000 in all is the most"
 
 
+def damage_huge_header_of_no_images(folder):
+    replace(folder, IMAGES, b"\0\0\x08\x03" + bytes(4) + b"\xff" * 8)
+    return "holds no pixels"
+
+
 def damage_huge_header(folder):
     huge = b"\0\0\x08\x03" + b"\xff" * 12
     replace(folder, IMAGES, huge + bytes(100))
