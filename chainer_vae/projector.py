@@ -84,12 +84,12 @@ def write_projector(
     images = validation.array("images", images, kinds="fiub")
     labels = validation.array("labels", labels, kinds="iu")
     image_shape = validation.image_shape("image_shape", image_shape)
-    number = len(latents)
     if latents.ndim != 2 or images.ndim != 2 or labels.ndim != 1:
         raise InputError(
             "latent vectors and images must have two axes and labels one,"
             f" not {latents.ndim}, {images.ndim} and {labels.ndim}"
         )
+    number = len(latents)
     if not number == len(images) == len(labels):
         raise InputError(
             "there must be as many latent vectors as images and labels,"

@@ -101,6 +101,7 @@ def test_few_dimensions(tmp_path, n_latent):
         (dict(images=np.zeros((8, 784))), "not 9, 8 and 9"),
         (dict(labels=np.zeros(8, int)), "not 9, 9 and 8"),
         (dict(latents=np.zeros(9)), "must have two axes and labels one, not 1, 2 and 1"),
+        (dict(latents=0), "must have two axes and labels one, not 0, 2 and 1"),
         (dict(images=np.zeros((9, 28, 28))), "not 2, 3 and 1"),
         (dict(labels=np.zeros((9, 1), int)), "not 2, 2 and 2"),
         (
