@@ -423,9 +423,13 @@ def test_two_commands_in_one_folder(training, tmp_path, capsys):
     ]  # fmt: skip
 
 
-def test_a_folder_that_cannot_be_locked(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize(
+    "error",
+    [OSError(errno.ENOLCK, "No locks available"), NotImplementedError("No locks available")],
+)
+def test_a_folder_that_cannot_be_locked(error, tmp_path, monkeypatch, capsys):
     def fail(*args, **kwargs):
-        raise OSError(errno.ENOLCK, "No locks available")
+        raise error
 
     monkeypatch.setattr("filelock.FileLock.acquire", fail)
     assert main(["train", "--test", "--out", str(tmp_path / "run")]) == 2

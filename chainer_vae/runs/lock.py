@@ -87,7 +87,7 @@ class FolderLock:
                 raise InputError(f"cannot lock {self.folder}: {reason}") from None
             except OSError as error:
                 raise InputError(f"cannot lock {self.folder}: {error.strerror or error}") from None
-            except NotImplementedError as error:  # filelock's, where there is no flock
+            except NotImplementedError as error:  # filelock 3's, where flock says ENOSYS
                 raise InputError(f"cannot lock {self.folder}: {error}") from None
             if self._is_current():
                 self._say_whose()
