@@ -195,6 +195,7 @@ def test_address_that_is_none(clone, bad):
     assert f"{bad!r} is no address of a repository" in refused.stderr.splitlines()[0]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(ADDRESS != "REPOSITORY", reason="the repository has its address")
 def test_address_replaces_every_placeholder(clone, tmp_path):
     clone = shutil.copytree(clone, tmp_path / "clone", ignore=shutil.ignore_patterns("dist"))
