@@ -39,7 +39,7 @@ TESTS = {
     "initializers": "model",
     "model": "model autoencoder engine",
     "training": "training engine autoencoder",
-    "evaluation": "engine latent model",
+    "evaluation": "autoencoder engine latent model",
     "latent": "latent validation",
     "random_numbers": "training engine",
     "datasets": "datasets image_shape",

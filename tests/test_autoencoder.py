@@ -46,6 +46,7 @@ def test_loss_and_gradients():
     expected, output = loss_by_hand(model, x)
     loss = model.get_loss_func()(x)
     assert loss is model.loss and float(loss.array) == pytest.approx(expected, rel=1e-12)
+    assert squared_error(model, x, batchsize=2) == pytest.approx(expected, rel=1e-12)
     np.testing.assert_allclose(model(x).array, output, rtol=1e-12)
     np.testing.assert_allclose(model.decode(model.encode(x)).array, output, rtol=1e-12)
     model.cleargrads()
