@@ -41,7 +41,7 @@ TESTS = {
     "training": "training engine autoencoder",
     "evaluation": "autoencoder engine latent model",
     "latent": "latent validation",
-    "random_numbers": "training engine",
+    "random_numbers": "concurrency training engine",
     "datasets": "datasets image_shape",
     "validation": "validation",
     "reading": "reading datasets checkpoints",
