@@ -4,11 +4,11 @@ Importing this package makes Chainer 7.8.1 usable first (see :mod:`chainer_vae.c
 ``import chainer`` works after it.  CONTRIBUTING.md has a map of what is where.
 """
 
-from chainer_vae import environment
+from chainer_vae import interrupts
 
-environment.hide_interrupts()  # before anything that takes a while to import
+interrupts.hide()  # before all that takes a while to import
 
-from chainer_vae import compat
+from chainer_vae import compat, environment
 
 with environment.importing_chainer():
     compat.activate()  # before what follows, which uses Chainer

@@ -10,9 +10,10 @@ import math
 import os
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple, Optional, Union
+from typing import Any, BinaryIO, Callable, NamedTuple, Optional, Union
 
 import numpy as np
 
@@ -111,7 +112,7 @@ def load_mnist(directory: Optional[Union[str, Path]] = None) -> Dataset:
         array([5, 0, 4, 1, 9], dtype=int32)
     """
     directory = DATA_DIR if directory is None else validation.path("directory", directory)
-    if not directory.is_dir():
+    if not (reading.is_there(directory) and directory.is_dir()):
         raise InputError(
             f"the data set folder {directory} does not exist or is not a folder; check --dataset"
         )
@@ -164,59 +165,70 @@ def require_images(data: Dataset) -> None:
 def _read_pair(directory: Path, prefix: str) -> tuple[np.ndarray, np.ndarray]:
     images_file = _find(directory, f"{prefix}-images-idx3-ubyte")
     labels_file = _find(directory, f"{prefix}-labels-idx1-ubyte")
-    images = _read_idx(images_file, IMAGES_MAGIC, "images")
-    labels = _read_idx(labels_file, LABELS_MAGIC, "labels")
-    if len(images) != len(labels):
-        raise InputError(
-            f"{images_file} holds {len(images)} images,"
-            f" but {labels_file.name} holds {len(labels)} labels"
-        )
-    if math.prod(images.shape[1:]) > validation.MAX_SIZE:
-        raise InputError(
-            f"{images_file} holds images of {size_in_words(images.shape[1:])} pixels;"
-            f" {validation.MAX_SIZE:,} in all is the most"
-        )
-    return images, labels.astype(np.int32)
+    shape = _read_shape(images_file, IMAGES_MAGIC, "images")
+    labels_shape = _read_shape(labels_file, LABELS_MAGIC, "labels")
+    # Of what the headers say: before all the rest is read, which may be more than there is memory.
+    if math.prod(shape) > 0:
+        if shape[:1] != labels_shape:
+            raise InputError(
+                f"{images_file} holds {shape[0]} images,"
+                f" but {labels_file.name} holds {labels_shape[0]} labels"
+            )
+        if math.prod(shape[1:]) > validation.MAX_SIZE:
+            raise InputError(
+                f"{images_file} holds images of {size_in_words(shape[1:])} pixels;"
+                f" {validation.MAX_SIZE:,} in all is the most"
+            )
+    labels = _read_numbers(labels_file, labels_shape)
+    return _read_numbers(images_file, shape), labels.astype(np.int32)
 
 
 def _find(directory: Path, name: str) -> Path:
     for file in (directory / name, directory / f"{name}.gz"):
-        if file.exists() and not file.is_dir():
+        if reading.is_there(file) and not file.is_dir():
             return file
     raise InputError(f"{directory} has no file {name} or {name}.gz")
 
 
-def _read_idx(file: Path, magic: int, content: str) -> np.ndarray:
-    """The array of bytes in an IDX file.
+def _read_shape(file: Path, magic: int, content: str) -> list[int]:
+    """What the header of an IDX file says, if the file can have as many bytes."""
+    with _unpacked(file) as (packed, unpack):
+        size, gzipped = os.fstat(packed.fileno()).st_size, file.suffix == ".gz"
+        start = unpack(io.BytesIO(packed.read(reading.PIECE)), 4 + 4 * (magic & 0xFF))
+        shape = _shape(file, start, magic, content)
+    expected = len(start) + math.prod(shape)
+    if expected > size * (reading.DEFLATE_RATIO if gzipped else 1):
+        raise _misfit(file, shape, expected, "is truncated", f"fewer in its {size}")
+    if expected < ((size - reading.PIECE) // 2 if gzipped else size):
+        raise _misfit(file, shape, expected, "has trailing bytes", "more")
+    return shape
 
-    The header is read first: sizes that the file cannot have are refused before the rest is.
-    """
-    gzipped = file.suffix == ".gz"
-    unpack = reading.gunzip if gzipped else reading.read
-    n_header = 4 + 4 * (magic & 0xFF)
-    try:
-        with reading.opened(file) as packed:
-            size = os.fstat(packed.fileno()).st_size
-            start = unpack(io.BytesIO(packed.read(reading.PIECE)), n_header)
-            shape = _shape(file, start, magic, content)
-            expected = n_header + math.prod(shape)
-            if expected > size * (reading.DEFLATE_RATIO if gzipped else 1):
-                raise _misfit(file, shape, expected, "is truncated", f"fewer in its {size}")
-            if expected < ((size - reading.PIECE) // 2 if gzipped else size):
-                raise _misfit(file, shape, expected, "has trailing bytes", "more")
-            packed.seek(0)
-            data = unpack(packed, expected + 1)
-    except EOFError:
-        raise InputError(f"{file} is truncated: its gzip stream ends too early") from None
-    except zlib.error as error:
-        raise InputError(f"{file} is not a valid gzip file: {error}") from None
+
+def _read_numbers(file: Path, shape: list[int]) -> np.ndarray:
+    """The array of bytes in an IDX file."""
+    n_header = 4 + 4 * len(shape)
+    expected = n_header + math.prod(shape)
+    with _unpacked(file) as (packed, unpack):
+        data = unpack(packed, expected + 1)
     if len(data) < expected:
         raise _misfit(file, shape, expected, "is truncated", str(len(data)))
     if len(data) > expected:
         raise _misfit(file, shape, expected, "has trailing bytes", "more")
-    if content == "images" and expected == n_header:  # whose other sizes may be any
+    if len(shape) > 1 and expected == n_header:  # the other sizes may be any
         raise InputError(f"{file} holds no pixels")
     return np.frombuffer(data, np.uint8, offset=n_header).reshape(shape)
+
+
+@contextmanager
+def _unpacked(file: Path) -> Iterator[tuple[BinaryIO, Callable[[Any, int], bytearray]]]:
+    """A file, gzipped or not, and what reads and unpacks its first bytes."""
+    try:
+        with reading.opened(file) as packed:
+            yield packed, reading.gunzip if file.suffix == ".gz" else reading.read
+    except EOFError:
+        raise InputError(f"{file} is truncated: its gzip stream ends too early") from None
+    except zlib.error as error:
+        raise InputError(f"{file} is not a valid gzip file: {error}") from None
 
 
 def _shape(file: Path, start: bytearray, magic: int, content: str) -> list[int]:

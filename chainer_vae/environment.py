@@ -1,10 +1,9 @@
-"""While libraries are imported: variables that they read but cannot use, and Ctrl-C."""
+"""While libraries are imported: variables that they read but cannot use."""
 
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from chainer_vae.errors import InputError
@@ -48,28 +47,6 @@ def importing_chainer() -> Iterator[None]:
     except InputError:
         sys.excepthook = _say
         raise
-
-
-def hide_interrupts() -> None:
-    """Let Ctrl-C end the command without a traceback, also while it is being imported.
-
-    Other programs are left as they are.  While Python imports what ``-m`` names, this is all that
-    it calls the program.
-    """
-    program = Path(sys.argv[0] if sys.argv else "").name
-    # From Python 3.10 on, it tells which module that is.
-    words = getattr(sys, "orig_argv", ["chainer_vae"])
-    if program in ("chainer-vae", "chainer-vae.exe") or (
-        program == "-m" and "chainer_vae" in words
-    ):
-        sys.excepthook = _say_nothing_of_interrupts
-
-
-def _say_nothing_of_interrupts(
-    kind: type[BaseException], error: BaseException, traceback: Any
-) -> None:
-    if not issubclass(kind, KeyboardInterrupt):
-        sys.__excepthook__(kind, error, traceback)
 
 
 def _say(kind: type[BaseException], error: BaseException, traceback: Any) -> None:

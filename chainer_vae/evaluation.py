@@ -66,7 +66,8 @@ def evaluate(
         ValueError: There are no images, their shape does not fit the model, or a pixel is outside
             [0, 1]; ``k`` or ``batchsize`` is no whole number, 1 or more; ``fused`` is not True or
             False.
-        TypeError: ``images`` is not an array of floating-point numbers, or the model is no VAE.
+        TypeError: ``images`` is not an array of floating-point numbers, the model is no VAE, or
+            ``random`` is no ``RandomState``.
 
     Source:
         Kingma and Welling, "Auto-Encoding Variational Bayes", 2013, equation 10; with k = 10, the
@@ -87,6 +88,8 @@ def evaluate(
     k = validation.whole_number("k", k)
     batchsize = validation.whole_number("batchsize", batchsize)
     fused = validation.flag("fused", fused)
+    if random is not None:
+        validation.instance("evaluate's random", random, np.random.RandomState)
     with chainer.using_device(model.device), _quiet():
         if not fused or engine.unsupported(model) is not None:
             with nullcontext() if random is None else numpy_random(random):

@@ -112,7 +112,7 @@ def class_means(latents: np.ndarray, labels: np.ndarray) -> np.ndarray:
         )
     if labels.min(initial=0) < 0 or labels.max(initial=0) > MAX_SIZE:
         raise InputError(f"labels must be classes from 0 to {MAX_SIZE}")
-    classes = max(N_CLASSES, 1 + labels.max(initial=0))
+    classes = max(N_CLASSES, 1 + int(labels.max(initial=0)))
     means = np.full((classes, latents.shape[1]), np.nan)
     for digit in np.unique(labels):
         means[digit] = latents[labels == digit].mean(axis=0)

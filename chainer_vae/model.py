@@ -185,7 +185,7 @@ class VAE(chainer.Chain):
             (the KL divergence); the article's section 3.
         """
         C = validation.number("C", C)
-        validation.whole_number("k", k)
+        k = validation.whole_number("k", k)
 
         def loss_func(x: Any) -> chainer.Variable:
             x = as_rows("x", x, self.le1.W)
@@ -370,6 +370,7 @@ def as_rows(name: str, array: Any, W: chainer.Parameter) -> chainer.Variable:
             f"{name} has dtype {dtype}, but this model needs float16, float32 or float64"
             " (for images of bytes: x.astype('float32') / 255)"
         )
+    validation.not_masked(f"the numbers of {name}", array)
     rows = chainer.as_variable(array)
     if len(shape) > 2:
         rows = F.reshape(rows, (shape[0], n))

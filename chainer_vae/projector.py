@@ -146,7 +146,7 @@ def _sprite(images: np.ndarray, image_shape: tuple[int, int]) -> tuple[bytes, in
         )
     validation.pixels("the images", images)
     tiles = np.zeros((columns * columns, side, side), np.uint8)
-    tiles[:number] = np.rint(images * 255).reshape(-1, side, side)
+    tiles[:number] = np.rint(images * 255.0).reshape(-1, side, side)
     sprite = montage(tiles.reshape(columns, columns, side, side))
     file = io.BytesIO()
     Image.fromarray(sprite).save(file, format="PNG")

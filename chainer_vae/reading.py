@@ -28,6 +28,21 @@ class Stream(Protocol):
         """At most ``size`` bytes; none at the end."""
 
 
+def is_there(path: Path) -> bool:
+    """Whether there is a file or a folder, where a link leads, too.
+
+    Raises:
+        InputError: That cannot be told: a folder may not be read, or the name is too long.
+    """
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from None
+    return True
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[BinaryIO]:
     """A regular file, open for reading, in a block where failing to read is one line.

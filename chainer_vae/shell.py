@@ -9,8 +9,14 @@ from typing import Union
 
 
 def command(*words: Union[str, Path]) -> str:
-    """A command line, quoted for the system's shell; on Windows, for PowerShell."""
-    line = [str(word) for word in words]
+    """A command line, quoted for the system's shell; on Windows, for PowerShell.
+
+    A path that begins with "-" would be taken for an option.
+    """
+    line = [
+        f"./{word}" if isinstance(word, Path) and str(word).startswith("-") else str(word)
+        for word in words
+    ]
     if sys.platform != "win32":
         return shlex.join(line)
     line = [word if re.fullmatch(r"[\w./\\:=+-]+", word) else _literal(word) for word in line]

@@ -13,9 +13,11 @@ The article's notebook has it in one cell; its lines are here in ::
 """
 
 import math
+import threading
 import time
 from collections.abc import Generator, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
+from functools import partial
 from typing import Any, Callable, Optional
 
 import chainer
@@ -72,6 +74,9 @@ class Training:
         self.gpu_random: Any = None  # made anew for each epoch
         self._gpu_engine: Any = None
         self._fault: Optional[str] = None
+        self._busy = threading.Lock()  # held while an epoch is computed, or the training is saved
+        self._thread: Optional[int] = None  # which computes the epoch
+        self._in_on_step = False
 
         self.epoch = 0
         self.permutation = np.empty(0, np.int32)
@@ -121,7 +126,8 @@ class Training:
 
         Raises:
             NonFiniteLossError: A loss is infinite or not a number; again, if it was so before.
-            InputError: As :attr:`backend`.
+            InputError: As :attr:`backend`; or another thread, or what called ``on_step``, trains
+                this already.
 
         Example:
             >>> from chainer_vae import Config
@@ -133,16 +139,46 @@ class Training:
             [1, 2]
         """
         self._require_sound()
-        while self.epoch < self.config.epoch and go_on():
-            started = time.monotonic()
-            try:
-                with chainer.using_device(self.model.device):
-                    self._train(go_on, on_step, progress)
-                    losses = self._test() if go_on() else None
-            finally:
-                self.elapsed += time.monotonic() - started
+        while True:
+            with self._alone():
+                if self.epoch >= self.config.epoch or not go_on():
+                    break
+                started = time.monotonic()
+                try:
+                    with chainer.using_device(self.model.device):
+                        self._train(go_on, on_step, progress)
+                        losses = self._test() if go_on() else None
+                finally:
+                    self.elapsed += time.monotonic() - started
             if losses is not None:
                 yield losses
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """This thread computes an epoch, and nothing else trains or saves."""
+        if self._thread is not None:
+            raise InputError("this run is being trained already, in another thread or by on_step")
+        with self._busy:
+            self._thread = threading.get_ident()
+            try:
+                yield
+            finally:
+                self._thread = None
+
+    @contextmanager
+    def _between_steps(self) -> Iterator[None]:
+        """Nothing of the training changes: no step is being made, and no update is running.
+
+        Raises:
+            InputError: An epoch is being computed, and this is not called by its ``on_step``.
+        """
+        if self._thread is None:
+            with self._busy:
+                yield
+        elif self._in_on_step and self._thread == threading.get_ident():
+            yield
+        else:
+            raise InputError("this run is being trained: save it in on_step, or between two epochs")
 
     def _train(
         self,
@@ -152,12 +188,14 @@ class Training:
     ) -> None:
         """One pass over the images: the article's inner loop."""
         n, batchsize = len(self.images), self.config.batchsize
+        between = None if on_step is None else partial(self._call, on_step)
         if len(self.permutation) == 0:
             self.permutation = self.random.permutation(n).astype(np.int32)
             self.sums = np.zeros(2)
         while True:  # once, unless on_step changes something that asks for another backend
+            unless_replaced = self._unless_replaced(go_on)
             steps = self.backend.epoch(
-                self.permutation, self._steps_of_epoch, go_on, progress, on_step
+                self.permutation, self._steps_of_epoch, unless_replaced, progress, between
             )
             with closing(steps):
                 for loss, rec_loss in steps:
@@ -167,6 +205,18 @@ class Training:
                     self.position += n_batch
             if self.position == n or not go_on():
                 break
+
+    def _unless_replaced(self, go_on: Callable[[], bool]) -> Callable[[], bool]:
+        """``go_on``, but False where ``on_step`` has put another model or optimizer here."""
+        model, optimizer = self.model, self.optimizer
+        return lambda: go_on() and self.model is model and self.optimizer is optimizer
+
+    def _call(self, on_step: Callable[[], None]) -> None:
+        self._in_on_step = True
+        try:
+            on_step()
+        finally:
+            self._in_on_step = False
 
     def _test(self) -> dict[str, float]:
         """End the epoch: the means of the training losses, and the losses of the test images."""
@@ -201,12 +251,12 @@ class Training:
         self._require_sound()
 
     def _require_sound(self) -> None:
-        """Refuse to go on after a loss that was not finite.
+        """Refuse to go on after a loss, or a number to be saved, that was not finite.
 
         The noise of its step has been drawn: what went on would be another training.
 
         Raises:
-            NonFiniteLossError: There was such a loss.
+            NonFiniteLossError: There was such a number.
         """
         if self._fault is not None:
             raise NonFiniteLossError(self._fault)

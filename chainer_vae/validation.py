@@ -122,8 +122,7 @@ def array(name: str, value: Any, axes: Sequence[str] = (), kinds: str = "fiu") -
     if not sound:
         words = "numbers" if "f" in kinds else "whole numbers"
         raise InputError(f"{name} must be an array of {words}, not {_shown(value)}")
-    if np.ma.is_masked(value):
-        raise InputError(f"{name} have masked elements: fill them first")
+    not_masked(name, value)
     if axes and found.ndim != len(axes):
         shape = ", ".join(axes) + "," * (len(axes) == 1)
         raise InputError(f"{name} must have the shape ({shape}), not {found.shape}")
@@ -153,14 +152,25 @@ def pixels(name: str, images: Any) -> None:
         images: An array of numbers, of any shape, in the host's memory or a GPU's.
 
     Raises:
-        InputError: A pixel is outside, or not a number.
+        InputError: A pixel is outside, not a number, or masked.
     """
     if images.size == 0:
         return
+    not_masked(name, images)
     least, most = float(images.min()), float(images.max())
     if not (least >= 0 and most <= 1):  # nor NaN
         hint = "; divide bytes by 255" if most >= 2 and least >= 0 else ""
         raise InputError(f"{name} must be in [0, 1], but go from {least:.9g} to {most:.9g}{hint}")
+
+
+def not_masked(name: str, array: Any) -> None:
+    """Refuse an array of NumPy's with masked elements: what is under the mask would count.
+
+    Raises:
+        InputError: It has some.
+    """
+    if np.ma.is_masked(array):
+        raise InputError(f"{name} have masked elements: fill them first")
 
 
 def instance(function: str, value: Any, *kinds: type) -> None:

@@ -58,7 +58,7 @@ TESTS = {
     "engine/threads": "threads engine",
     "runs/article_log": "readme results",
     "runs/checkpoints": "checkpoints training saving",
-    "runs/choose": "cli image_shape",
+    "runs/choose": "cli image_shape figures",
     "runs/files": "checkpoints saving windows",
     "runs/folder": "saving training cli",
     "runs/images": "run_images training",

@@ -157,13 +157,13 @@ KNOWN = [
     Known(
         "numbers that are not finite are saved",
         "runs/run.py",
-        {'        checkpoints.require_finite(state, f"after step {self.steps_done}")\n': ""},
+        {"        self._require_finite_numbers(state)\n": ""},
         f"{SAVING} -k finite",
     ),
     Known(
         "a snapshot of numbers that are not finite",
         "runs/run.py",
-        {'            checkpoints.require_finite(arrays, f"after step {self.steps_done}")\n': ""},
+        {"            self._require_finite_numbers(arrays)\n": ""},
         f"{SAVING} -k finite",
     ),
     Known(
@@ -242,6 +242,11 @@ EXPLAINED = {
         "NOISE, SAMPLES = 2**21, 10",
         "NOISE, SAMPLES = 2** 20, 10",
     ): "how many samples are drawn at a time changes no result",
+    (
+        "engine/flat_model.py",
+        "n_in = links[0].W.shape[1]",
+        "n_in = links[ -1].W.shape[1]",
+    ): "the links of a layer have the same inputs",
     (
         "validation.py",
         "if images.size == 0:",

@@ -315,6 +315,12 @@ def test_unwritable(tmp_path):
 def test_json(tmp_path):
     files.save_json(tmp_path / "j", {"a": [1.5]})
     assert files.load_json(tmp_path / "j") == {"a": [1.5]}
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        files.save_json(tmp_path / "j", {"a": np.inf})
+    assert files.load_json(tmp_path / "j") == {"a": [1.5]}
+    (tmp_path / "j").write_text('{"a": 1e400}')
+    with pytest.raises(InputError, match=r"j is not a JSON file: it has 1e400, which is too large"):
+        files.load_json(tmp_path / "j")
     (tmp_path / "j").write_text("{")
     with pytest.raises(InputError, match=r"j is not a JSON file"):
         files.load_json(tmp_path / "j")

@@ -1,5 +1,6 @@
 import gzip
 import hashlib
+import struct
 
 import numpy as np
 import pytest
@@ -183,6 +184,23 @@ def damage_counts(folder):
 def damage_sizes(folder):
     replace(folder, IMAGES, idx(np.zeros((30, 32, 32), np.uint8)))
     return "training images are 32 x 32 pixels, but test images are 28 x 28"
+
+
+def damage_of_which_headers_do_not_fit(folder):
+    """A gigabyte of pixels that the labels do not know of."""
+    with gzip.open(folder / IMAGES, "wb", compresslevel=1) as file:
+        file.write(idx(np.zeros((30, 1, 1), np.uint8))[:4] + struct.pack(">3I", 1000, 1000, 1000))
+        for _ in range(1000):
+            file.write(bytes(1_000_000))
+    return "holds 1000 images, but train-labels-idx1-ubyte.gz holds 30 labels"
+
+
+def damage_large_images(folder):
+    with gzip.open(folder / IMAGES, "wb", compresslevel=1) as file:
+        file.write(idx(np.zeros((30, 1, 1), np.uint8))[:4] + struct.pack(">3I", 30, 2000, 2000))
+        for _ in range(120):
+            file.write(bytes(1_000_000))
+    return "holds images of 2000 x 2000 pixels; 1,000,000 in all is the most"
 
 
 def damage_no_images(folder):

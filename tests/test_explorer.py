@@ -214,8 +214,28 @@ def test_a_model_that_gives_no_numbers(name, tmp_path):
     arrays = checkpoints.load_npz(file)
     arrays["le1/b"][:] = np.nan
     checkpoints.save_npz(file, arrays)
-    with pytest.raises(InputError, match=r"cannot be shown: its latent (means|vectors) are not"):
+    with pytest.raises(
+        InputError, match="its latent vectors are not all numbers"
+    ):
         write_page(tmp_path / "page.html", **{"z2": "z2", name: tmp_path / name})
+
+
+@pytest.mark.parametrize(
+    "name, parameter, value",
+    [("z2", "le3_mu/b", 1e25), ("z20", "le3_ln_var/b", 1000), ("ae2", "le3/b", 1e25)],
+)
+def test_a_model_whose_numbers_the_page_cannot_hold(name, parameter, value, tmp_path):
+    """Infinity is no JSON, and a latent mean of 1e25 no whole number of steps."""
+    shutil.copytree(MODELS_DIR / name, tmp_path / name)
+    (file,) = (tmp_path / name).glob("mlp_*.model")
+    arrays = dict(checkpoints.load_npz(file))
+    arrays[parameter] = np.full_like(arrays[parameter], value)
+    checkpoints.save_npz(file, arrays)
+    with pytest.raises(
+        InputError, match=r"its latent (vectors|variances) are not"
+    ):
+        write_page(tmp_path / "page.html", **{"z2": "z2", name: tmp_path / name})
+    assert not (tmp_path / "page.html").exists()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names of files are text there")

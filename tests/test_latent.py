@@ -43,6 +43,7 @@ def test_class_means():
     assert means.shape == (47, 2)
     np.testing.assert_array_equal(means[[46, 0]], [[3, 4], [3, 4]])
     assert latent.class_means(latents[:0], np.array([], int)).shape == (10, 2)
+    assert latent.class_means(latents, np.array([255, 0, 255], np.uint8)).shape == (256, 2)
 
 
 def test_spread_moves_only_what_is_close():

@@ -13,6 +13,7 @@ PACKAGE = ROOT / "chainer_vae"
 
 # Each may import those before it in this list; a package stands for all of its modules.
 ORDER = [
+    "interrupts",
     "version",
     "errors",
     "environment",

@@ -113,6 +113,27 @@ def test_what_a_killed_start_left_does_not_count(small_set, tmp_path, whole):
     assert set(names(folder)) - set(names(whole)) == {"notes.txt"}
 
 
+def test_what_a_killed_start_left_excuses_no_other_file(small_set, tmp_path):
+    folder = tmp_path / "run"
+    Run.start(config(small_set, dimz=2), folder)
+    os.rename(folder / "config.json", folder / ".config.json.starting")
+    (folder / "mlp_3.model").write_text("mine")
+    with pytest.raises(InputError, match=r"already holds a file mlp_3\.model"):
+        Run.start(config(small_set), folder)
+    assert (folder / "mlp_3.model").read_text() == "mine"
+    assert "mlp_2.state" in names(folder)
+
+
+def test_settings_with_snapshots_are_a_run(small_set, tmp_path):
+    folder = tmp_path / "run"
+    Run.start(config(small_set, snapshots=True), folder)
+    for name in ("mlp_3.model", "mlp_3.state", "log"):
+        (folder / name).unlink()
+    with pytest.raises(InputError, match=r"already holds a run: it has no \.state"):
+        Run.start(config(small_set), folder)
+    assert "snapshots/epoch_0.model" in names(folder)
+
+
 def test_settings_alone_are_no_run(small_set, tmp_path):
     """As a full disk left them, when config.json was written first."""
     Run.start(config(small_set), tmp_path / "run")
@@ -315,6 +336,16 @@ def test_ctrl_c_saves_no_numbers_that_are_not_finite(number, small_set, tmp_path
     ):
         finish(run, poison_and_stop)
     assert finish(Run.resume(tmp_path / "run"))
+
+
+def test_after_a_save_that_is_not_finite_nothing_goes_on(small_set, tmp_path, monkeypatch):
+    """As after such a loss; not to the end of the training, with nothing saved."""
+    monkeypatch.setattr(run_module, "SAVE_INTERVAL", 0)
+    run = Run.start(config(small_set, C=1e30), tmp_path / "run")
+    for go_on in (lambda: finish(run), lambda: finish(run), run.save):
+        with pytest.raises(NonFiniteLossError, match=r"/v is not finite after step 3"):
+            go_on()
+    assert (run.epoch, run.saved_step) == (1, 0)
 
 
 def test_a_snapshot_is_finite_too(small_set, tmp_path, monkeypatch):
@@ -554,14 +585,15 @@ def test_ctrl_c_while_a_line_is_printed(small_set, tmp_path, monkeypatch, capsys
 
 
 @POSIX
+@pytest.mark.parametrize("imported", ["chainer_vae.version", "logging", "chainer"])
 @pytest.mark.parametrize("way", ["module", "command"])
-def test_ctrl_c_while_the_command_is_imported(way, tmp_path, start):
+def test_ctrl_c_while_the_command_is_imported(way, imported, tmp_path, start):
     """A module that is imported with the package interrupts its own program."""
     (tmp_path / "sitecustomize.py").write_text(
         "import sys\n"
         "class Finder:\n"
         "    def find_spec(self, name, *rest):\n"
-        "        if name == 'chainer':\n"
+        f"        if name == {imported!r}:\n"
         "            import os, signal\n"
         "            os.kill(os.getpid(), signal.SIGINT)\n"
         "sys.meta_path.insert(0, Finder())\n"

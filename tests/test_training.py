@@ -203,6 +203,71 @@ def test_a_save_in_on_step_can_be_resumed(engine, small_set, tmp_path):
     assert_same(run, whole)
 
 
+@pytest.mark.parametrize("engine", ["chainer", "fused"])
+def test_a_save_within_a_step_is_refused(engine, small_set, tmp_path):
+    """The weights may be changing: such a save would resume to another run."""
+    run = Run.start(config(small_set, engine=engine, epoch=1), tmp_path / "run")
+    refused = []
+
+    def save():
+        try:
+            run.save()
+        except InputError as error:
+            refused.append(str(error))
+
+    def save_in_a_thread():
+        thread = threading.Thread(target=save)
+        thread.start()
+        thread.join()
+
+    list(run.train(on_step=save_in_a_thread, progress=save))
+    assert len(refused) == 2 * run.steps_per_epoch
+    assert set(refused) == {"this run is being trained: save it in on_step, or between two epochs"}
+    save()  # not now
+    assert len(refused) == 2 * run.steps_per_epoch
+    assert Run.resume(tmp_path / "run").epoch == 1
+
+
+def test_a_run_is_not_trained_twice_at_a_time(small_set, tmp_path):
+    """By on_step, or by another thread; but by two generators in turns, it is."""
+    whole = Run.start(config(small_set, epoch=4), tmp_path / "whole")
+    finish(whole)
+    run = Run.start(config(small_set, epoch=4), tmp_path / "run")
+    said = "this run is being trained already, in another thread or by on_step"
+
+    def train_too():
+        with pytest.raises(InputError, match=said):
+            list(run.train())
+
+    first = run.train(train_too)
+    next(first)
+    second = run.train(lambda: in_a_thread(train_too))
+    assert [entry["epoch"] for entry in (next(second), next(first), next(second))] == [2, 3, 4]
+    first.close()
+    second.close()
+    assert_same(Run.resume(tmp_path / "run"), whole)
+
+
+def in_a_thread(task):
+    with ThreadPoolExecutor(1) as executor:
+        executor.submit(task).result()
+
+
+def test_a_model_put_in_its_place_in_on_step_counts_from_the_next_step_on(small_set, tmp_path):
+    losses = []
+    for engine in ("chainer", "fused"):
+        run = Run.start(config(small_set, engine=engine, epoch=1), tmp_path / engine)
+
+        def replace(run=run):
+            if run.optimizer.t == 1:
+                run.model = run.model.copy("copy")
+                run.model.ld3.b.array += 1
+                run.optimizer.setup(run.model)
+
+        losses.append(finish(run, replace)[0]["main/loss"])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
 @pytest.fixture
 def one_blas_thread():
     with threadpool_limits(1, user_api="blas"):
@@ -415,7 +480,11 @@ DOES_NOT_FIT = [
     ("random/keys", np.eye(1, 624, dtype=np.uint32)[0], "its random generator would never give"),
     ("permutation", np.zeros(250, int), "its permutation does not have every image once"),
     ("position", 50, r"its position 50 is not between two batches of 100"),
+    ("random/keys", np.eye(1, 624)[0].astype(np.uint32) * (2**31 - 1), "its random generator"),
     ("log", np.zeros((0, 7)), "its log is not of 1 epochs"),
+    ("log", np.array([[1, 1, 1, 1, -7, 1, 3.0]]), "its log is not of 1 epochs"),
+    ("log", np.array([[1, 1, 1, 1, 7, 1, 2.5]]), "its log is not of 1 epochs"),
+    ("log", np.array([[1, 1, 1, 1, 7, 1, 0.0]]), "its log is not of 1 epochs"),
     ("log", np.zeros((1, 7)), "its log is not of 1 epochs"),
     ("epoch", 2, r"its optimizer has made 4 updates in 7 steps"),
 ]

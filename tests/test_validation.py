@@ -1,6 +1,8 @@
 """Arguments at every entry: NumPy's numbers and paths are taken; what cannot be meant is not."""
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import chainer
@@ -379,3 +381,56 @@ def test_image_shapes(mnist, image_shape):
     few = mnist._replace(image_shape=image_shape)
     with pytest.raises(InputError, match=r"^image_shape must be a "):
         require_images(few)
+
+
+def test_numpy_s_small_numbers_do_not_overflow():
+    """k times the batch size is more than int8 has."""
+    x = np.random.RandomState(1).uniform(0, 1, (100, 12)).astype("f4")
+    losses = []
+    for k in (8, np.int8(8)):
+        np.random.seed(0)
+        losses.append(float(vae().get_loss_func(k=k)(x).array))
+    assert losses[0] == losses[1]
+
+
+def test_masked_images_are_refused():
+    """What is under the mask would count."""
+    x = np.ma.masked_array(np.zeros((4, 12), "f4"), mask=False)
+    x[0, 0] = np.ma.masked
+    model = vae()
+    for call in (model.encode, model.get_loss_func(), lambda x: evaluate(model, x)):
+        with pytest.raises(InputError, match="have masked elements: fill them first"):
+            call(x)
+    with pytest.raises(InputError, match="have masked elements: fill them first"):
+        encode(model, x)
+
+
+@pytest.mark.parametrize("fused", [True, False])
+@pytest.mark.parametrize("random", [3, np.random.default_rng(0), np.random])
+def test_what_evaluate_cannot_draw_from(fused, random):
+    with pytest.raises(TypeError, match="evaluate's random needs an object of class RandomState"):
+        evaluate(vae(), np.zeros((4, 12), "f4"), fused=fused, random=random)
+
+
+def test_names_that_no_file_can_have(tmp_path):
+    """In one line, not in the system's error."""
+    long = tmp_path / ("a" * 300)
+    for call in (load_model, load_mnist, Run.resume, lambda path: Run.start(Config(), path)):
+        with pytest.raises(InputError, match=r"(cannot read .*: |does not exist)"):
+            call(long)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="POSIX only")
+def test_folders_that_may_not_be_read(tmp_path, monkeypatch):
+    """root may read all, and so the system's answer is made up."""
+    stat = os.stat
+
+    def refusing(path, *args, **kwargs):
+        if "secret" in os.fspath(path):
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return stat(path, *args, **kwargs)
+
+    monkeypatch.setattr(os, "stat", refusing)
+    for call in (load_model, Run.resume, lambda path: Run.start(Config(), path)):
+        with pytest.raises(InputError, match=r"cannot read .*secret.*: Permission denied"):
+            call(tmp_path / "secret")

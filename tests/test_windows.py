@@ -222,6 +222,7 @@ def test_a_command_in_a_message(path):
         (["chainer-vae", "train", "--resume", r"runs\z20-seed0"], None),
         (["chainer-vae", "train", "--resume", r"D:\学習\z20"], None),
         (["a", r"C:\新しい フォルダ 1\run"], r"a 'C:\新しい フォルダ 1\run'"),
+        (["a", "--resume", Path("-run")], "a --resume ./-run"),
         (["a", "it's", "it’s", "b(1)", "c&d"], "a 'it''s' 'it’’s' 'b(1)' 'c&d'"),
         (["a", r"\\server\c$\runs", "$HOME", "`n"], r"a '\\server\c$\runs' '$HOME' '`n'"),
         ([r"C:\Program Files\python.exe", "-m", "a"], r"& 'C:\Program Files\python.exe' -m a"),

@@ -38,6 +38,7 @@ SHARE = 0.6  # of the tolerance, allowed for these: the error elsewhere may be l
 TOLERANCE = 1e-4  # of a pixel in [0, 1]: the largest difference from Chainer's decoder
 LIMIT = 5.0  # the plane shows [-5, 5] x [-5, 5], or more if latent means lie outside
 N_MAP, MAP_LIMIT = 11, 2.0  # maps of earlier epochs: digits along each side, from -2 to 2
+FARTHEST = 2.0**20  # a latent mean that the page can show
 LATENT_STEP, LN_VAR_STEP = 2.0**-10, 2.0**-4  # rounding of the points
 # For the two mu and the two ln_var of the images checked: errors too small to see.
 ENCODER_TOLERANCE = np.array([0.08, 0.08, 0.3, 0.3])
@@ -80,8 +81,7 @@ class LatentPlane:
                 f" images of {run} also have class {self.data.test_labels.max()}"
             )
         self.mu, self.ln_var = encode(self.model, self.data.test_images[:N_POINTS])
-        if not np.isfinite(self.mu).all():
-            raise InputError(f"{run} cannot be shown: its latent means are not all finite")
+        _require_shown(run, self.mu, self.ln_var)
         farthest = float(np.abs(self.mu).max())
         self.low = np.full(2, -max(LIMIT, np.ceil(farthest)))
         self.high = -self.low
@@ -146,8 +146,7 @@ class LatentDimensions:
         self.model, self.config = load_model(run)
         _require_sizes(run, self.config, None)
         mu, ln_var = encode(self.model, data.test_images)
-        if not np.isfinite(mu).all():
-            raise InputError(f"{run} cannot be shown: its latent means are not all finite")
+        _require_shown(run, mu, ln_var)
         self.kl = (mu**2 + np.exp(ln_var) - ln_var - 1).mean(axis=0) / 2
         firsts = [latent.first_of_class(data.test_labels, d) for d in np.unique(data.test_labels)]
         self.labels = data.test_labels[firsts]
@@ -197,8 +196,7 @@ class PlainAutoencoder:
         _require_sizes(run, self.config, 2)
         with chainer.no_backprop_mode():
             self.latents = self.model.encode(data.test_images[:N_POINTS]).array
-        if not np.isfinite(self.latents).all():
-            raise InputError(f"{run} cannot be shown: its latent vectors are not all finite")
+        _require_shown(run, self.latents)
         low, high = self.latents.min(axis=0), self.latents.max(axis=0)
         margin = 0.1 * (high - low).max()
         centre, half = (low + high) / 2, (high - low).max() / 2 + margin
@@ -220,6 +218,21 @@ class PlainAutoencoder:
             "decoder": _add_network(blob, decoder),
             "latents": _add_latents(blob, self.latents),
         }
+
+
+def _require_shown(run: Run, mu: np.ndarray, ln_var: Optional[np.ndarray] = None) -> None:
+    """Refuse latent vectors that the page cannot show.
+
+    Raises:
+        InputError: They, or their variances, are not finite or too large.
+    """
+    if not (np.abs(mu) <= FARTHEST).all():
+        raise InputError(
+            f"{run} cannot be shown: its latent vectors are not all numbers up to {FARTHEST:,.0f}"
+        )
+    with np.errstate(over="ignore"):
+        if ln_var is not None and not np.isfinite(np.exp(ln_var)).all():
+            raise InputError(f"{run} cannot be shown: its latent variances are not all finite")
 
 
 def describe_epochs(plane: LatentPlane, blob: Blob) -> Optional[dict[str, Any]]:

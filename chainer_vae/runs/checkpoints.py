@@ -8,6 +8,7 @@ import io
 import math
 import sys
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any, Optional, Union
 
@@ -21,7 +22,7 @@ from chainer_vae.errors import InputError, NonFiniteLossError
 from chainer_vae.model import build_model
 from chainer_vae.random_numbers import numpy_random
 from chainer_vae.runs.files import written_whole
-from chainer_vae.runs.folder import LOG_COLUMNS
+from chainer_vae.runs.folder import LOG_COLUMNS, is_entry
 from chainer_vae.runs.npz import Arrays, Entry, Npz, check_headers, header_of, read_entries
 from chainer_vae.training import Training
 from chainer_vae.validation import MAX_SIZE
@@ -200,11 +201,7 @@ def restore_training(training: Training, arrays: Arrays, source: Union[str, Path
     )
     if "log" not in own:
         return None
-    log = [dict(zip(LOG_COLUMNS, row)) for row in own["log"].tolist()]
-    return [
-        {**entry, "epoch": int(entry["epoch"]), "iteration": int(entry["iteration"])}
-        for entry in log
-    ]
+    return _to_log(own["log"])
 
 
 def _read_model(
@@ -221,15 +218,15 @@ def _read_model(
 def _read_optimizer(
     optimizer: chainer.Optimizer, arrays: Arrays, source: Union[str, Path]
 ) -> dict[str, np.ndarray]:
-    count = Entry((), WHOLE, 0, MAX_UPDATES)
-    read = read_entries(arrays, {"t": count, "epoch": count}, source)
+    updates = Entry((), WHOLE, 0, MAX_UPDATES)
+    read = read_entries(arrays, {"t": updates, "epoch": updates}, source)
     if read["t"] == 0:
         return read
     table = {}
     for path, param in optimizer.target.namedparams():
         name = path.lstrip("/")
         if f"{name}/t" in arrays:
-            table[f"{name}/t"] = count
+            table[f"{name}/t"] = updates
         else:
             read[f"{name}/t"] = read["t"]
         table[f"{name}/m"] = Entry(param.shape, "f", -_largest(param), _largest(param))
@@ -277,14 +274,24 @@ def _check_progress(
         fault = f"its position {position} is not between two batches of {batchsize}"
     elif updates < steps:  # more, where the optimizer has come from another run
         fault = f"its optimizer has made {updates} updates in {steps} steps"
-    elif "log" in own and own["log"][:, LOG_COLUMNS.index("epoch")].tolist() != list(
-        range(1, epoch + 1)
+    elif "log" in own and not (
+        len(own["log"]) == epoch and all(map(is_entry, _to_log(own["log"]), count(1)))
     ):
         fault = f"its log is not of {epoch} epochs"
     elif keys[0] < 2**31 and not keys[1:].any():  # of MT19937: it gives zeros for ever
         fault = "its random generator would never give a number"
     if fault:
         raise InputError(f"{source} holds no valid state of a training: {fault}")
+
+
+def _to_log(rows: np.ndarray) -> Log:
+    """The log that a .state holds as numbers."""
+    log = [dict(zip(LOG_COLUMNS, row)) for row in rows.tolist()]
+    for entry in log:
+        for key in ("epoch", "iteration"):
+            if entry[key].is_integer():
+                entry[key] = int(entry[key])
+    return log
 
 
 def _largest(param: chainer.Parameter) -> float:

@@ -6,6 +6,7 @@ Whatever the package writes, it writes by these functions.
 import errno
 import glob
 import json
+import math
 import os
 import secrets
 import shutil
@@ -183,7 +184,7 @@ def save_json(path: Path, content: Any) -> None:
     Raises:
         InputError: As :func:`save_bytes`.
     """
-    save_text(path, json.dumps(content, indent=4) + "\n")
+    save_text(path, json.dumps(content, indent=4, allow_nan=False) + "\n")
 
 
 def load_json(path: Path, most: int = MAX_JSON) -> Any:
@@ -199,6 +200,7 @@ def load_json(path: Path, most: int = MAX_JSON) -> Any:
             content.decode("utf-8"),
             object_pairs_hook=_each_once,
             parse_int=_whole_number,
+            parse_float=_finite_number,
             parse_constant=_no_number,
         )
     except (ValueError, RecursionError) as error:
@@ -210,6 +212,13 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         raise ValueError("it has a name twice in one object")
     return found
+
+
+def _finite_number(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError(f"it has {digits}, which is too large")
+    return number
 
 
 def _whole_number(digits: str) -> int:

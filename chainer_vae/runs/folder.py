@@ -20,6 +20,7 @@ from typing import Any, Optional, Union
 from chainer_vae import validation
 from chainer_vae.config import Config
 from chainer_vae.errors import InputError
+from chainer_vae.reading import is_there
 from chainer_vae.runs.files import load_json, remove_temporaries, save_json
 from chainer_vae.validation import MAX_SIZE
 
@@ -153,7 +154,7 @@ def load_info(folder: Union[str, Path]) -> RunInfo:
         (20, (28, 28))
     """
     folder = validation.path("folder", folder)
-    if not (folder / CONFIG).is_file():
+    if not is_there(folder / CONFIG):
         raise InputError(f"{folder} holds no run: it has no {CONFIG}")
     return read_info(folder / CONFIG)
 
@@ -236,12 +237,12 @@ def load_log(file: Union[str, Path], epochs: Optional[int] = None) -> list[dict[
     expected = "a run's epochs" if epochs is None else f"{epochs} epochs"
     entries = log[:epochs] if isinstance(log, list) else []
     sound = isinstance(log, list) and len(entries) == (len(log) if epochs is None else epochs)
-    if not (sound and all(_is_entry(entry, i) for i, entry in enumerate(entries, 1))):
+    if not (sound and all(is_entry(entry, i) for i, entry in enumerate(entries, 1))):
         raise InputError(f"{file} is not a log of {expected}")
     return entries
 
 
-def _is_entry(entry: Any, epoch: int) -> bool:
+def is_entry(entry: Any, epoch: int) -> bool:
     """Whether this is the log's entry of an epoch."""
     try:
         validation.whole_number("epoch", entry["epoch"], epoch, epoch)

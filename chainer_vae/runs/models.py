@@ -11,6 +11,7 @@ from chainer_vae.config import Config
 from chainer_vae.errors import InputError
 from chainer_vae.model import VAE, Autoencoder, build_model
 from chainer_vae.random_numbers import numpy_random
+from chainer_vae.reading import is_there
 from chainer_vae.runs import checkpoints
 from chainer_vae.runs.folder import (
     CONFIG,
@@ -58,7 +59,7 @@ def find_run(run: Union[str, Path]) -> Path:
         return MODELS_DIR / name
     if run not in names:
         return folder
-    if (folder / CONFIG).is_file():
+    if is_there(folder / CONFIG):
         raise InputError(
             f"{run} may be the folder {folder.absolute()} or the model that comes with chainer-vae:"
             f" write ./{run} or {PACKAGE}{run}"

@@ -12,6 +12,7 @@ from typing import Optional
 
 from chainer_vae import shell
 from chainer_vae.errors import InputError
+from chainer_vae.reading import is_there
 from chainer_vae.runs.files import replace
 from chainer_vae.runs.folder import (
     CONFIG,
@@ -34,21 +35,21 @@ def require_free(folder: Path, dimz: int) -> None:
     Raises:
         InputError: It holds a run, or a file of a run's name.
     """
-    if _cut_off_start(folder) is not None:
-        return
-    if (folder / CONFIG).exists():
+    cut_off = _cut_off_start(folder)
+    left = [] if cut_off is None else _files(folder, read_info(cut_off).config.dimz)
+    if cut_off is None and is_there(folder / CONFIG):
         resume = f"resume it with {shell.command('--resume', folder)}, "
         if not any(folder.glob("mlp_*.state")):  # such as a model that was published
             resume = "it has no .state to resume from: "
         raise InputError(
             f"{folder} already holds a run: {resume}choose another folder with --out, or delete it"
         )
-    for file in (model_file(folder, dimz), state_file(folder, dimz), folder / LOG):
-        if file.exists():
+    for file in _files(folder, dimz):
+        if file not in left and is_there(file):
             raise InputError(
                 f"{folder} already holds a file {file.name}: choose another folder with --out"
             )
-    if any((folder / SNAPSHOTS).glob(SNAPSHOT)):
+    if cut_off is None and any((folder / SNAPSHOTS).glob(SNAPSHOT)):
         raise InputError(
             f"{folder} already holds {SNAPSHOTS} of a run: choose another folder with --out"
         )
@@ -66,7 +67,7 @@ def appearing(lock: FolderLock, info: RunInfo) -> Iterator[None]:
         InputError: Another program uses the folder, or it cannot be written, or is not free.
     """
     folder = lock.folder
-    new = not folder.exists()
+    new = not is_there(folder)
     try:
         with lock:
             try:
@@ -90,11 +91,16 @@ def appearing(lock: FolderLock, info: RunInfo) -> Iterator[None]:
 def _cut_off_start(folder: Path) -> Optional[Path]:
     """The settings of a run whose start was cut off; None if there is none."""
     config, starting = folder / CONFIG, folder / STARTING
-    if not config.exists():
-        return starting if starting.exists() else None
+    if not is_there(config):
+        return starting if is_there(starting) else None
     # Once, config.json was written first.
-    others = (folder / LOG).exists() or any(folder.glob("mlp_*"))
-    return None if others else config
+    others = folder.glob("mlp_*"), (folder / SNAPSHOTS).glob(SNAPSHOT)
+    return None if is_there(folder / LOG) or any(map(any, others)) else config
+
+
+def _files(folder: Path, dimz: int) -> list[Path]:
+    """Those of a run, without its settings and its snapshots."""
+    return [model_file(folder, dimz), state_file(folder, dimz), folder / LOG]
 
 
 def _discard(folder: Path) -> None:
@@ -104,7 +110,7 @@ def _discard(folder: Path) -> None:
         return
     dimz = read_info(settings).config.dimz
     snapshots = (folder / SNAPSHOTS).glob(SNAPSHOT)
-    for file in (model_file(folder, dimz), state_file(folder, dimz), folder / LOG, *snapshots):
+    for file in (*_files(folder, dimz), *snapshots):
         with suppress(OSError):
             file.unlink()
     with suppress(OSError):

@@ -271,9 +271,10 @@ class Run(Training):
         Raises:
             NonFiniteLossError: A number in it is infinite or not a number.
             InputError: It cannot be written, another program uses the folder, or has saved this run
-                since.  What was there before stays.
+                since.  What was there before stays.  Or a step is being made: this is neither in
+                ``on_step`` nor between two epochs.
         """
-        with self._writing():
+        with self._between_steps(), self._writing():
             self._save_files()
             if not (self.folder / CONFIG).exists():  # somebody deleted the folder
                 save_info(self.folder / CONFIG, self._info())
@@ -287,7 +288,7 @@ class Run(Training):
         folder, dimz = self.folder, self.config.dimz
         self._require_sound()
         state = checkpoints.training_to_arrays(self, self.log)
-        checkpoints.require_finite(state, f"after step {self.steps_done}")
+        self._require_finite_numbers(state)
         checkpoints.save_npz(model_file(folder, dimz), checkpoints.to_arrays(self.model))
         save_json(folder / LOG, self.log)
         checkpoints.save_npz(state_file(folder, dimz), state)
@@ -295,6 +296,13 @@ class Run(Training):
         self.saved_step = self.steps_done
         self._saved_epochs = self.epoch
         self._saved_at = time.monotonic()
+
+    def _require_finite_numbers(self, arrays: dict[str, np.ndarray]) -> None:
+        try:
+            checkpoints.require_finite(arrays, f"after step {self.steps_done}")
+        except NonFiniteLossError as error:
+            self._fault = str(error)
+            raise
 
     def _appear(self, old: Optional[Path] = None) -> None:
         """Save the run into a new folder, whole or not at all, with the snapshots that it has had
@@ -354,7 +362,7 @@ class Run(Training):
     def _save_snapshot(self) -> None:
         if self.config.snapshots and is_snapshot_epoch(self.epoch):
             arrays = checkpoints.to_arrays(self.model)
-            checkpoints.require_finite(arrays, f"after step {self.steps_done}")
+            self._require_finite_numbers(arrays)
             checkpoints.save_npz(snapshot_file(self.folder, self.epoch), arrays)
 
     def _save_graph(self) -> None:
