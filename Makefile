@@ -131,6 +131,7 @@ dist: install
 	rm -rf dist
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist $(CHAINER)
 	$(BIN)/python -m build --no-isolation --outdir dist .
+	CHAINER_VAE_PURE=1 $(BIN)/python -m build --wheel --no-isolation --outdir dist .
 
 # Writes the repository's address into README, docs, notebooks and setup.py, for REPOSITORY.
 address:

@@ -3,12 +3,19 @@
 Chainer 7.8.1 comes as source only and its build needs an older setuptools. `make dist` therefore
 builds a wheel of it beside this package's; where pip is to build it, docs/en/install.md has the two
 lines, and pyproject.toml tells uv.
+
+The engine's compiled kernels are one C file, which knows nothing of Python: a wheel with them is
+for one kind of machine, and every Python. Where they cannot be compiled, or CHAINER_VAE_PURE is set
+(for the wheel for every other machine), NumPy computes in their place.
 """
 
+import os
 import re
 from pathlib import Path
 
-from setuptools import find_namespace_packages, setup
+from setuptools import Extension, find_namespace_packages, setup
+from setuptools.command.bdist_wheel import bdist_wheel
+from setuptools.command.build_ext import build_ext
 
 HERE = Path(__file__).parent
 (VERSION,) = re.findall(
@@ -21,6 +28,33 @@ URLS = {
     "Changelog": f"{ADDRESS}/blob/main/CHANGELOG.md",
     "Issues": f"{ADDRESS}/issues",
 }
+
+KERNELS = Extension(
+    "chainer_vae.kernels._kernels",
+    ["chainer_vae/kernels/kernels.c"],
+    depends=["chainer_vae/kernels/kernels_body.h"],
+    optional=True,
+)
+# The rounding of sums is kept but for the one that asks otherwise; errno and traps are not.
+UNIX = [
+    *("-std=c11", "-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math"),
+    *("-fno-signed-zeros", "-fopenmp-simd", "-fvisibility=hidden"),
+]
+
+
+class BuildKernels(build_ext):
+    def get_ext_filename(self, fullname: str) -> str:
+        return os.path.join(*fullname.split(".")) + (".pyd" if os.name == "nt" else ".so")
+
+    def build_extension(self, ext: Extension) -> None:
+        ext.extra_compile_args = ["/O2"] if self.compiler.compiler_type == "msvc" else UNIX
+        super().build_extension(ext)
+
+
+class Wheel(bdist_wheel):
+    def get_tag(self) -> tuple[str, str, str]:
+        return "py3", "none", super().get_tag()[2]
+
 
 setup(
     name="chainer-vae",
@@ -47,6 +81,8 @@ setup(
         "Topic :: Scientific/Engineering :: Artificial Intelligence",
         "Typing :: Typed",
     ],
+    ext_modules=[] if os.environ.get("CHAINER_VAE_PURE") else [KERNELS],
+    cmdclass={"build_ext": BuildKernels, "bdist_wheel": Wheel},
     packages=find_namespace_packages(include=["chainer_vae", "chainer_vae.*"]),
     package_data={
         "chainer_vae": [

@@ -12,7 +12,7 @@ import chainer
 import numpy as np
 from chainer.backends import cuda
 
-from chainer_vae import compat, shell, validation
+from chainer_vae import compat, kernels, shell, validation
 from chainer_vae.errors import InputError
 from chainer_vae.version import __version__
 
@@ -151,7 +151,7 @@ def describe(gpu: int) -> str:
     """The device that a result was computed on, in words."""
     if gpu >= 0:  # no cover: needs a GPU
         return gpu_name(cuda.cupy, gpu)
-    return f"{cpu_name()}, {os.cpu_count()} cores, {blas()}"
+    return f"{cpu_name()}, {os.cpu_count()} cores, {blas()}, kernels: {kernels.describe()}"
 
 
 def cpu_name() -> str:
@@ -206,6 +206,7 @@ def report() -> list[tuple[str, str]]:
     lines = [
         ("CPU", f"ready ({cpu})" if fault is None else f"not ready ({cpu}): {fault}"),
         ("BLAS", blas()),
+        ("kernels", kernels.describe()),
         ("chainer-vae", __version__),
         ("Python", f"{platform.python_version()} ({platform.platform()})"),
         ("NumPy", np.__version__),

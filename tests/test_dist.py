@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import zipfile
 from pathlib import Path
@@ -96,7 +97,13 @@ def test_dist_has_the_package_and_an_unmodified_chainer(dist):
         f"chainer_vae-{__version__}-py3-none-any.whl",
         f"chainer_vae-{__version__}.tar.gz",
     }
-    assert {file.name for file in dist.iterdir()} == names
+    # With the compiled kernels, for this kind of machine.
+    platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
+    compiled = f"chainer_vae-{__version__}-py3-none-{platform}.whl"
+    assert {file.name for file in dist.iterdir()} == {*names, compiled}
+    library = "chainer_vae/kernels/_kernels" + (".pyd" if os.name == "nt" else ".so")
+    for name in (*names, compiled):
+        assert (library in files_of(dist / name)) == (name == compiled), name
     ours = run("git", "ls-files", "--cached", "--others", "--exclude-standard", "chainer_vae")
     ours = {file for file in ours.splitlines() if (ROOT / file).exists()}
     for name in names - {"chainer-7.8.1-py3-none-any.whl"}:

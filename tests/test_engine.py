@@ -1,6 +1,8 @@
 """The engine against Chainer's autograd and Adam, and its kernels over the whole float32 range."""
 
 import copy
+import ctypes
+import os
 import pickle
 import tracemalloc
 
@@ -16,6 +18,7 @@ from chainer_vae import VAE, Config, InputError, Run, encode, evaluate
 from chainer_vae.engine import Engine, cpu_evaluation, network, thread_pool, unsupported
 from chainer_vae.engine import cpu_kernels as kernels
 from chainer_vae.engine.threads import MAX_THREADS
+from chainer_vae.kernels import LEVELS, load
 from chainer_vae.runs import checkpoints
 
 ACTIVATIONS = [F.softplus, F.tanh, F.relu, F.sigmoid]
@@ -567,6 +570,19 @@ def test_encoding_of_nothing_and_of_something_else(mnist):
 # The kernels
 
 
+@pytest.fixture(params=["NumPy", *LEVELS])
+def level(request, monkeypatch):
+    """What computes the kernels: NumPy, or those compiled for one instruction set."""
+    if request.param == "NumPy":
+        monkeypatch.setattr(kernels, "load", lambda: None)
+        return
+    found = load(request.param)
+    if found is None:
+        assert request.param != "baseline" or "CI" not in os.environ, "they are not compiled"
+        pytest.skip(f"this machine has no kernels for {LEVELS[request.param]}")
+    monkeypatch.setattr(kernels, "load", lambda: found)
+
+
 def float32_range():
     """Numbers of every magnitude and sign, the largest and smallest among them."""
     exponents = np.arange(FLOAT32.minexp - 23, FLOAT32.maxexp)
@@ -591,7 +607,7 @@ def exact(act_func, a):
 
 
 @pytest.mark.parametrize("act_func", ACTIVATIONS, **by_name)
-def test_activations_over_the_whole_range(act_func):
+def test_activations_over_the_whole_range(act_func, level):
     """To float32's precision, down to 1e-30; no warning, which would be an error here."""
     a = float32_range()
     h = a.copy()
@@ -600,7 +616,7 @@ def test_activations_over_the_whole_range(act_func):
 
 
 @pytest.mark.parametrize("act_func", ACTIVATIONS, **by_name)
-def test_derivatives_over_the_whole_range(act_func):
+def test_derivatives_over_the_whole_range(act_func, level):
     a = float32_range()
     h = a.copy()
     kernels.ACTIVATIONS[act_func].apply(h, np.zeros((1, 1), "f4"), np.empty_like(a))
@@ -619,7 +635,7 @@ def test_derivatives_over_the_whole_range(act_func):
 
 
 @pytest.mark.parametrize("pixel", [0.0, 0.25, 1.0])
-def test_bernoulli_over_the_whole_range(pixel):
+def test_bernoulli_over_the_whole_range(pixel, level):
     logits = float32_range()
     logits = logits[:, np.abs(logits[0]) < 1e30]  # a sum of larger ones need not be finite
     a = logits[:, None].copy()
@@ -632,7 +648,7 @@ def test_bernoulli_over_the_whole_range(pixel):
     assert out[0] == pytest.approx(total, rel=1e-5)
 
 
-def test_no_subnormal_number_reaches_the_products():
+def test_no_subnormal_number_reaches_the_products(level):
     """One in a hundred makes a product ten times as slow."""
     a = np.linspace(-200, -60, 1000, dtype="f4").reshape(10, 1, 100)
     x, e, t = np.zeros_like(a), np.empty_like(a), np.empty_like(a)
@@ -640,3 +656,81 @@ def test_no_subnormal_number_reaches_the_products():
     kernels.bernoulli(a, np.zeros((10, 1, 1), "f4"), x, e, t, np.empty(1, "f4"), 1 / 1000)
     kernels.ACTIVATIONS[F.softplus].apply(h, np.zeros((10, 1), "f4"), t[:, 0])
     assert (np.abs(a) > FLOAT32.tiny).all() and (h > FLOAT32.tiny).all()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_is_not_finite_stays_so(value, level):
+    """The loss shows it, and a training stops there."""
+    a = np.zeros((3, 1, 7), "f4")
+    a[1, 0, 3] = value
+    h, g, b = a[:, 0].copy(), np.ones((3, 7), "f4"), np.zeros((3, 1), "f4")
+    softplus = kernels.ACTIVATIONS[F.softplus]
+    softplus.apply(h, b, np.empty_like(h))
+    np.testing.assert_array_equal(np.isfinite(h), np.isfinite(a[:, 0]))
+    if np.isnan(value):
+        softplus.chain(g, h, np.empty_like(h))
+        np.testing.assert_array_equal(np.isnan(g), np.isnan(a[:, 0]))
+    x, out = np.full_like(a, 0.5), np.empty(1, "f4")
+    with np.errstate(invalid="ignore"):
+        kernels.bernoulli(a, b[:, None], x, np.empty_like(a), np.empty_like(a), out, scale=1.0)
+    assert not np.isfinite(out[0])
+
+
+def test_samples_share_their_image(level):
+    """x is that of each of the k samples; without a scale, the sum is the same."""
+    random = np.random.RandomState(0)
+    logits, b = random.normal(0, 5, (6, 3, 11)), random.normal(0, 1, (6, 1, 1))
+    x = random.uniform(0, 1, (6, 1, 11))
+    expected = np.sum(exact(F.softplus, logits + b) - x * (logits + b))
+    for scale in (None, 0.25):
+        a, out = logits.astype("f4"), np.empty(1, "f4")
+        e, t = np.empty_like(a), np.empty_like(a)
+        kernels.bernoulli(a, b.astype("f4"), x.astype("f4"), e, t, out, scale)
+        assert out[0] == pytest.approx(expected, rel=1e-6)
+    gradient = 0.25 * (exact(F.sigmoid, logits + b) - x)
+    np.testing.assert_allclose(a, gradient, rtol=1e-5, atol=1e-6)
+
+
+def test_adam_by_hand(level):
+    """Two steps, of more numbers than one block has, in float32, against float64."""
+    random = np.random.RandomState(0)
+    p, m, v, g = (random.normal(0, 1, kernels.BLOCK + 77) for _ in "pmvg")
+    v *= v
+    arrays = [array.astype("f4") for array in (p, m, v)]
+    for number, step in ((1, 1e-2), (2, 3e-3)):
+        kernels.adam(*arrays, (number * g).astype("f4"), step, 0.9, 0.999, 1e-8)
+        m = 0.9 * m + 0.1 * number * g
+        v = 0.999 * v + 0.001 * (number * g) ** 2
+        p = p - step * m / (np.sqrt(v) + 1e-8)
+    for array, expected in zip(arrays, (p, m, v)):
+        np.testing.assert_allclose(array, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_results_do_not_depend_on_the_blocks(level):
+    """Rows alone, and parts of a flat array, as tasks have them."""
+    random = np.random.RandomState(0)
+    a, b = random.normal(0, 5, (9, 101)).astype("f4"), random.normal(0, 1, (9, 1)).astype("f4")
+    whole, by_row = a.copy(), a.copy()
+    apply = kernels.ACTIVATIONS[F.softplus].apply
+    apply(whole, b, np.empty_like(a))
+    for i in range(len(a)):
+        apply(by_row[i : i + 1], b[i : i + 1], np.empty_like(a[:1]))
+    np.testing.assert_array_equal(by_row, whole)
+    adam = [random.uniform(0, 1, 1000).astype("f4") for _ in "pmvg"]
+    parts = [array.copy() for array in adam]
+    kernels.adam(*adam, 1e-3, 0.9, 0.999, 1e-8)
+    for part in (slice(0, 333), slice(333, 1000)):
+        kernels.adam(*(array[part] for array in parts), 1e-3, 0.9, 0.999, 1e-8)
+    for one, other in zip(parts[:3], adam):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_compiled_kernels_refuse_what_they_cannot_read():
+    """Another type, or rows that lie apart, would be read and written where they are not."""
+    found = load()
+    if found is None:
+        assert "CI" not in os.environ, "they are not compiled"
+        pytest.skip("the kernels are not compiled here")
+    for array in (np.zeros((4, 6)), np.zeros((4, 12), "f4")[:, ::2], [0.0] * 24):
+        with pytest.raises(ctypes.ArgumentError):
+            found.softplus(array, np.zeros((4, 1), "f4"), 4, 6)

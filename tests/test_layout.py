@@ -26,6 +26,7 @@ ORDER = [
     "model",
     "datasets",
     "compat",
+    "kernels",
     "devices",
     "graph",
     "engine",

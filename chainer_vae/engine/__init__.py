@@ -7,7 +7,7 @@
     flat_model.py       the parameters and Adam's moments in flat arrays; shared, too
     support.py          which models and optimizers the engine computes
     cpu_step.py         a training step on the CPU
-    cpu_kernels.py      softplus, the losses, the noise, Adam: all but the matrix products, in NumPy
+    cpu_kernels.py      softplus, the losses, the noise, Adam: all but the matrix products
     cpu_evaluation.py   evaluation and encoding of many images on the CPU
     threads.py          the thread pool
     gpu_step.py, gpu_kernels.py, gpu_noise.py, gpu_evaluation.py    the same on a GPU, with CuPy
