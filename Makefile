@@ -52,7 +52,7 @@ help:
 
 install: $(VENV)/installed
 
-$(VENV)/installed: setup.py pyproject.toml
+$(VENV)/installed: setup.py pyproject.toml $(wildcard chainer_vae/kernels/*.[ch])
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 9) <= sys.version_info < (3, 16))' || { \
 	  echo "make: Python 3.9 to 3.15 is needed, and $(PYTHON) is" \
 	    "$$($(PYTHON) --version 2>/dev/null || echo missing); for example: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }

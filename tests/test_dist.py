@@ -106,9 +106,10 @@ def test_dist_has_the_package_and_an_unmodified_chainer(dist):
         assert (library in files_of(dist / name)) == (name == compiled), name
     ours = run("git", "ls-files", "--cached", "--others", "--exclude-standard", "chainer_vae")
     ours = {file for file in ours.splitlines() if (ROOT / file).exists()}
+    in_c = {file for file in ours if file.endswith((".c", ".h"))}
     for name in names - {"chainer-7.8.1-py3-none-any.whl"}:
         found = files_of(dist / name)
-        assert ours - found == set(), name
+        assert ours - found == (in_c if name.endswith(".whl") else set()), name
         beside = {
             file for file in found - ours if not re.match(r"chainer_vae-[\d.]+\.dist-info/", file)
         }
