@@ -15,6 +15,9 @@ def blas_threads():
     return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
 
 
+BEFORE = blas_threads()  # before any test: a pool that left one thread would have left it for all
+
+
 @pytest.mark.parametrize("threads", [1, 2, 4])
 def test_every_task_is_done_once(threads):
     done = []
@@ -38,18 +41,16 @@ def test_tasks_run_at_the_same_time():
 
 
 def test_the_blas_has_one_thread_within_and_its_own_again_after():
-    before = blas_threads()
     with thread_pool(2):
         assert blas_threads() <= {1}
-    assert blas_threads() == before
+    assert blas_threads() == BEFORE
     with pytest.raises(ZeroDivisionError), thread_pool(2):
         raise ZeroDivisionError
-    assert blas_threads() == before
+    assert blas_threads() == BEFORE
 
 
 def test_the_blas_has_its_threads_again_after_pools_of_several_threads():
     """They overlap: neither the first to end nor the last to begin may decide."""
-    before = blas_threads()
     begun, ended = threading.Event(), threading.Event()
 
     def overlap():
@@ -64,18 +65,17 @@ def test_the_blas_has_its_threads_again_after_pools_of_several_threads():
     assert blas_threads() <= {1}  # the other one still needs it
     ended.set()
     thread.join()
-    assert blas_threads() == before
+    assert blas_threads() == BEFORE
 
 
 def test_encoding_in_many_threads(mnist):
-    before = blas_threads()
     model, _ = load_model("z2")
     expected, _ = encode(model, mnist.test_images[:500])
     with ThreadPoolExecutor(8) as executor:
         found = list(executor.map(lambda _: encode(model, mnist.test_images[:500])[0], range(24)))
     for mu in found:
         np.testing.assert_array_equal(mu, expected)
-    assert blas_threads() == before
+    assert blas_threads() == BEFORE
 
 
 def test_what_a_task_raises_reaches_the_caller():
