@@ -69,6 +69,14 @@ $(VENV)/installed-$(CUDA): $(VENV)/installed
 
 INSTALLED := $(VENV)/installed $(if $(filter-out -%,$(GPU)),$(VENV)/installed-$(CUDA))
 
+# Before the training: en or ja.
+ifneq ($(filter-out en ja,$(LABELS)),)
+  $(error LABELS=$(LABELS) is neither en nor ja)
+endif
+# Of the variables above, which a mistyped one would leave as they are.
+$(foreach variable,EPOCH LABEL LANG SEEDS GPUS,$(if $(filter command line,$(origin $(variable))),\
+  $(error there is no variable $(variable); there are EPOCHS, SEED, GPU and LABELS)))
+
 reproduce: runs/z20-seed$(SEED) runs/z2-seed$(SEED)
 	$(BIN)/chainer-vae figures --lang $(LABELS) --gpu $(GPU) --run-z20 $< --run-z2 $(word 2,$^)
 	$(BIN)/chainer-vae explore --run-z20 $< --run-z2 $(word 2,$^)

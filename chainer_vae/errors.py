@@ -34,7 +34,7 @@ class InputError(_OneLine, ValueError):
         ...     load_model("nowhere")
         ... except InputError as error:
         ...     print(error)
-        nowhere holds no run: it has no config.json
+        nowhere holds no run: there is no such folder
     """
 
 

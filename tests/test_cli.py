@@ -281,7 +281,7 @@ def assert_one_line(capsys, code, *expected):
             "argument --dataset: it must be the path of a file or a folder",
         ),
         (["evaluate", ""], "run must be the path of a file or a folder, not ''"),
-        (["evaluate", "nothing"], "nothing holds no run: it has no config.json"),
+        (["evaluate", "nothing"], "nothing holds no run: there is no such folder"),
         (["evaluate", "."], ". holds no run: it has no config.json"),
         (["dance"], "unknown command 'dance' (choose from train, evaluate, figures, explore"),
     ],

@@ -203,6 +203,21 @@ def test_address_that_is_none(clone, bad):
     assert f"{bad!r} is no address of a repository" in refused.stderr.splitlines()[0]
 
 
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("EPOCH=1", "there is no variable EPOCH; there are EPOCHS, SEED, GPU and LABELS"),
+        ("LANG=ja", "there is no variable LANG; there are EPOCHS, SEED, GPU and LABELS"),
+        ("LABELS=jp", "LABELS=jp is neither en nor ja"),
+    ],
+)
+def test_make_refuses_a_mistyped_variable_before_it_trains(given, message):
+    command = ["make", "--dry-run", "reproduce", given]
+    refused = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert message in refused.stderr
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(ADDRESS != "REPOSITORY", reason="the repository has its address")
 def test_address_replaces_every_placeholder(clone, tmp_path):

@@ -214,9 +214,7 @@ def test_a_model_that_gives_no_numbers(name, tmp_path):
     arrays = checkpoints.load_npz(file)
     arrays["le1/b"][:] = np.nan
     checkpoints.save_npz(file, arrays)
-    with pytest.raises(
-        InputError, match="its latent vectors are not all numbers"
-    ):
+    with pytest.raises(InputError, match="its latent vectors are not all numbers"):
         write_page(tmp_path / "page.html", **{"z2": "z2", name: tmp_path / name})
 
 
@@ -231,9 +229,7 @@ def test_a_model_whose_numbers_the_page_cannot_hold(name, parameter, value, tmp_
     arrays = dict(checkpoints.load_npz(file))
     arrays[parameter] = np.full_like(arrays[parameter], value)
     checkpoints.save_npz(file, arrays)
-    with pytest.raises(
-        InputError, match=r"its latent (vectors|variances) are not"
-    ):
+    with pytest.raises(InputError, match=r"its latent (vectors|variances) are not"):
         write_page(tmp_path / "page.html", **{"z2": "z2", name: tmp_path / name})
     assert not (tmp_path / "page.html").exists()
 

@@ -8,6 +8,7 @@ import struct
 import zlib
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 
 import matplotlib
 import numpy as np
@@ -18,7 +19,7 @@ from matplotlib.text import Text
 from PIL import Image
 
 from chainer_vae import InputError, encode, figures, graph, latent, load_model
-from chainer_vae.figures import gallery, style, tsne
+from chainer_vae.figures import gallery, plane, style, tsne
 from chainer_vae.figures.runner import draw
 from chainer_vae.runs import choose_run, describe_run
 from chainer_vae.runs.models import MODELS_DIR
@@ -705,3 +706,19 @@ def test_a_picture_of_terabytes_does_not_keep_the_page(tmp_path):
     chunk = struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
     (tmp_path / SPECS["manifold"].file).write_bytes(b"\x89PNG\r\n\x1a\n" + chunk)
     assert figures.write_index(tmp_path, "en") == 1
+
+
+def test_an_arrow_that_leads_out_of_the_map_is_drawn_within():
+    """As that of a model of few epochs."""
+    fig = Figure(figsize=(4, 4), dpi=50)
+    axes = plane.map_axes(fig)
+    means = np.array([[-1.0, -1.0], [3.0, 3.0]])
+    first = {plane.START: 0, plane.END: 1}.get
+    plane.draw_arrow(axes, SimpleNamespace(latent_means=means, first=first), "red")
+    canvas = FigureCanvasAgg(fig)
+    canvas.draw()
+    red = np.asarray(canvas.buffer_rgba())[..., :3] == (255, 0, 0)
+    rows, columns = np.nonzero(red.all(axis=-1))
+    box = axes.get_window_extent()
+    assert columns.max() > box.x0 + 0.9 * box.width  # up to the edge
+    assert columns.max() <= box.x1 + 1 and 200 - rows.min() <= box.y1 + 1

@@ -104,7 +104,7 @@ def test_from_the_user_s_run(tmp_path, mnist):
         ),
         (
             ("--only", "digits", "eq-elbo-kl", "--run-z20", "nowhere"),
-            ["digits: nowhere holds no run: it has no config.json"],
+            ["digits: nowhere holds no run: there is no such folder"],
             ["eq_elbo_kl.png"],
         ),
         (("--only", "eq-elbo-kl", "--out", "file"), ["cannot write .*file.*"], []),
@@ -167,7 +167,7 @@ def test_projector(tmp_path):
     assert (tmp_path / "p" / "latent_means.tsv").read_text().count("\n") == 10_000
     result = run("projector", "nowhere", cwd=tmp_path)
     assert result.returncode == 2
-    assert result.stderr == "chainer-vae: error: nowhere holds no run: it has no config.json\n"
+    assert result.stderr == "chainer-vae: error: nowhere holds no run: there is no such folder\n"
 
 
 def test_a_page_of_pdfs(tmp_path):

@@ -59,9 +59,7 @@ def test_what_is_no_file(z2, tiny_set, name, kind):
     else:
         file.symlink_to(kind)
     expected = r"cannot read .*: it is a (pipe or a device|folder), not a file"
-    if name == "config.json":
-        expected = r"holds no run: it has no config.json"
-    elif "ubyte" in name and kind == "folder":
+    if "ubyte" in name and kind == "folder":
         expected = r"has no file"
     with pytest.raises(InputError, match=expected), little_memory(10e6):
         ENTRIES[name](z2)

@@ -66,6 +66,8 @@ def run(args: argparse.Namespace) -> int:
                 runs[name] = choose_run(name)
             with contextlib.suppress(InputError):  # said below, of each figure
                 print(printable(f"{name}: {describe_run(runs[name])}"))
+    if args.out.is_file():
+        raise InputError(f"--out {args.out} is a file; give the name of a folder")
     check_writable(args.out / "index.html")
     context = figures.Context(args.lang, runs, args.gpu)
     n_drawn = 0

@@ -94,8 +94,13 @@ def draw_arrow(axes: Axes, z2: Trained, color: str) -> None:
     """Draw the arrow of the interpolation."""
     start, end = ends(z2)
     arrow = dict(arrowstyle="-|>,head_width=0.45,head_length=0.8", color=color, lw=3)
-    line = axes.annotate("", end, start, arrowprops=dict(arrow, shrinkA=0, shrinkB=0), zorder=3)
+    # The end may lie outside, as that of a model of few epochs: what is inside is drawn.
+    line = axes.annotate(
+        "", end, start, arrowprops=dict(arrow, shrinkA=0, shrinkB=0), zorder=3,
+        annotation_clip=False,
+    )  # fmt: skip
     assert line.arrow_patch is not None
+    line.arrow_patch.set_clip_path(axes.patch)
     line.arrow_patch.set_path_effects([patheffects.withStroke(linewidth=6, foreground="white")])
     axes.plot(start[0], start[1], "o", color=color, markersize=8, markeredgecolor="white", zorder=3)
 

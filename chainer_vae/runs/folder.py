@@ -155,7 +155,8 @@ def load_info(folder: Union[str, Path]) -> RunInfo:
     """
     folder = validation.path("folder", folder)
     if not is_there(folder / CONFIG):
-        raise InputError(f"{folder} holds no run: it has no {CONFIG}")
+        fault = f"it has no {CONFIG}" if is_there(folder) else "there is no such folder"
+        raise InputError(f"{folder} holds no run: {fault}")
     return read_info(folder / CONFIG)
 
 
