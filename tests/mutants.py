@@ -64,7 +64,7 @@ TESTS = {
     "runs/images": "run_images training",
     "runs/interrupt": "saving training",
     "runs/lock": "saving windows",
-    "runs/models": "checkpoints training cli image_shape",
+    "runs/models": "checkpoints training cli image_shape autoencoder",
     "runs/new_run": "saving training",
     "runs/npz": "checkpoints",
     "runs/run": "saving training",
