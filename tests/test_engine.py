@@ -5,6 +5,7 @@ import ctypes
 import os
 import pickle
 import tracemalloc
+from types import SimpleNamespace
 
 import chainer
 import chainer.functions as F
@@ -723,6 +724,20 @@ def test_results_do_not_depend_on_the_blocks(level):
         kernels.adam(*(array[part] for array in parts), 1e-3, 0.9, 0.999, 1e-8)
     for one, other in zip(parts[:3], adam):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("found", [None, "for another system"])
+def test_without_compiled_kernels_numpy_computes(found, tmp_path, monkeypatch):
+    spec = None
+    if found is not None:
+        (tmp_path / "_kernels.so").write_text(found)
+        spec = SimpleNamespace(origin=str(tmp_path / "_kernels.so"))
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: spec)
+    monkeypatch.setattr(kernels, "load", load.__wrapped__)  # without its cache
+    assert kernels._compiled(np.zeros(1, "f4")) is None
+    a = np.zeros((2, 3), "f4")
+    kernels.ACTIVATIONS[F.softplus].apply(a, np.zeros((2, 1), "f4"), np.empty_like(a))
+    np.testing.assert_allclose(a, np.log(2), rtol=1e-6)
 
 
 def test_compiled_kernels_refuse_what_they_cannot_read():

@@ -53,7 +53,10 @@ def load(level: Optional[str] = None) -> Optional[CompiledKernels]:
     spec = importlib.util.find_spec("chainer_vae.kernels._kernels")
     if spec is None or spec.origin is None:
         return None
-    library = ctypes.CDLL(spec.origin)
+    try:
+        library = ctypes.CDLL(spec.origin)
+    except OSError:  # compiled for another system, which shares this folder
+        return None
     for name in LEVELS if level is None else [level]:
         if library.supports(name.encode()):
             return CompiledKernels(library, name)
