@@ -248,6 +248,21 @@ EXPLAINED = {
         "n_in = links[ -1].W.shape[1]",
     ): "the links of a layer have the same inputs",
     (
+        "engine/gpu_noise.py",
+        "tries = int(pairs * 4 / math.pi + 10 * math.sqrt(pairs)) + 50",
+        "tries = int(pairs * 4 / math.pi + 10 * math.sqrt(pairs)) + 49",
+    ): "one try less, of many more than are needed",
+    (
+        "engine/gpu_step.py",
+        "self.kept = max(1, min(self.steps, NOISE // self.per_step))  # steps whose noise is there",
+        "self.kept = max(1, min(self.steps, NOISE - self.per_step))  # steps whose noise is there",
+    ): "how much noise is kept at a time changes no result",
+    (
+        "engine/gpu_step.py",
+        "break",
+        "continue",
+    ): "where go_on ends the steps; it stays False, and no other step is made",
+    (
         "validation.py",
         "if images.size == 0:",
         "if images.size <= 0:",
