@@ -101,9 +101,9 @@ def test_what_is_not_for_it(small_set, tmp_path):
     with pytest.raises(InputError, match="snapshots must be true or false"):
         Config(snapshots=1)
     run = Run.start(autoencoder(small_set, epoch=1), tmp_path / "run")
-    with pytest.raises(InputError, match="of model autoencoder, but vae is needed"):
+    with pytest.raises(InputError, match="has --model autoencoder, but --model vae is needed"):
         load_model(run.folder)
-    with pytest.raises(InputError, match="of model vae, but autoencoder is needed"):
+    with pytest.raises(InputError, match="has --model vae, but --model autoencoder is needed"):
         load_autoencoder("z2")
     with pytest.raises(InputError, match="has model 'autoencoder', not 'vae'"):
         Run.resume(run.folder, model="vae")

@@ -494,7 +494,7 @@ def test_explore_says_how_to_show_the_training(tmp_path, monkeypatch, capsys):
     )
     assert main(["explore", "--out", str(tmp_path / "page.html")]) == 0
     out = capsys.readouterr().out
-    assert "training: not shown; " in out and "ae2: left out, since it was" in out
+    assert "training: not shown, " in out and "ae2: left out, since it was" in out
 
 
 # What moves a cursor, colours, begins a line, sets a title, and turns the direction of text.

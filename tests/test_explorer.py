@@ -256,8 +256,8 @@ def test_nothing_to_fold():
     [
         (["--run-z2", "z20"], "a model with 2 latent dimensions is needed, but z20 has 20"),
         (["--run-z2", "nowhere"], "nowhere holds no run"),
-        (["--run-z2", "ae2"], "of model autoencoder, but vae is needed"),
-        (["--run-ae2", "z2"], "of model vae, but autoencoder is needed"),
+        (["--run-z2", "ae2"], "has --model autoencoder, but --model vae is needed"),
+        (["--run-ae2", "z2"], "has --model vae, but --model autoencoder is needed"),
         (["--out", "."], "is a folder"),
     ],
 )

@@ -45,7 +45,10 @@ def run(args: argparse.Namespace) -> int:
     if written.epochs:
         print(f"training: {written.epochs} snapshots")
     else:
-        print("training: not shown; `chainer-vae train --dimz 2 --snapshots` saves it to be shown")
+        print(
+            "training: not shown, as there are no two snapshots yet; `chainer-vae train --dimz 2"
+            " --snapshots` saves them after some of the epochs"
+        )
     size = f"{printable(args.out)}: {written.size / 1e6:.1f} MB"
     opened = args.open and webbrowser.open(args.out.absolute().as_uri())
     print(size if opened else f"{size}; open it in a browser", flush=True)

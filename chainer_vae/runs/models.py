@@ -147,7 +147,7 @@ def _load(run: Union[str, Path], gpu: int, kind: str) -> tuple[Any, Config]:
     folder = find_run(run)
     info = load_info(folder)
     if info.config.model != kind:
-        raise InputError(f"the run in {run} is of model {info.config.model}, but {kind} is needed")
+        raise InputError(f"{run} has --model {info.config.model}, but --model {kind} is needed")
     devices.use_device(gpu)
     model = _restored(info, model_file(folder, info.config.dimz))
     devices.move_model(model, gpu)
