@@ -263,6 +263,11 @@ EXPLAINED = {
         "continue",
     ): "where go_on ends the steps; it stays False, and no other step is made",
     (
+        "evaluation.py",
+        "if len(rows) == 0:",
+        "if len(rows) <= 0:",
+    ): "no number of rows is negative",
+    (
         "validation.py",
         "if images.size == 0:",
         "if images.size <= 0:",
