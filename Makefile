@@ -11,7 +11,7 @@
 # make mutants     change the code in one place at a time, and see that a test fails
 # make soak        train, measure and resume for long, and see that nothing grows
 # make lint        run the linter, the formatter and the type checker
-# make bench       time a training step and an evaluation beside Chainer's and PyTorch's
+# make bench       time a training step and an evaluation beside Chainer's, PyTorch's and JAX's (QUICK=1: less)
 # make gpu-check   test, train and time on the GPU
 # make dist        build the wheels that pip installs: this package's and Chainer's, into dist/
 # make             print these lines
@@ -119,10 +119,10 @@ coverage: install
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-# PyTorch is installed for the comparison.
+# PyTorch and JAX are installed for the comparison.
 bench: install
 	@$(call pip,--editable ".[test$(comma)bench]")
-	$(BIN)/python benchmarks/bench.py --out runs/bench.json
+	$(BIN)/python benchmarks/bench.py $(if $(QUICK),--quick) --out runs/bench.json
 
 # WHEELS is a folder of wheels, for a machine without a network; everything else, such as CuPy, must
 # be installed there: see docs/en/gpu.md.

@@ -135,7 +135,7 @@ setup(
             "tensorboard>=2.20",
         ],
         "lessons": ["jupyterlab"],
-        "bench": ["torch"],
+        "bench": ["jax", "torch"],
         "site": [
             "furo<2027",
             "myst-nb>=1.2,<2",

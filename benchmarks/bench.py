@@ -1,233 +1,146 @@
-"""Time a training step and an evaluation on the CPU: this package, Chainer's loop, PyTorch.
+"""Time a training step and an evaluation on the CPU, beside Chainer's loop, PyTorch and JAX.
 
-    make bench          (or: python benchmarks/bench.py [--rounds 7] [--out FILE])
+    make bench          (or: python benchmarks/bench.py [--quick] [--out FILE])
 
-Everything is timed in one process and in turns, a few dozen steps at a time, so that what else the
-machine does meets all alike; the table shows medians over the rounds, and how far the rounds lie
-apart.  The floor is the step's matrix products alone, as NumPy does them with all its threads.
+Measures with one thread, pinned to one processor, and with all; on a processor with AVX-512 also
+with AVX2 alone.  The tables show medians of a few rounds, in milliseconds, and the engine's time as
+a multiple of the others'.  Where the rounds of a cell lie apart by more than 20 %, it has a "~".
 """
 
 import argparse
 import json
 import os
+import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 from statistics import median
-from typing import Any, Callable
+from typing import Any
 
-from chainer_vae import VAE, Config, devices, evaluate, load_mnist, load_model
-
-# isort: split
-import chainer  # after chainer_vae, which makes it usable
-import numpy as np
-
-from chainer_vae.engine import Engine, thread_pool
+from chainer_vae import kernels
 from chainer_vae.engine.threads import default_threads
-from chainer_vae.model import build_model
 
-try:
-    import torch
-    import torch_vae
-except ImportError:  # compared only where it is installed
-    torch = None
+MEASURE = Path(__file__).with_name("measure.py")
+THREADS = "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"
+AVX2 = {
+    "OPENBLAS_CORETYPE": "Haswell",
+    "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "XLA_FLAGS": "--xla_cpu_max_isa=AVX2",
+}
+APART = 0.2  # of a median: how far apart rounds may lie
+# What a step and an evaluation of this package's are held to: a name, of whom the fastest counts,
+# and how many times as long the engine may take.
+BARS = {
+    "step": [
+        ("the fastest PyTorch", "PyTorch", 1.0),
+        ("JAX jitted", "JAX", 1.0),
+        ("Chainer's loop", "Chainer", 0.45),
+        ("the matrix products", "matrix", 1.4),
+    ],
+    "test": [("PyTorch eager", "PyTorch", 0.7), ("Chainer's loop", "Chainer", 1.0)],
+}
 
-PAUSE = 0.3  # seconds, for the waiting threads of one library to give way to those of another
-ROUND = 0.6  # seconds of steps in a round, about
-Step = Callable[[np.ndarray], Any]
 
+def without_avx512() -> dict[str, str]:
+    """The environment in which nobody uses AVX-512."""
+    from numpy._core._multiarray_umath import __cpu_dispatch__
 
-def fresh_model(n_latent: int) -> VAE:
-    np.random.seed(0)
-    return build_model(Config(dimz=n_latent), 784)
-
-
-def trained_model(n_latent: int) -> VAE:
-    return load_model(f"z{n_latent}")[0]
-
-
-def chainers(model: VAE) -> Step:
-    model = model.copy("copy")
-    optimizer = chainer.optimizers.Adam()
-    optimizer.setup(model)
-    loss_func = model.get_loss_func()
-
-    def step(x: np.ndarray) -> float:
-        optimizer.update(loss_func, x)
-        return float(model.loss.array)
-
-    return step
+    beyond = [name for name in __cpu_dispatch__ if "AVX512" in name or name == "X86_V4"]
+    return {**AVX2, "NPY_DISABLE_CPU_FEATURES": " ".join(beyond)}
 
 
 @contextmanager
-def engines(model: VAE, optimizer: Any) -> Iterator[Step]:
-    with thread_pool() as pool:
-        engine = Engine(model, optimizer, 1.0, 1, pool)
-        yield engine.step
-        engine.finish()
+def processors(count: int) -> Iterator[None]:
+    """Processes that are started here run on so many processors."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    all_of_them = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, sorted(all_of_them)[-count:])
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, all_of_them)
 
 
-def pytorch(variant: str, model: VAE) -> Step:
-    step = torch_vae.make_step(variant, model)
-    return lambda x: step(torch.from_numpy(x)).item()
-
-
-def products(n_latent: int, batchsize: int) -> Step:
-    """The products of a step alone: for each layer forward, the weights' gradient, and back."""
-    sizes = [(784, 500), (500, 500), (500, 2 * n_latent), (n_latent, 500), (500, 500), (500, 784)]
-    random = np.random.RandomState(0)
-
-    def matrix(*shape: int) -> np.ndarray:
-        return random.standard_normal(shape).astype("f4")
-
-    layers = [
-        (matrix(batchsize, i), matrix(o, i), matrix(batchsize, o), number > 0)
-        for number, (i, o) in enumerate(sizes)
-    ]
-    outs = [(np.empty_like(y), np.empty_like(W), np.empty_like(x)) for x, W, y, _ in layers]
-
-    def step(_: np.ndarray) -> None:
-        for (x, W, y, back), (out_y, out_W, out_x) in zip(layers, outs):
-            np.dot(x, W.T, out=out_y)
-            np.dot(y.T, x, out=out_W)
-            if back:
-                np.dot(y, W, out=out_x)
-
-    return step
-
-
-def time_steps(step: Step, images: np.ndarray, batchsize: int, count: int) -> float:
-    """Seconds for each of ``count`` steps, after three to warm up."""
-    random = np.random.RandomState(0)
-    for number in range(count + 3):
-        if number == 3:
-            started = time.perf_counter()
-        step(images[random.randint(0, len(images), batchsize)])
-    return (time.perf_counter() - started) / count
-
-
-def bench_steps(
-    model: VAE, n_latent: int, batchsize: int, images: np.ndarray, rounds: int
-) -> dict[str, list[float]]:
-    steps = {
-        "matrix products": products(n_latent, batchsize),
-        "Chainer's loop": chainers(model),
-    }
-    if torch is not None:
-        for variant in torch_vae.VARIANTS:
-            steps[f"PyTorch {variant}"] = pytorch(variant, model)
-    own = model.copy("copy")
-    optimizer = chainer.optimizers.Adam()
-    optimizer.setup(own)
-    times: dict[str, list[float]] = {"engine": [], **{name: [] for name in steps}}
-    counts = {}
-    for number in range(rounds + 1):  # the first only says how many steps make a round
-        for name, found in times.items():
-            time.sleep(PAUSE)
-            count = counts.get(name, 5)
-            if name == "engine":
-                with engines(own, optimizer) as step:
-                    seconds = time_steps(step, images, batchsize, count)
-            else:
-                seconds = time_steps(steps[name], images, batchsize, count)
-            counts.setdefault(name, max(5, int(ROUND / seconds)))
-            if number:
-                found.append(seconds)
-    return times
-
-
-def bench_evaluation(
-    model: VAE, batchsize: int, images: np.ndarray, rounds: int
-) -> dict[str, list[float]]:
-    """An epoch's test: -ELBO of the test images with k = 10."""
-
-    def pytorchs() -> None:
-        with torch.no_grad():
-            for start in range(0, len(images), batchsize):
-                batch = torch.from_numpy(images[start : start + batchsize])
-                sum(float(loss) for loss in vae.losses(batch, 10))
-
-    passes = {
-        "engine": lambda: evaluate(model, images, 10, batchsize),
-        "Chainer's loop": lambda: evaluate(model, images, 10, batchsize, fused=False),
-    }
-    if torch is not None:
-        vae = torch_vae.TorchVAE(len(model.le3_mu.W))
-        vae.load(model)
-        passes["PyTorch eager"] = pytorchs
-    times: dict[str, list[float]] = {name: [] for name in passes}
-    for number in range(rounds + 1):
-        for name, run in passes.items():
-            time.sleep(PAUSE)
-            started = time.perf_counter()
-            run()
-            if number:
-                times[name].append(time.perf_counter() - started)
-    return times
-
-
-def table(title: str, times: dict[str, list[float]]) -> list[dict[str, Any]]:
-    """Print medians and their ratios to the engine's; the same as rows."""
-    own = median(times["engine"])
-    print(f"\n{title}\n{'':22}{'median':>10}{'least':>10}{'most':>10}   engine takes")
-    rows = []
-    for name, found in times.items():
-        middle = median(found)
-        print(
-            f"{name:22}{middle * 1e3:8.2f}ms{min(found) * 1e3:8.2f}ms{max(found) * 1e3:8.2f}ms"
-            f"   {own / middle:.2f} of it",
-            flush=True,
+def measure(threads: int, avx2: bool, quick: bool) -> dict[str, Any]:
+    """What measure.py finds with so many threads."""
+    environment = {**os.environ, **{name: str(threads) for name in THREADS}}
+    if avx2:
+        environment.update(without_avx512())
+    settings = json.dumps({"avx2": avx2, "quick": quick})
+    with processors(threads):
+        found = subprocess.run(
+            [sys.executable, MEASURE, settings], env=environment, check=True, stdout=subprocess.PIPE
         )
-        row = {"what": name, "milliseconds": [round(seconds * 1e3, 3) for seconds in found]}
-        rows.append({**row, "median": round(middle * 1e3, 3), "engine": round(own / middle, 3)})
-    return rows
+    result: dict[str, Any] = json.loads(found.stdout.splitlines()[-1])
+    return {"threads": threads, "avx2": avx2, **result}
+
+
+def cell(milliseconds: list[float]) -> str:
+    middle = median(milliseconds)
+    apart = max(milliseconds) - min(milliseconds) > APART * middle
+    return f"{'~' if apart else ''}{middle:.1f}"
+
+
+def ratio(times: dict[str, list[float]], of_whom: str) -> float:
+    """The engine's median as a multiple of the least one of those whose name begins so."""
+    others = [median(found) for name, found in times.items() if name.startswith(of_whom)]
+    return median(times["engine"]) / min(others)
+
+
+def show(what: str, cases: list[dict[str, Any]]) -> None:
+    """Print a table: milliseconds, and the engine's as multiples of the others'."""
+    chosen = [case for case in cases if case["what"] == what]
+    heads = [f"z{case['z']} {case['batch']} {case['model']}" for case in chosen]
+    times = [case["milliseconds"] for case in chosen]
+    rows = [["a step, ms" if what == "step" else "a test of 1,000 images, ms", *heads]]
+    rows += [[name, *(cell(found[name]) for found in times)] for name in times[0]]
+    for name, of_whom, bar in BARS[what]:
+        if any(other.startswith(of_whom) for other in times[0]):
+            ratios = [ratio(found, of_whom) for found in times]
+            shown = [f"{value:.2f}{' !' if value > bar else ''}" for value in ratios]
+            rows.append([f"engine / {name} (bar {bar})", *shown])
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        print("  ".join(word.rjust(width) for word, width in zip(row, widths)))
+    print(flush=True)
+
+
+def warn(result: dict[str, Any]) -> None:
+    """Say what makes the times doubtful."""
+    if result["stolen"] > 0.02:
+        print(f"! the machine's host took {result['stolen']:.0%} of the processors' time")
+    if result["load"] > 0.5:
+        print(f"! the load was {result['load']} at the start: another process is busy")
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=7)
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="z20, batch 100; not compiled, no JAX")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write JSON there")
     args = parser.parse_args()
-    if torch is None:
-        print("PyTorch is not installed: it is left out", file=sys.stderr)
-    data = load_mnist()
-    result: dict[str, Any] = {
-        "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
-        "device": devices.describe(-1),
-        "versions": {**devices.versions(), **({"torch": torch.__version__} if torch else {})},
-        "threads": {"engine": default_threads(), "processors": os.cpu_count()},
-        "tables": [],
-    }
-    if torch is not None:
-        result["threads"]["torch"] = torch.get_num_threads()
-    print(result["device"])
-
-    def add(title: str, times: dict[str, list[float]]) -> None:
-        result["tables"].append({"title": title, "rows": table(title, times)})
-
-    for n_latent in (20, 2):
-        for batchsize in (100, 1000):
-            for state, model in (("new", fresh_model), ("trained", trained_model)):
-                add(
-                    f"a training step, z{n_latent}, batch {batchsize}, {state} model",
-                    bench_steps(
-                        model(n_latent), n_latent, batchsize, data.train_images, args.rounds
-                    ),
-                )
-    for n_latent in (20, 2):
-        for batchsize in (100, 1000):
-            add(
-                f"the test with k = 10, z{n_latent}, batch {batchsize}, trained model",
-                bench_evaluation(
-                    trained_model(n_latent), batchsize, data.test_images, min(args.rounds, 5)
-                ),
-            )
+    results = []
+    for avx2 in (False, True) if kernels.load("avx512") else (False,):
+        for threads in sorted({1, default_threads()}):
+            with_threads = "one thread" if threads == 1 else f"{threads} threads"
+            print(f"{with_threads}{', AVX2 alone' if avx2 else ''}", flush=True)
+            result = measure(threads, avx2, args.quick)
+            results.append(result)
+            print(", ".join(f"{name}: {found}" for name, found in result["simd"].items()))
+            print(", ".join(f"{name} {found}" for name, found in result["versions"].items()))
+            warn(result)
+            for what in BARS:
+                show(what, result["cases"])
     if args.out:
         args.out.parent.mkdir(parents=True, exist_ok=True)
-        args.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        date = datetime.now(timezone.utc).strftime("%Y-%m-%d")
+        recorded = {"date": date, "quick": args.quick, "results": results}
+        args.out.write_text(json.dumps(recorded, indent=1) + "\n", encoding="utf-8")
     return 0
 
 

@@ -104,13 +104,16 @@ def evaluate(
     return Evaluation((rec_loss + kl) / n, rec_loss / n, kl / n)
 
 
-def squared_error(model: Autoencoder, images: np.ndarray, batchsize: int = 100) -> float:
+def squared_error(
+    model: Autoencoder, images: np.ndarray, batchsize: int = 100, fused: bool = True
+) -> float:
     """The reconstruction error of a plain autoencoder, ``|x - x'|^2``.
 
     Args:
         model: The model.
         images: In [0, 1], shape (number, n_in), in the host's memory or where the model is.
         batchsize: Number of images in one pass.
+        fused: As for :func:`evaluate`.
 
     Returns:
         float: The error, squares summed over the pixels, averaged over the images; infinite or NaN
@@ -118,7 +121,7 @@ def squared_error(model: Autoencoder, images: np.ndarray, batchsize: int = 100) 
 
     Raises:
         ValueError: There are no images, their shape does not fit the model, or a pixel is outside
-            [0, 1]; ``batchsize`` is no whole number, 1 or more.
+            [0, 1]; ``batchsize`` is no whole number, 1 or more; ``fused`` is not True or False.
         TypeError: ``images`` is not an array of floating-point numbers, or the model is no
             autoencoder.
 
@@ -136,13 +139,24 @@ def squared_error(model: Autoencoder, images: np.ndarray, batchsize: int = 100) 
     if len(rows) == 0:
         raise ValueError("squared_error needs at least one image, but got none")
     batchsize = validation.whole_number("batchsize", batchsize)
+    fused = validation.flag("fused", fused)
+    with chainer.using_device(model.device), _quiet():
+        if fused and model.xp is np and engine.unsupported(model) is None:
+            total = cpu_evaluation.squared_error(model, rows, batchsize)
+        else:
+            total = _squared_error_by_chainer(model, rows, batchsize)
+    return total / len(rows)
+
+
+def _squared_error_by_chainer(model: Autoencoder, images: np.ndarray, batchsize: int) -> float:
+    """Summed over the images."""
     loss_func = model.get_loss_func()
     total = 0.0
-    with chainer.no_backprop_mode(), chainer.using_config("train", False), _quiet():
-        for start in range(0, len(rows), batchsize):
-            batch = model.xp.asarray(rows[start : start + batchsize])
+    with chainer.no_backprop_mode(), chainer.using_config("train", False):
+        for start in range(0, len(images), batchsize):
+            batch = model.xp.asarray(images[start : start + batchsize])
             total += float(loss_func(batch).array) * len(batch)
-    return total / len(rows)
+    return total
 
 
 def _quiet() -> AbstractContextManager[None]:

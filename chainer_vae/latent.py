@@ -4,13 +4,15 @@ Latent vectors z are rows of shape (number, n_latent) and images are rows of sha
 with values in [0, 1]. Both are NumPy arrays in host memory, even if the model is on a GPU.
 """
 
+from collections.abc import Iterator
 from typing import Union
 
 import chainer
 import numpy as np
 from chainer.backends import cuda
 
-from chainer_vae import validation
+from chainer_vae import engine, validation
+from chainer_vae.engine import cpu_evaluation
 from chainer_vae.errors import InputError
 from chainer_vae.model import VAE, Autoencoder, as_rows
 from chainer_vae.validation import MAX_SIZE
@@ -46,11 +48,22 @@ def decode(model: Union[VAE, Autoencoder], z: np.ndarray, batchsize: int = 500) 
     z = as_rows("z", z, model.ld1.W).array
     batchsize = validation.whole_number("batchsize", batchsize)
     images = np.empty((len(z), model.ld3.W.shape[0]), model.ld3.W.dtype)
+    if model.xp is np and engine.unsupported(model) is None:
+        batches = cpu_evaluation.decode(model, z, batchsize)
+    else:
+        batches = _decode_by_chainer(model, z, batchsize)
+    for number, batch in enumerate(batches):
+        images[number * batchsize : (number + 1) * batchsize] = batch
+    return images
+
+
+def _decode_by_chainer(
+    model: Union[VAE, Autoencoder], z: np.ndarray, batchsize: int
+) -> Iterator[np.ndarray]:
     with chainer.no_backprop_mode(), chainer.using_config("train", False):
         for start in range(0, len(z), batchsize):
-            rows = slice(start, start + batchsize)
-            images[rows] = cuda.to_cpu(model.decode(model.xp.asarray(z[rows])).array)
-    return images
+            batch = model.xp.asarray(z[start : start + batchsize])
+            yield cuda.to_cpu(model.decode(batch).array)
 
 
 def first_of_class(labels: np.ndarray, digit: int) -> int:

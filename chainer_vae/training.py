@@ -221,12 +221,12 @@ class Training:
     def _test(self) -> dict[str, float]:
         """End the epoch: the means of the training losses, and the losses of the test images."""
         batchsize = self.config.batchsize
+        fused = self.backend.name != "chainer"
         if self.config.model == "autoencoder":
             with numpy_random(self.random):  # for what a model's hooks draw
-                test_loss = squared_error(self.model, self.test_images, batchsize)
+                test_loss = squared_error(self.model, self.test_images, batchsize, fused)
             test_rec_loss = test_loss
         else:
-            fused = self.backend.name != "chainer"
             with cupy_random(self.gpu_random):
                 test_loss, test_rec_loss, _ = evaluate(
                     self.model, self.test_images, TEST_SAMPLES, batchsize, fused, self.random

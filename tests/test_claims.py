@@ -4,6 +4,7 @@ import json
 import math
 import re
 from pathlib import Path
+from statistics import median
 from types import SimpleNamespace
 
 import gpu_check
@@ -16,7 +17,6 @@ from chainer_vae.cli.train import _compared_with_the_article
 from chainer_vae.engine.cpu_kernels import CEILING, FLOOR
 from chainer_vae.engine.threads import MAX_THREADS
 from chainer_vae.explorer.page import LARGEST
-from chainer_vae.model import build_model
 from chainer_vae.runs import SHIPPED, article_log
 from chainer_vae.runs.files import PATIENCE
 from chainer_vae.runs.folder import is_snapshot_epoch
@@ -219,20 +219,26 @@ def test_the_page_of_the_explorer_is_of_the_recorded_run():
     assert json.loads(shown) == [[round(entry[key], 3) for key in LOSSES[:2]] for entry in log]
 
 
-def times_on_a_cpu():
-    """Of the recorded benchmark: by its title, the milliseconds of each row."""
-    tables = json_of("bench/xeon-2-cores.json")["tables"]
+BENCH = "bench/epyc-2-cores.json"
+
+
+def times_on_a_cpu(threads):
+    """Of the recorded benchmark: by the case, the median milliseconds of each row."""
+    (result,) = [found for found in json_of(BENCH)["results"] if found["threads"] == threads]
     return {
-        table["title"]: {row["what"]: row["median"] for row in table["rows"]} for table in tables
+        (case["what"], case["z"], case["batch"], case["model"]): {
+            name: median(milliseconds) for name, milliseconds in case["milliseconds"].items()
+        }
+        for case in result["cases"]
     }
 
 
-COLUMNS = (  # of the table in engine.md
-    "a training step, z20, batch 100, new model",
-    "a training step, z20, batch 100, trained model",
-    "a training step, z2, batch 100, trained model",
-    "a training step, z20, batch 1000, trained model",
-    "the test with k = 10, z20, batch 100, trained model",
+COLUMNS = (  # of the tables in engine.md
+    ("step", 20, 100, "new"),
+    ("step", 20, 100, "trained"),
+    ("step", 2, 100, "trained"),
+    ("step", 20, 1000, "trained"),
+    ("test", 20, 100, "trained"),
 )
 ROWS = (
     "engine",
@@ -240,59 +246,64 @@ ROWS = (
     "PyTorch eager",
     "PyTorch fused Adam",
     "PyTorch compiled",
+    "JAX jitted",
     "matrix products",
 )
 
 
 @in_both_languages
 def test_times_on_a_cpu_are_those_recorded(lang):
-    recorded, times = json_of("bench/xeon-2-cores.json"), times_on_a_cpu()
+    recorded = json_of(BENCH)
     guide = text_of(f"docs/{lang}/engine.md")
-    expected = [
-        [
-            *(f"{times[column][row]:.1f}" for column in COLUMNS[:-1]),
-            f"{times[COLUMNS[-1]][row]:,.0f}" if row in times[COLUMNS[-1]] else "",
+    expected = []
+    for threads in (2, 1):
+        times = times_on_a_cpu(threads)
+        expected += [
+            [f"{times[column][row]:.1f}" if row in times[column] else "" for column in COLUMNS]
+            for row in ROWS
         ]
-        for row in ROWS
-    ]
     lines = re.findall(r"^\| [^|]* ((?:\| [\d.,]* ){5})\|$", guide, re.M)
     assert [[cell.strip() for cell in line.split("|")[1:]] for line in lines] == expected
-    versions = recorded["versions"]
-    for said in (recorded["date"], "Intel Xeon", versions["numpy"], f"PyTorch {versions['torch']}"):
-        assert said in guide
-    rounds = [
-        {len(row["milliseconds"]) for row in table["rows"]}
-        for column in COLUMNS
-        for table in recorded["tables"]
-        if table["title"] == column
-    ]
-    assert rounds == [{7}, {7}, {7}, {7}, {5}]
-    assert {"en": "7 rounds (5 for the test)", "ja": "7ラウンド（テストは5ラウンド）"}[
-        lang
-    ] in guide
+    for result in recorded["results"]:
+        versions = result["versions"]
+        for said in (f"NumPy {versions['numpy']}", f"PyTorch {versions['torch']}"):
+            assert said in guide
+        assert f"JAX {versions['jax']}" in guide and "AMD EPYC" in result["device"]
+        rounds = {len(ms) for case in result["cases"] for ms in case["milliseconds"].values()}
+        assert rounds == {5}
+    assert recorded["date"] in guide and not recorded["quick"]
+    assert {"en": "medians of 5 rounds", "ja": "5ラウンド"}[lang] in guide
 
 
 def test_ratios_of_times_on_a_cpu():
     """In results/README.md and CHANGELOG.md."""
-    times = times_on_a_cpu()
-    new, trained, z2 = (times[column] for column in COLUMNS[:3])
-
-    def ratio(table, other):
-        return table["engine"] / table[other]
-
     text = prose_of("results/README.md")
-    loops = sorted(ratio(table, "Chainer's loop") for table in (new, trained))
-    for said in (
-        f"takes {loops[0]:.2f} to {loops[1]:.2f} times as long as Chainer's loop",
-        f"{ratio(new, 'PyTorch fused Adam'):.2f} times as long as PyTorch with fused Adam",
-        f"and {ratio(new, 'matrix products'):.2f} times as long as the products",
-        f"level with PyTorch ({ratio(trained, 'PyTorch fused Adam'):.2f})",
-        f"With the trained z2 it is faster ({ratio(z2, 'PyTorch fused Adam'):.2f})",
-        f"passes over {sum(p.size for p in build_model(Config(), 784).params()) / 1e6:.1f} million",
+
+    def ratios(threads, what, other):
+        cells = times_on_a_cpu(threads)
+        found = []
+        for (kind, *_), times in cells.items():
+            others = [time for name, time in times.items() if name.startswith(other)]
+            if kind == what:
+                found.append(times["engine"] / min(others))
+        return f"{min(found):.2f} to {max(found):.2f}"
+
+    for what, other in (
+        ("step", "PyTorch"),
+        ("step", "JAX"),
+        ("step", "Chainer"),
+        ("step", "matrix"),
+        ("test", "PyTorch"),
     ):
-        assert said in text, said
+        row = f"| {ratios(1, what, other)} | {ratios(2, what, other)} |"
+        assert row in text, (what, other, row)
     assert "in less than half the time of Chainer's loop" in prose_of("CHANGELOG.md")
-    assert all(ratio(table, "Chainer's loop") < 0.5 for table in (new, trained, z2))
+    for threads in (1, 2):
+        assert all(
+            times["engine"] < 0.5 * times["Chainer's loop"]
+            for (what, _, batch, _), times in times_on_a_cpu(threads).items()
+            if what == "step" and batch == 100
+        )
 
 
 @in_both_languages

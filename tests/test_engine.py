@@ -15,10 +15,21 @@ import pytest
 from chainer.link_hooks import SpectralNormalization, TimerHook
 from threadpoolctl import threadpool_limits
 
-from chainer_vae import VAE, Config, InputError, Run, encode, evaluate
+from chainer_vae import (
+    VAE,
+    Autoencoder,
+    Config,
+    InputError,
+    Run,
+    encode,
+    evaluate,
+    evaluation,
+    latent,
+)
 from chainer_vae.engine import Engine, cpu_evaluation, network, thread_pool, unsupported
 from chainer_vae.engine import cpu_kernels as kernels
 from chainer_vae.engine.threads import MAX_THREADS
+from chainer_vae.evaluation import squared_error
 from chainer_vae.kernels import LEVELS, load
 from chainer_vae.runs import checkpoints
 
@@ -27,14 +38,19 @@ FLOAT32 = np.finfo("f4")
 by_name = dict(ids=lambda value: getattr(value, "__name__", str(value)))
 
 
-def make(act_func=F.softplus, n_latent=20, n_h=500, dtype="f4", n_in=784):
+def make(act_func=F.softplus, n_latent=20, n_h=500, dtype="f4", n_in=784, kind=VAE):
     np.random.seed(0)
-    model = VAE(n_in, n_latent, n_h, act_func)
+    model = kind(n_in, n_latent, n_h, act_func)
     for param in model.params():
         param.array = param.array.astype(dtype)
     optimizer = chainer.optimizers.Adam()
     optimizer.setup(model)
     return model, optimizer
+
+
+def loss_func_of(model, C, k):
+    """Chainer's, of either model."""
+    return model.get_loss_func(C, k) if isinstance(model, VAE) else model.get_loss_func()
 
 
 def train(batches, fused, C=1.0, k=1, threads=2, **model_settings):
@@ -48,10 +64,11 @@ def train(batches, fused, C=1.0, k=1, threads=2, **model_settings):
             losses = [engine.step(x) for x in batches]
             engine.finish()
     else:
-        loss_func = model.get_loss_func(C, k)
+        loss_func = loss_func_of(model, C, k)
         for x in batches:
             optimizer.update(loss_func, x)
-            losses.append((float(model.loss.array), float(model.rec_loss.array)))
+            rec_loss = model.rec_loss if isinstance(model, VAE) else model.loss
+            losses.append((float(model.loss.array), float(rec_loss.array)))
     return np.array(losses), model, optimizer
 
 
@@ -75,14 +92,18 @@ def assert_same_state(found, expected, tolerance):
         )
 
 
-@pytest.mark.parametrize("C, k, n, n_latent, n_h", [(1, 1, 100, 20, 500), (4, 3, 7, 2, 33)])
+@pytest.mark.parametrize(
+    "kind, C, k, n, n_latent, n_h",
+    [(VAE, 1, 1, 100, 20, 500), (VAE, 4, 3, 7, 2, 33), (Autoencoder, 1, 1, 7, 2, 33)],
+    **by_name,
+)
 @pytest.mark.parametrize("act_func", ACTIVATIONS, **by_name)
-def test_gradients_are_those_of_autograd(act_func, C, k, n, n_latent, n_h, mnist):
-    model, optimizer = make(act_func, n_latent, n_h, "f8")
+def test_gradients_are_those_of_autograd(act_func, kind, C, k, n, n_latent, n_h, mnist):
+    model, optimizer = make(act_func, n_latent, n_h, "f8", kind=kind)
     x = mnist.train_images[:n].astype("f8")
     np.random.seed(5)
     model.cleargrads()
-    model.get_loss_func(C, k)(x).backward()
+    loss_func_of(model, C, k)(x).backward()
     expected = {name: param.grad for name, param in model.namedparams()}
     before = checkpoints.to_arrays(model)
     np.random.seed(5)
@@ -98,11 +119,12 @@ def test_gradients_are_those_of_autograd(act_func, C, k, n, n_latent, n_h, mnist
         np.testing.assert_array_equal(array, before[name])
 
 
+@pytest.mark.parametrize("kind, k", [(VAE, 2), (Autoencoder, 1)], **by_name)
 @pytest.mark.parametrize("share", [1, 20_000])
-def test_products_in_shares(share, mnist, monkeypatch):
+def test_products_in_shares(share, kind, k, mnist, monkeypatch):
     """As a large batch has them, cut at odd places."""
     batches = list(epoch(mnist.train_images[:150], 50, "f8"))
-    settings = dict(n_latent=3, n_h=33, dtype="f8", k=2)
+    settings = dict(n_latent=3, n_h=33, dtype="f8", k=k, kind=kind)
     expected, *reference = train(batches, False, **settings)
     monkeypatch.setattr(network, "MIN_BLOCK_WORK", share)
     found, *own = train(batches, True, threads=3, **settings)
@@ -110,12 +132,13 @@ def test_products_in_shares(share, mnist, monkeypatch):
     assert_same_state(own, reference, 1e-10)
 
 
+@pytest.mark.parametrize("kind, k", [(VAE, 2), (Autoencoder, 1)], **by_name)
 @pytest.mark.parametrize("act_func", ACTIVATIONS, **by_name)
-def test_steps_are_chainers(act_func, mnist):
+def test_steps_are_chainers(act_func, kind, k, mnist):
     """In float64, where nothing but another computation makes a difference; with a partial batch,
     and then by Chainer from where the engine stopped, and by the engine from there."""
     batches = list(epoch(mnist.train_images[:950], 100, "f8"))
-    settings = dict(act_func=act_func, n_latent=5, n_h=64, dtype="f8", C=0.5, k=2)
+    settings = dict(act_func=act_func, n_latent=5, n_h=64, dtype="f8", C=0.5, k=k, kind=kind)
     expected, *reference = train(batches, False, **settings)
     # With one thread, each update is as late as it may be.
     found, *own = train(batches, True, threads=1, **settings)
@@ -124,24 +147,25 @@ def test_steps_are_chainers(act_func, mnist):
 
     for model, optimizer in (own, reference):
         np.random.seed(6)
-        optimizer.update(model.get_loss_func(0.5, 2), batches[0])
+        optimizer.update(loss_func_of(model, 0.5, k), batches[0])
         np.random.seed(7)
         if model is own[0]:
             with thread_pool() as pool:
-                engine = Engine(model, optimizer, 0.5, 2, pool)
+                engine = Engine(model, optimizer, 0.5, k, pool)
                 engine.step(batches[1])
                 engine.finish()
         else:
-            optimizer.update(model.get_loss_func(0.5, 2), batches[1])
+            optimizer.update(loss_func_of(model, 0.5, k), batches[1])
     assert_same_state(own, reference, 1e-10)
 
 
 @pytest.mark.slow
-def test_an_epoch_in_float32(mnist):
+@pytest.mark.parametrize("kind", [VAE, Autoencoder], **by_name)
+def test_an_epoch_in_float32(kind, mnist):
     """600 steps on MNIST, softplus, to within what docs/en/engine.md says. (Seen: 5e-7.)"""
     batches = list(epoch(mnist.train_images, 100, "f4"))
-    expected, model, _ = train(batches, False)
-    found, own, _ = train(batches, True)
+    expected, model, _ = train(batches, False, kind=kind)
+    found, own, _ = train(batches, True, kind=kind)
     np.testing.assert_allclose(found, expected, rtol=2e-6)
     # A weight whose gradient is nearly 0 moves by its sign: the rest of the rounding.
     for name, array in checkpoints.to_arrays(model).items():
@@ -325,7 +349,7 @@ OTHER_MODELS = [
 
 @pytest.mark.parametrize("change, why", OTHER_MODELS)
 def test_what_the_engine_does_not_know_is_chainers(change, why, mnist):
-    """In training, evaluation and encoding; with the results of Chainer's own functions."""
+    """In training, evaluation, encoding and decoding; by Chainer's own functions."""
     model, _ = make(n_h=16)
     change(model)
     assert why in unsupported(model)
@@ -334,8 +358,10 @@ def test_what_the_engine_does_not_know_is_chainers(change, why, mnist):
     images = mnist.test_images[:20]
     with chainer.using_config("train", False):
         expected = model.encode(images)
+        pixels = model.decode(expected[0]).array
         np.random.seed(1)
         model.get_loss_func(k=3)(images)
+    np.testing.assert_array_equal(latent.decode(model, expected[0].array), pixels)
     rec_loss = float(model.rec_loss.array)
     for found, own in zip(encode(model, images), expected):
         np.testing.assert_array_equal(found, own.array)
@@ -382,6 +408,10 @@ def test_unsupported_models_and_optimizers():
     assert "Linear" in unsupported(L.Linear(3, 2))
     model, _ = make(n_h=16)
     assert unsupported(model) is None
+    autoencoder, its_optimizer = make(n_h=16, kind=Autoencoder)
+    assert unsupported(autoencoder, its_optimizer) is None
+    del autoencoder.le3
+    assert unsupported(autoencoder) == "the model has other layers than the article's"
     sgd = chainer.optimizers.SGD()
     sgd.setup(model)
     assert "SGD, not Adam" in unsupported(model, sgd)
@@ -515,10 +545,34 @@ def test_evaluation_and_encoding_are_chainers(act_func, n, batchsize, mnist):
     assert mu.dtype == ln_var.dtype == np.float32
 
 
+@pytest.mark.parametrize("act_func", ACTIVATIONS, **by_name)
+@pytest.mark.parametrize("n, batchsize", [(40, 7), (30, 100)])
+def test_the_error_of_an_autoencoder_is_chainers(act_func, n, batchsize, mnist, monkeypatch):
+    model, _ = make(act_func, 3, 32, kind=Autoencoder)
+    images = mnist.test_images[:n]
+    expected = squared_error(model, images, batchsize, fused=False)
+    monkeypatch.setattr(evaluation, "_squared_error_by_chainer", None)
+    assert squared_error(model, images, batchsize) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("kind", [VAE, Autoencoder], **by_name)
+@pytest.mark.parametrize("act_func", ACTIVATIONS, **by_name)
+@pytest.mark.parametrize("n, batchsize", [(40, 7), (30, 100), (0, 5)])
+def test_decoding_is_chainers(act_func, n, batchsize, kind, monkeypatch):
+    model, _ = make(act_func, 3, 32, kind=kind)
+    z = np.random.RandomState(1).normal(0, 3, (n, 3)).astype("f4")
+    expected = model.decode(z).array
+    monkeypatch.setattr(latent, "_decode_by_chainer", None)
+    images = latent.decode(model, z, batchsize)
+    assert images.dtype == np.float32 and images.shape == (n, 784)
+    np.testing.assert_allclose(images, expected, rtol=1e-5, atol=1e-7)
+
+
 @pytest.mark.parametrize("threads", (1, 2))
 def test_evaluation_by_parts_is_that_in_one(threads, mnist, monkeypatch):
     """Bit for bit, with the same numbers drawn, in whatever parts the samples of a batch are."""
     model, _ = make(n_latent=3, n_h=16)
+    monkeypatch.setattr(cpu_evaluation, "COLUMNS", 14)  # two samples
     results = []
     for noise, samples in ((2**21, 10), (4 * 7 * 3, 1), (1, 1), (1, 10)):
         monkeypatch.setattr(cpu_evaluation, "NOISE", noise)

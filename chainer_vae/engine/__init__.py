@@ -1,4 +1,4 @@
-"""The fast computation of the article's VAE: the same losses as Chainer's, but for rounding.
+"""The fast computation of the article's models: the same losses as Chainer's, but for rounding.
 
 ::
 
@@ -8,14 +8,14 @@
     support.py          which models and optimizers the engine computes
     cpu_step.py         a training step on the CPU
     cpu_kernels.py      softplus, the losses, the noise, Adam: all but the matrix products
-    cpu_evaluation.py   evaluation and encoding of many images on the CPU
+    cpu_evaluation.py   evaluation, encoding and decoding of many images on the CPU
     threads.py          the thread pool
     gpu_step.py, gpu_kernels.py, gpu_noise.py, gpu_evaluation.py    the same on a GPU, with CuPy
 """
 
 from chainer_vae.engine.backend import Backend
 from chainer_vae.engine.cpu_step import CpuSteps, Engine
-from chainer_vae.engine.network import Network
+from chainer_vae.engine.network import VAENetwork
 from chainer_vae.engine.support import unsupported
 from chainer_vae.engine.threads import ThreadPool, thread_pool
 
@@ -23,8 +23,8 @@ __all__ = [
     "Backend",
     "CpuSteps",
     "Engine",
-    "Network",
     "ThreadPool",
+    "VAENetwork",
     "thread_pool",
     "unsupported",
 ]

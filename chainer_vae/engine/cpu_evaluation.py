@@ -1,20 +1,23 @@
-"""The evaluation and the encoding of many images on the CPU, batch by batch in a thread pool."""
+"""Evaluation, encoding and decoding of many images on the CPU, batch by batch in a thread pool."""
 
 import math
 from collections.abc import Iterator, Sequence
-from functools import partial
+from functools import cache, partial
 from itertools import islice
 from typing import Any, Callable
 
 import numpy as np
 
 from chainer_vae.engine import cpu_kernels
-from chainer_vae.engine.network import Network, layers_of
-from chainer_vae.engine.threads import thread_pool
-from chainer_vae.model import VAE
+from chainer_vae.engine.network import Model, layers_of, network_of
+from chainer_vae.engine.threads import default_threads, thread_pool
+from chainer_vae.model import VAE, Autoencoder
 
 # What a task draws at a time, at most: 16 MB of random numbers, or as many samples as the article.
 NOISE, SAMPLES = 2**21, 10
+COLUMNS = 500  # of the decoder's products: wider ones are faster up to there
+
+Networks = Callable[[int, int], Any]  # that for n images and k samples of each
 
 
 def evaluate(
@@ -30,25 +33,37 @@ def evaluate(
         random: The ``numpy.random.RandomState`` of the samples.
     """
 
-    def draw(network: Network, samples: range) -> np.ndarray:
-        # In the order of the loop of get_loss_func.
-        return cpu_kernels.draw((len(samples), network.n, len(network.mu)), random)
+    largest = min(batchsize, len(images))
+    together = min(k, max(1, COLUMNS // largest))  # samples in one product of the decoder
 
-    def losses(network: Network, eps: np.ndarray) -> tuple[list[float], float]:
-        network.encode()
+    def draw(batch: np.ndarray, samples: range) -> np.ndarray:
+        # In the order of the loop of get_loss_func.
+        return cpu_kernels.draw((len(samples), len(batch), len(model.le3_mu.W)), random)
+
+    def losses(networks: Networks, batch: np.ndarray, eps: np.ndarray) -> tuple[list[float], float]:
+        encoder = networks(len(batch), together)
+        encoder.x[...] = batch.T
+        encoder.encode()
         rec_losses = []
-        for noise in eps:
-            network.sample(noise[None])
+        for start in range(0, len(eps), together):
+            noise = eps[start : start + together]
+            network = networks(len(batch), len(noise))
+            if network is not encoder:  # fewer samples, at the end
+                network.x[...], network.heads[...] = encoder.x, encoder.heads
+            network.sample(noise)
             network.decode()
             network.reconstruct()
             rec_losses.append(float(network.rec_losses.sum()) / k)
         return rec_losses, float(network.kl[0])
 
-    sample = min(batchsize, len(images)) * len(model.le3_mu.W)
-    at_a_time = max(SAMPLES, NOISE // sample)
+    # A thread's share, where there are fewer batches than threads.
+    share = -(-k * -(-len(images) // batchsize) // default_threads())
+    at_a_time = min(share, max(SAMPLES, NOISE // (largest * len(model.le3_mu.W))))
+    # Of whole products, so that the sums are the same in any parts.
+    at_a_time = max(1, at_a_time // together) * together
     parts = [range(first, min(first + at_a_time, k)) for first in range(0, k, at_a_time)]
     rec_loss, kl = [], []
-    for part, (rec_losses, batch_kl) in _by_batches(model, images, batchsize, parts, draw, losses):
+    for part, (rec_losses, batch_kl) in _by_batches(model, images, batchsize, losses, parts, draw):
         if part is parts[0]:
             rec_loss.append(0.0)
             kl.append(batch_kl)
@@ -57,50 +72,82 @@ def evaluate(
     return math.fsum(rec_loss), math.fsum(kl)
 
 
+def squared_error(model: Autoencoder, images: np.ndarray, batchsize: int) -> float:
+    """``|x' - x|^2`` of images (number, n_in), summed over them."""
+
+    def error(networks: Networks, batch: np.ndarray, prepared: None) -> float:
+        network = networks(len(batch), 1)
+        network.x[...] = batch.T
+        network.encode()
+        network.decode()
+        network.reconstruct()
+        return float(network.rec_losses.sum())
+
+    return math.fsum(found for _, found in _by_batches(model, images, batchsize, error))
+
+
 def encode(model: VAE, images: np.ndarray, batchsize: int) -> list[tuple[np.ndarray, np.ndarray]]:
     """``mu`` and ``ln_var`` of each batch of images (number, n_in), shape (B, n_latent)."""
 
-    def nothing(network: Network, part: None) -> None:
-        return None
-
-    def latents(network: Network, prepared: None) -> tuple[np.ndarray, np.ndarray]:
+    def latents(
+        networks: Networks, batch: np.ndarray, prepared: None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        network = networks(len(batch), 1)
+        network.x[...] = batch.T
         network.encode()
         return network.mu.T.copy(), network.ln_var.T.copy()
 
-    return [found for _, found in _by_batches(model, images, batchsize, [None], nothing, latents)]
+    return [found for _, found in _by_batches(model, images, batchsize, latents)]
+
+
+def decode(model: Model, z: np.ndarray, batchsize: int) -> Iterator[np.ndarray]:
+    """The pixels of each batch of latent vectors (number, n_latent), shape (B, n_in)."""
+
+    def pixels(networks: Networks, batch: np.ndarray, prepared: None) -> np.ndarray:
+        network = networks(len(batch), 1)
+        network.z[...] = batch.T
+        network.decode()
+        network.draw_pixels()
+        return network.a.T.copy()
+
+    return (found for _, found in _by_batches(model, z, batchsize, pixels))
 
 
 def _by_batches(
-    model: VAE,
-    images: np.ndarray,
+    model: Model,
+    rows: np.ndarray,
     batchsize: int,
-    parts: Sequence[Any],
-    prepare: Callable[[Network, Any], Any],
-    work: Callable[[Network, Any], Any],
+    work: Callable[[Networks, np.ndarray, Any], Any],
+    parts: Sequence[Any] = (None,),
+    prepare: Callable[[np.ndarray, Any], Any] = lambda batch, part: None,
 ) -> Iterator[tuple[Any, Any]]:
     """Each part of the work on each batch, and what ``work`` returns for it, in order; several at
     a time, a thread for each.
 
-    ``prepare`` is called with one part after another, in order; ``work`` gets what it returned.
+    ``prepare`` is called for one part after another, in order; ``work`` gets what it returned, and
+    networks that no other thread uses.
     """
     layers = layers_of(model)
+
+    def new_networks() -> Networks:
+        @cache
+        def network(n: int, k: int) -> Any:
+            return network_of(model)(layers, model.act_func, n, k)
+
+        return network
+
     with thread_pool() as pool:
-        networks: dict[tuple[int, int], Network] = {}
+        slots = [new_networks() for _ in range(len(pool))]
         results: list[Any] = [None] * len(pool)
 
-        def task(network: Network, batch: np.ndarray, prepared: Any, slot: int) -> None:
-            network.x[...] = batch.T
-            results[slot] = work(network, prepared)
+        def task(slot: int, batch: np.ndarray, prepared: Any) -> None:
+            results[slot] = work(slots[slot], batch, prepared)
 
-        todo = ((start, part) for start in range(0, len(images), batchsize) for part in parts)
+        todo = ((start, part) for start in range(0, len(rows), batchsize) for part in parts)
         while together := list(islice(todo, len(pool))):
             tasks = []
             for slot, (start, part) in enumerate(together):
-                batch = images[start : start + batchsize]
-                size = slot, len(batch)
-                if size not in networks:
-                    networks[size] = Network(layers, model.act_func, len(batch), 1)
-                network = networks[size]
-                tasks.append(partial(task, network, batch, prepare(network, part), slot))
+                batch = rows[start : start + batchsize]
+                tasks.append(partial(task, slot, batch, prepare(batch, part)))
             pool.run(tasks)
             yield from zip([part for _, part in together], results)

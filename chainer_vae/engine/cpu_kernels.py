@@ -223,6 +223,29 @@ def bernoulli(
         a *= scale
 
 
+def squared_error(
+    a: np.ndarray,
+    b: np.ndarray,
+    x: np.ndarray,
+    e: np.ndarray,
+    t: np.ndarray,
+    out: np.ndarray,
+    scale: Optional[float] = None,
+) -> None:
+    """|x' - x|^2 of pixels x' = 1 / (1 + e^-l) with logits l = a + b, summed, into ``out``.
+
+    Leaves in ``a``, if ``scale`` is given, the derivative by l times that, 2 (x' - x) x' (1 - x').
+    The arrays are as for :func:`bernoulli`.
+    """
+    _sigmoid(a, b, t)
+    np.subtract(a, x, out=e)
+    np.multiply(e, e, out=t)
+    out[0] = t.sum()
+    if scale is not None:
+        _sigmoid_chain(e, a, t)
+        np.multiply(e, 2 * scale, out=a)
+
+
 def adam(
     p: np.ndarray,
     m: np.ndarray,

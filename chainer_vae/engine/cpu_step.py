@@ -10,9 +10,15 @@ import numpy as np
 
 from chainer_vae.engine import cpu_kernels
 from chainer_vae.engine.flat_model import FlatModel
-from chainer_vae.engine.network import Network, links_of, params_of
+from chainer_vae.engine.network import (
+    Model,
+    Network,
+    VAENetwork,
+    links_of,
+    network_of,
+    params_of,
+)
 from chainer_vae.engine.threads import TaskPool, thread_pool
-from chainer_vae.model import VAE
 from chainer_vae.random_numbers import NUMPY
 
 
@@ -26,7 +32,7 @@ class Engine(FlatModel):
 
     def __init__(
         self,
-        model: VAE,
+        model: Model,
         optimizer: chainer.optimizers.Adam,
         C: float,
         k: int,
@@ -50,8 +56,7 @@ class Engine(FlatModel):
             x: Images in [0, 1], shape (B, n_in).
 
         Returns:
-            tuple of float: loss and rec_loss, in nats per image, as :meth:`VAE.get_loss_func` has
-            them.
+            tuple of float: loss and rec_loss per image, as the model's ``get_loss_func`` has them.
 
         Raises:
             ValueError: The shape of ``x`` is not (B, n_in), or B is 0.
@@ -88,14 +93,15 @@ class Engine(FlatModel):
         self._turn = not self._turn
         key = len(x), self._turn
         if key not in self._networks:
-            self._networks[key] = Network(
+            self._networks[key] = network_of(self.model)(
                 self.layers, self.model.act_func, len(x), self.k, self.pool, self.kernels
             )
             self._networks[key].allocate_gradients()
         network = self._networks[key]
         network.x[...] = x.T
         network.encode()
-        network.sample(self.kernels.draw((self.k, len(x), len(network.mu)), self.random))
+        if isinstance(network, VAENetwork):
+            network.sample(self.kernels.draw((self.k, len(x), len(network.mu)), self.random))
         network.decode()
         network.reconstruct(backward=True)
         return network
@@ -108,7 +114,7 @@ class CpuSteps:
     name: ClassVar[str] = "fused"
     reason: ClassVar[Optional[str]] = None
 
-    model: VAE
+    model: Model
     optimizer: chainer.optimizers.Adam
     C: float  # weight of the KL divergence
     k: int  # samples for each image

@@ -9,10 +9,9 @@ from typing import Any
 import chainer
 import numpy as np
 
-from chainer_vae.engine.network import Layer, links_of, params_of
+from chainer_vae.engine.network import Layer, Model, links_of, params_of
 from chainer_vae.engine.support import unsupported
 from chainer_vae.engine.threads import TaskPool
-from chainer_vae.model import VAE
 
 
 class FlatModel:
@@ -28,8 +27,8 @@ class FlatModel:
     Args:
         model: The model.
         optimizer: Its Adam.
-        C (float): Weight of the KL divergence in the loss.
-        k (int): Number of samples for each image.
+        C (float): Weight of the KL divergence in a VAE's loss.
+        k (int): Number of samples for each image; 1 for an autoencoder.
         pool: Runs the updates.
         kernels: What computes: :mod:`chainer_vae.engine.cpu_kernels` or, on a GPU, ``gpu_kernels``.
 
@@ -39,7 +38,7 @@ class FlatModel:
 
     def __init__(
         self,
-        model: VAE,
+        model: Model,
         optimizer: chainer.optimizers.Adam,
         C: float,
         k: int,

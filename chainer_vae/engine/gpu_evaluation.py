@@ -11,7 +11,7 @@ import cupy as cp
 import numpy as np
 
 from chainer_vae.engine import gpu_kernels, gpu_noise
-from chainer_vae.engine.network import Network, layers_of
+from chainer_vae.engine.network import VAENetwork, layers_of
 from chainer_vae.model import VAE
 
 COLUMNS = 10_000  # samples that are evaluated at a time, about
@@ -32,7 +32,7 @@ def evaluate(
     """
     layers, on_gpu = layers_of(model), cp.asarray(images)
     rec_loss, kl = cp.zeros(1, cp.float64), cp.zeros(1, cp.float64)
-    networks: dict[tuple[int, int], Network] = {}  # by their numbers of samples and of images
+    networks: dict[tuple[int, int], VAENetwork] = {}  # by their numbers of samples and of images
     latents = len(model.le3_mu.W)
     for start, first, eps in _noise_by_batches(k, len(images), latents, batchsize, random):
         n = eps.shape[1]
@@ -41,7 +41,9 @@ def evaluate(
         for part in (eps[i : i + samples] for i in range(0, len(eps), samples)):
             size = len(part), n
             if size not in networks:
-                networks[size] = Network(layers, model.act_func, n, len(part), kernels=gpu_kernels)
+                networks[size] = VAENetwork(
+                    layers, model.act_func, n, len(part), kernels=gpu_kernels
+                )
             network = networks[size]
             network.x[...] = x
             network.encode()

@@ -27,7 +27,7 @@ import numpy as np
 from chainer_vae import devices
 from chainer_vae.engine import gpu_kernels, gpu_noise
 from chainer_vae.engine.flat_model import FlatModel
-from chainer_vae.engine.network import Network
+from chainer_vae.engine.network import VAENetwork
 from chainer_vae.model import VAE
 from chainer_vae.random_numbers import NUMPY
 
@@ -281,7 +281,7 @@ class GpuEngine(FlatModel):
 
     def _prepare(self, n: int) -> Callable[[], None]:
         """What launches a step of ``n`` images."""
-        network = Network(self.layers, self.model.act_func, n, self.k, kernels=gpu_kernels)
+        network = VAENetwork(self.layers, self.model.act_func, n, self.k, kernels=gpu_kernels)
         network.allocate_gradients()
         eps = cp.empty((self.k, n, self.n_latent), cp.float32)
         self._memory += [network, eps]
@@ -331,7 +331,7 @@ class GpuEngine(FlatModel):
                 array[...] = copy
             cp.cuda.get_current_stream().synchronize()
 
-    def _enqueue(self, network: Network, eps: cp.ndarray) -> None:
+    def _enqueue(self, network: VAENetwork, eps: cp.ndarray) -> None:
         n = network.n
         _tick(self.settings, self.now, self.t, self.step_size)
         n_in = len(network.x)

@@ -1,6 +1,6 @@
-"""The article's VAE as matrix products, with its gradients derived by hand.
+"""The article's two models as matrix products, with their gradients derived by hand.
 
-This is the computation of ``get_loss_func(C, k)`` and ``backward``, on the same parameters, shared
+This is the computation of ``get_loss_func`` and ``backward``, on the same parameters, shared
 by the CPU (:mod:`~chainer_vae.engine.cpu_step`) and the GPU (:mod:`~chainer_vae.engine.gpu_step`),
 which differ in the kernels and in what runs tasks in parallel.  Columns are images: with B images
 of n_in pixels, ``x`` has the shape (n_in, B), and a layer is a = W h + b, h' = f(a), as on paper.
@@ -29,6 +29,13 @@ and, from the loss, ::
     g(ln_var) = sum_k g(z) sigma eps / 2 + C (sigma^2 - 1) / (2 B)
                                                         since dz/dln_var = sigma eps / 2
 
+The plain autoencoder has the same layers, but one head, z = W3 h2 + b3, no noise and k = 1.  Its
+pixels and its loss, and the gradient to begin with, are ::
+
+    x' = 1 / (1 + e^-a)
+    loss = sum((x' - x)^2) / B
+    g(a) = 2 (x' - x) x' (1 - x') / B                   since dx'/da = x' (1 - x')
+
 Large products are split into blocks of rows, one for each task.  The split depends on the sizes
 alone, not on the number of threads, and so the results do not depend on it either.
 
@@ -37,17 +44,19 @@ and C.
 """
 
 from functools import partial
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Optional, Union
 
 import chainer
+import chainer.functions as F
 import chainer.links as L
 import numpy as np
 
 from chainer_vae.engine import cpu_kernels
 from chainer_vae.engine.threads import Pending, TaskPool
-from chainer_vae.model import VAE
+from chainer_vae.model import VAE, Autoencoder
 
-MIN_BLOCK_WORK = 2**26  # multiplications in one task's block of a product, at least
+Model = Union[VAE, Autoencoder]
+MIN_BLOCK_WORK = 2**24  # multiplications in one task's block of a product, at least
 MAX_BLOCKS = 4  # of a product
 
 
@@ -66,10 +75,11 @@ class Layer:
             self.update = None
 
 
-def links_of(model: VAE) -> dict[str, list[L.Linear]]:
+def links_of(model: Model) -> dict[str, list[L.Linear]]:
     """The links that make up each layer; the encoder's two heads are one."""
+    heads = [model.le3_mu, model.le3_ln_var] if isinstance(model, VAE) else [model.le3]
     links = {name: [model[name]] for name in ("le1", "le2", "ld1", "ld2", "ld3")}
-    return {**links, "le3": [model.le3_mu, model.le3_ln_var]}
+    return {**links, "le3": heads}
 
 
 def params_of(links: list[L.Linear]) -> list[chainer.Parameter]:
@@ -77,7 +87,7 @@ def params_of(links: list[L.Linear]) -> list[chainer.Parameter]:
     return [link.W for link in links] + [link.b for link in links]
 
 
-def layers_of(model: VAE) -> dict[str, Layer]:
+def layers_of(model: Model) -> dict[str, Layer]:
     """The weights of a model as they are now."""
     return {
         name: Layer(
@@ -107,7 +117,7 @@ class Network:
         layers: dict[str, Layer],
         act_func: Any,
         n: int,
-        k: int,
+        k: int = 1,
         pool: Optional[TaskPool] = None,
         kernels: Any = cpu_kernels,
     ) -> None:
@@ -117,57 +127,41 @@ class Network:
         self.n, self.k = n, k
         self.pool = pool
         n_h, n_in = layers["le1"].W.shape
-        n_latent = layers["ld1"].W.shape[1]
-
-        def array(*shape: int) -> Any:
-            return kernels.empty(shape, layers["le1"].W.dtype)
-
-        self.x = array(n_in, n)
-        self.h1, self.h2 = array(n_h, n), array(n_h, n)
-        self.heads = array(2 * n_latent, n)
-        self.mu, self.ln_var = self.heads[:n_latent], self.heads[n_latent:]
-        self.sigma = array(n_latent, n)
-        self.noise, self.z = array(n_latent, k * n), array(n_latent, k * n)
-        self.d1, self.d2 = array(n_h, k * n), array(n_h, k * n)
-        self.a = array(n_in, k * n)
-        self.rec_losses = array(MAX_BLOCKS)  # of each block of pixels, summed over the images
+        self.x = self._array(n_in, n)
+        self.h1, self.h2 = self._array(n_h, n), self._array(n_h, n)
+        self.heads = self._array(len(layers["le3"].W), n)
+        self.z = self._array(layers["ld1"].W.shape[1], k * n)
+        self.d1, self.d2 = self._array(n_h, k * n), self._array(n_h, k * n)
+        self.a = self._array(n_in, k * n)
+        self.rec_losses = self._array(MAX_BLOCKS)  # of each block of pixels, summed over the images
         self.rec_losses.fill(0)
-        self.kl = array(1)  # summed over the images
         # Scratch memory, used in the shape of the array at hand.
-        self._t, self._e = array(max(n_h, n_in) * k * n), array(n_in, k * n)
+        self._t, self._e = self._array(max(n_h, n_in) * k * n), self._array(n_in, k * n)
+
+    def _array(self, *shape: int) -> Any:
+        return self.kernels.empty(shape, self.layers["le1"].W.dtype)
 
     def allocate_gradients(self) -> None:
         """What :meth:`backward` needs; the gradient by ``a`` of ld3 takes the place of ``a``."""
-        n_h, n_latent = len(self.h1), len(self.mu)
-
-        def like(array: Any, rows: int) -> Any:
-            return self.kernels.empty((rows, array.shape[1]), array.dtype)
-
-        self.g_d2, self.g_d1 = like(self.d2, n_h), like(self.d1, n_h)
-        self.g_z = like(self.z, n_latent)
-        self.g_heads = like(self.heads, 2 * n_latent)
-        self.g_mu, self.g_ln_var = self.g_heads[:n_latent], self.g_heads[n_latent:]
-        self.g_h2, self.g_h1 = like(self.h2, n_h), like(self.h1, n_h)
+        self.g_d2, self.g_d1, self.g_z, self.g_heads, self.g_h2, self.g_h1 = (
+            self._array(*array.shape)
+            for array in (self.d2, self.d1, self.z, self.heads, self.h2, self.h1)
+        )
 
     def encode(self) -> None:
-        """From ``x``: ``h1``, ``h2``, and ``heads``, which are ``mu`` and ``ln_var``."""
-        self._layer("le1", self.x, self.h1)
-        self._layer("le2", self.h1, self.h2)
-        self._layer("le3", self.h2, self.heads, activate=False)
-
-    def sample(self, eps: np.ndarray) -> None:
-        """From ``mu`` and ``ln_var``: ``sigma``, ``noise``, ``z`` and ``kl``.
-
-        ``eps`` has the shape (k, n, n_latent), in which Chainer's loop draws it.
-        """
-        noise, z = self._by_sample(self.noise), self._by_sample(self.z)
-        self.kernels.sample(self.mu, self.ln_var, eps, self.sigma, noise, z)
-        self.kernels.gaussian_kl(self.mu, self.ln_var, self.sigma, self.kl)
+        """From ``x``: ``h1``, ``h2`` and ``heads``."""
+        self._layer("le1", self.x, self.h1, self.activation)
+        self._layer("le2", self.h1, self.h2, self.activation)
+        self._layer("le3", self.h2, self.heads)
 
     def decode(self) -> None:
         """From ``z``: ``d1`` and ``d2``."""
-        self._layer("ld1", self.z, self.d1)
-        self._layer("ld2", self.d1, self.d2)
+        self._layer("ld1", self.z, self.d1, self.activation)
+        self._layer("ld2", self.d1, self.d2, self.activation)
+
+    def draw_pixels(self) -> None:
+        """From ``d2``: the pixels, 1 / (1 + e^-a), into ``a``."""
+        self._layer("ld3", self.d2, self.a, self.kernels.ACTIVATIONS[F.sigmoid])
 
     def reconstruct(self, backward: bool = False) -> None:
         """From ``d2`` and ``x``: ``rec_losses``; and if wanted, g(a) of ld3 into ``a``."""
@@ -179,15 +173,19 @@ class Network:
             arrays = self.a, self._e, self._scratch(self.a)
             a, e, t = (self._by_sample(array[rows]) for array in arrays)
             b, x, out = layer.b[rows, None], self.x[rows, None], self.rec_losses[block : block + 1]
-            self.kernels.bernoulli(a, b, x, e, t, out, scale)
+            self._pixel_losses(a, b, x, e, t, out, scale)
 
         scale = 1 / (self.k * self.n) if backward else None
         self._by_row_blocks(task, self.a, self.d2)
 
+    def _pixel_losses(self, *arguments: Any) -> None:
+        """As ``kernels.bernoulli``, what the model's reconstruction error is."""
+        raise NotImplementedError
+
     def losses(self, C: float) -> tuple[float, float]:
         """loss and rec_loss, per image."""
         rec_loss = float(self.rec_losses.sum()) / (self.k * self.n)
-        return rec_loss + C * float(self.kl[0]) / self.n, rec_loss
+        return rec_loss, rec_loss
 
     def backward(self, C: float, then: Callable[[str, np.ndarray, np.ndarray], None]) -> None:
         """The gradient by ``a`` of every layer, beginning with that of ld3, which is there.
@@ -208,30 +206,31 @@ class Network:
         # g(z) = V1^T g(a of ld1)
         self._back("ld1", self.g_d1, self.g_z)
         then("ld1", self.g_d1, self.z.T)
-        # g(mu) = sum_k g(z) + C mu / B
-        # g(ln_var) = sum_k g(z) sigma eps / 2 + C (sigma^2 - 1) / (2 B)
-        g_z, noise = self._by_sample(self.g_z), self._by_sample(self.noise)
-        self.kernels.sample_chain(
-            self.g_mu, self.g_ln_var, g_z, noise, self.mu, self.sigma, C / self.n
-        )
-        # g(h2) = W3^T (g(mu); g(ln_var)), times f'
+        self._heads_from_z(C)
+        # g(h2) = W3^T g(heads), times f'
         self._back("le3", self.g_heads, self.g_h2, self.h2)
         then("le3", self.g_heads, self.h2.T)
         self._back("le2", self.g_h2, self.g_h1, self.h1)
         then("le2", self.g_h2, self.h1.T)
         then("le1", self.g_h1, self.x.T)
 
-    def _layer(self, name: str, h: np.ndarray, a: np.ndarray, activate: bool = True) -> None:
+    def _heads_from_z(self, C: float) -> None:
+        """``g_heads`` from ``g_z`` and, with the weight C, the KL divergence."""
+        raise NotImplementedError
+
+    def _layer(
+        self, name: str, h: np.ndarray, a: np.ndarray, activation: Optional[Any] = None
+    ) -> None:
         """a = W h + b, and f of it."""
         layer = self.layers[name]
         layer.wait()
 
         def task(block: int, rows: slice) -> None:
             self.kernels.dot(layer.W[rows], h, a[rows])
-            if activate:
-                self.activation.apply(a[rows], layer.b[rows], self._scratch(a)[rows])
-            else:
+            if activation is None:
                 self.kernels.add_bias(a[rows], layer.b[rows])
+            else:
+                activation.apply(a[rows], layer.b[rows], self._scratch(a)[rows])
 
         self._by_row_blocks(task, a, h)
 
@@ -265,3 +264,63 @@ class Network:
     def _by_sample(self, array: np.ndarray) -> np.ndarray:
         """(rows, k n) as (rows, k, n)."""
         return array.reshape(len(array), self.k, self.n)
+
+
+class VAENetwork(Network):
+    """That of the :class:`VAE <chainer_vae.VAE>`; ``heads`` are ``mu`` and ``ln_var``."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        n_latent = len(self.z)
+        self.mu, self.ln_var = self.heads[:n_latent], self.heads[n_latent:]
+        self.sigma = self._array(n_latent, self.n)
+        self.noise = self._array(*self.z.shape)
+        self.kl = self._array(1)  # summed over the images
+
+    def sample(self, eps: np.ndarray) -> None:
+        """From ``mu`` and ``ln_var``: ``sigma``, ``noise``, ``z`` and ``kl``.
+
+        ``eps`` has the shape (k, n, n_latent), in which Chainer's loop draws it.
+        """
+        noise, z = self._by_sample(self.noise), self._by_sample(self.z)
+        self.kernels.sample(self.mu, self.ln_var, eps, self.sigma, noise, z)
+        self.kernels.gaussian_kl(self.mu, self.ln_var, self.sigma, self.kl)
+
+    def losses(self, C: float) -> tuple[float, float]:
+        """loss and rec_loss, per image."""
+        _, rec_loss = super().losses(C)
+        return rec_loss + C * float(self.kl[0]) / self.n, rec_loss
+
+    def _pixel_losses(self, *arguments: Any) -> None:
+        self.kernels.bernoulli(*arguments)
+
+    def _heads_from_z(self, C: float) -> None:
+        # g(mu) = sum_k g(z) + C mu / B
+        # g(ln_var) = sum_k g(z) sigma eps / 2 + C (sigma^2 - 1) / (2 B)
+        n_latent = len(self.z)
+        g_mu, g_ln_var = self.g_heads[:n_latent], self.g_heads[n_latent:]
+        g_z, noise = self._by_sample(self.g_z), self._by_sample(self.noise)
+        self.kernels.sample_chain(g_mu, g_ln_var, g_z, noise, self.mu, self.sigma, C / self.n)
+
+
+class AutoencoderNetwork(Network):
+    """That of the :class:`Autoencoder <chainer_vae.Autoencoder>`; ``heads`` are ``z``."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.z = self.heads
+
+    def allocate_gradients(self) -> None:
+        super().allocate_gradients()
+        self.g_heads = self.g_z
+
+    def _pixel_losses(self, *arguments: Any) -> None:
+        self.kernels.squared_error(*arguments)
+
+    def _heads_from_z(self, C: float) -> None:
+        """They are the same."""
+
+
+def network_of(model: Model) -> type[Network]:
+    """The class of a model's networks."""
+    return VAENetwork if isinstance(model, VAE) else AutoencoderNetwork

@@ -16,15 +16,17 @@ import numpy as np
 from chainer.optimizers.adam import AdamRule
 
 from chainer_vae.engine import cpu_kernels
-from chainer_vae.model import VAE
+from chainer_vae.engine.network import Model
+from chainer_vae.model import VAE, Autoencoder
 
-# The attributes that Chainer and the VAE give to each object.
+# The attributes that Chainer and the models give to each object.
 LINK = {
     "name", "_params", "_persistent", "_device", "_overridden_to_methods", "_local_link_hooks",
     "_within_init_scope", "_Link__init_done",
 }  # fmt: skip
-LAYERS = {"le1", "le2", "le3_mu", "le3_ln_var", "ld1", "ld2", "ld3"}
-MODEL = LINK | LAYERS | {"_children", "act_func", "rec_loss", "latent_loss", "loss"}
+BOTH = {"le1", "le2", "ld1", "ld2", "ld3"}
+LAYERS = {VAE: BOTH | {"le3_mu", "le3_ln_var"}, Autoencoder: BOTH | {"le3"}}
+MODEL = LINK | {"_children", "act_func", "rec_loss", "latent_loss", "loss"}
 LAYER = LINK | {"in_size", "out_size", "W", "b"}
 PARAMETER = {
     "initializer", "update_rule", "_data", "_device", "_grad", "_grad_initializer", "_grad_valid",
@@ -41,8 +43,9 @@ FUNCTIONS = [
     (owner, name, getattr(owner, name))
     for owner, names in (
         (VAE, ("__call__", "encode", "decode", "get_loss_func")),
+        (Autoencoder, ("__call__", "encode", "decode", "get_loss_func")),
         (L.Linear, ("__call__", "forward")),
-        (F, ("gaussian", "bernoulli_nll")),
+        (F, ("gaussian", "bernoulli_nll", "sigmoid", "squared_difference", "sum")),
     )
     for name in names
 ]
@@ -57,8 +60,9 @@ def unsupported(model: Any, optimizer: Any = None) -> Optional[str]:
 
 
 def _model_fault(model: Any) -> Optional[str]:
-    if type(model) is not VAE:
-        return f"the model is of class {type(model).__name__}, not the article's VAE"
+    layers = LAYERS.get(type(model))
+    if layers is None:
+        return f"the model is of class {type(model).__name__}, not the article's"
     for owner, name, function in FUNCTIONS:
         if getattr(owner, name) is not function:
             return f"{owner.__name__}.{name} has been replaced"
@@ -68,18 +72,18 @@ def _model_fault(model: Any) -> Optional[str]:
         return "Chainer's debug mode is on"
     if chainer.get_function_hooks() or chainer._get_link_hooks():
         return "hooks of Chainer are active"
-    fault = _link_fault("the model", model, MODEL)
+    fault = _link_fault("the model", model, MODEL | layers)
     if fault is not None:
         return fault
-    if model._children != LAYERS or model._params:
+    if model._children != layers or model._params:
         return "the model has other layers than the article's"
-    for name in sorted(LAYERS):
+    for name in sorted(layers):
         fault = _layer_fault(name, model[name], model)
         if fault is not None:
             return fault
     n_h, n_in = model.le1.W.shape
-    n_latent = len(model.le3_mu.W)
-    heads = {"le3_mu": (n_latent, n_h), "le3_ln_var": (n_latent, n_h)}
+    n_latent = model.ld1.W.shape[1]
+    heads = dict.fromkeys(sorted(layers - BOTH), (n_latent, n_h))
     shapes = {"le2": (n_h, n_h), **heads, "ld1": (n_h, n_latent), "ld2": (n_h, n_h)}
     for name, shape in {"le1": (n_h, n_in), **shapes, "ld3": (n_in, n_h)}.items():
         if model[name].W.shape != shape or model[name].b.shape != shape[:1]:
@@ -88,6 +92,8 @@ def _model_fault(model: Any) -> Optional[str]:
     if dtypes != {np.dtype("f4")} and (dtypes != {np.dtype("f8")} or model.xp is not np):
         return "the parameters are not all float32 (or, on the CPU, float64)"
     if model.xp is not np:
+        if type(model) is not VAE:
+            return "on a GPU, the engine computes the VAE alone"
         from chainer_vae.engine import gpu_kernels  # where there is CuPy
 
         return gpu_kernels.fault()
@@ -105,7 +111,7 @@ def _link_fault(what: str, link: chainer.Link, known: set[str]) -> Optional[str]
     return None
 
 
-def _layer_fault(name: str, layer: Any, model: VAE) -> Optional[str]:
+def _layer_fault(name: str, layer: Any, model: Model) -> Optional[str]:
     if type(layer) is not L.Linear:
         return f"layer {name} is of class {type(layer).__name__}, not Linear"
     fault = _link_fault(f"layer {name}", layer, LAYER)
@@ -125,7 +131,7 @@ def _layer_fault(name: str, layer: Any, model: VAE) -> Optional[str]:
     return None
 
 
-def _optimizer_fault(model: VAE, optimizer: Any) -> Optional[str]:
+def _optimizer_fault(model: Model, optimizer: Any) -> Optional[str]:
     if type(optimizer) is not chainer.optimizers.Adam:
         return f"the optimizer is {type(optimizer).__name__}, not Adam"
     other = vars(optimizer).keys() - OPTIMIZER
@@ -151,7 +157,7 @@ def _optimizer_fault(model: VAE, optimizer: Any) -> Optional[str]:
     return None
 
 
-def _parameter_fault(model: VAE, optimizer: chainer.optimizers.Adam) -> Optional[str]:
+def _parameter_fault(model: Model, optimizer: chainer.optimizers.Adam) -> Optional[str]:
     params = list(model.params())
     pairs = combinations((param.array for param in params), 2)
     if any(model.xp.may_share_memory(one, other) for one, other in pairs):
