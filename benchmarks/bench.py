@@ -115,8 +115,8 @@ def warn(result: dict[str, Any]) -> None:
     """Say what makes the times doubtful."""
     if result["stolen"] > 0.02:
         print(f"! the machine's host took {result['stolen']:.0%} of the processors' time")
-    if result["load"] > 0.5:
-        print(f"! the load was {result['load']} at the start: another process is busy")
+    if result["others"] > 0.05:
+        print(f"! other processes took {result['others']:.0%} of it")
 
 
 def main() -> int:

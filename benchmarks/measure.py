@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 import contestants
 import numpy as np
@@ -31,22 +31,26 @@ CASES = [
     for state in ("new", "trained")
 ]
 QUICK_CASES = [(20, 100, "new"), (20, 100, "trained")]
-ROUNDS, QUICK_ROUNDS = 5, 3
-ROUND = 0.1  # seconds of steps in a round, about
-STEPS = 2  # of them, at least
+ROUNDS, TEST_ROUNDS, QUICK_ROUNDS = 5, 3, 3
+ROUND = 0.1  # seconds of steps in a round, about; one step, at least
 WARM_UP = 1  # step before each round
 PAUSE = 0.05  # seconds, for the waiting threads of one library to give way to those of another
-TEST_IMAGES = 1000
+TEST_IMAGES = 500  # and two batches, at least
 
 Times = dict[str, list[float]]
 
 
-def stolen() -> tuple[float, float]:
-    """Processor time that a virtual machine's host took, and all; since the start, in ticks."""
+def processor_time() -> tuple[float, float, float]:
+    """Seconds since the start: all processors', what a virtual machine's host took of them, and
+    what other processes used."""
     if not CPU_TIMES.exists():
-        return 0.0, 0.0
-    ticks = [float(word) for word in CPU_TIMES.read_text().splitlines()[0].split()[1:9]]
-    return ticks[7], sum(ticks)
+        return 0.0, 0.0, 0.0
+    words = CPU_TIMES.read_text().splitlines()[0].split()[1:9]
+    user, nice, system, idle, wait, irq, soft_irq, stolen = (
+        float(word) / os.sysconf("SC_CLK_TCK") for word in words
+    )
+    used = user + nice + system + irq + soft_irq
+    return used + idle + wait + stolen, stolen, used - sum(os.times()[:4])
 
 
 def simd() -> dict[str, str]:
@@ -87,25 +91,27 @@ def measure_steps(model: VAE, batches: list[np.ndarray], quick: bool) -> Times:
     times: Times = {name: [] for name in ["engine", *steps]}
     counts: dict[str, int] = {}
     for counted, name in in_turns(list(times), QUICK_ROUNDS if quick else ROUNDS):
-        count = counts.get(name, STEPS)
+        count = counts.get(name, 1)
         if name == "engine":
             with contestants.engine(own, optimizer) as step:
                 seconds = time_steps(step, batches, count)
         else:
             seconds = time_steps(steps[name], batches, count)
-        counts.setdefault(name, max(STEPS, int(ROUND / seconds)))
+        counts.setdefault(name, max(1, int(ROUND / seconds)))
         if counted:
             times[name].append(seconds)
     return times
 
 
-def measure_evaluations(evaluations: dict[str, Callable[[], Any]], quick: bool) -> Times:
+def measure_evaluations(model: VAE, images: np.ndarray, batchsize: int) -> Times:
+    """For 1,000 images."""
+    evaluations = contestants.evaluations(model, images, batchsize)
     times: Times = {name: [] for name in evaluations}
-    for counted, name in in_turns(list(times), QUICK_ROUNDS if quick else ROUNDS):
+    for counted, name in in_turns(list(times), TEST_ROUNDS):
         started = time.perf_counter()
         evaluations[name]()
         if counted:
-            times[name].append(time.perf_counter() - started)
+            times[name].append((time.perf_counter() - started) * 1000 / len(images))
     return times
 
 
@@ -122,9 +128,8 @@ def measure(quick: bool) -> Iterator[tuple[dict[str, Any], Times]]:
         case = {"z": n_latent, "batch": batchsize, "model": state}
         yield {"what": "step", **case}, measure_steps(model, batches, quick)
         if state == "trained":
-            images = data.test_images[:TEST_IMAGES]
-            evaluations = contestants.evaluations(model, images, batchsize)
-            yield {"what": "test", **case}, measure_evaluations(evaluations, quick)
+            images = data.test_images[: max(TEST_IMAGES, 2 * batchsize)]
+            yield {"what": "test", **case}, measure_evaluations(model, images, batchsize)
 
 
 def main() -> None:
@@ -132,8 +137,7 @@ def main() -> None:
     if settings["avx2"]:
         found = kernels.load("avx2")
         kernels.load = cpu_kernels.load = lambda level=None: found  # type: ignore[assignment]
-    before = stolen()
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    before = processor_time()
     cases = []
     for case, times in measure(settings["quick"]):
         print("  " + " ".join(map(str, case.values())), file=sys.stderr, flush=True)
@@ -141,13 +145,14 @@ def main() -> None:
             name: [round(seconds * 1e3, 3) for seconds in found] for name, found in times.items()
         }
         cases.append({**case, "milliseconds": milliseconds})
-    taken, ticks = (after - earlier for after, earlier in zip(stolen(), before))
+    passed, stolen, others = (after - earlier for after, earlier in zip(processor_time(), before))
     result = {
         "device": devices.describe(-1),
         "versions": {**devices.versions(), **contestants.versions()},
         "simd": simd(),
-        "load": round(load, 2),
-        "stolen": round(taken / max(1.0, ticks), 3),
+        "load": os.getloadavg() if hasattr(os, "getloadavg") else None,
+        "stolen": round(stolen / max(1.0, passed), 3),
+        "others": round(others / max(1.0, passed), 3),
         "cases": cases,
     }
     print(json.dumps(result))

@@ -55,7 +55,7 @@ KNOWN = [
     Known(
         "a step does not wait for its updates",
         "engine/gpu_step.py",
-        {"self._update)\n        self.finish()": "self._update)"},
+        {"self._start_update)\n        self.finish()": "self._start_update)"},
         STEPS,
     ),
     Known(

@@ -17,7 +17,9 @@ WITH_AVX2 = measure.kernels.load("avx2") is not None
 
 @pytest.mark.parametrize("avx2", [False, True] if WITH_AVX2 else [False])
 def test_everybody_is_measured(avx2, monkeypatch, capsys):
-    for name, value in dict(QUICK_ROUNDS=2, PAUSE=0, ROUND=0, TEST_IMAGES=100).items():
+    for name, value in dict(
+        QUICK_ROUNDS=2, TEST_ROUNDS=2, PAUSE=0, ROUND=0, TEST_IMAGES=100
+    ).items():
         monkeypatch.setattr(measure, name, value)
     monkeypatch.setattr(sys, "argv", ["measure.py", json.dumps({"avx2": avx2, "quick": True})])
     for module in (measure.kernels, measure.cpu_kernels):
@@ -37,7 +39,7 @@ def test_everybody_is_measured(avx2, monkeypatch, capsys):
         assert all(len(rounds) == 2 and min(rounds) > 0 for rounds in times.values())
     assert result["simd"].keys() >= {"NumPy", "BLAS", "engine"}
     assert "AVX2" in result["simd"]["engine"] or not avx2
-    assert 0 <= result["stolen"] <= 1
+    assert 0 <= result["stolen"] <= 1 and 0 <= result["others"] <= 1
 
 
 def case(model, **milliseconds):
@@ -63,12 +65,12 @@ def test_tables(capsys):
 
 
 def test_warnings(capsys):
-    bench.warn({"stolen": 0.0, "load": 0.1})
+    bench.warn({"stolen": 0.0, "others": 0.01})
     assert capsys.readouterr().out == ""
-    bench.warn({"stolen": 0.1, "load": 3.0})
-    host, load = capsys.readouterr().out.splitlines()
+    bench.warn({"stolen": 0.1, "others": 0.5})
+    host, others = capsys.readouterr().out.splitlines()
     assert "took 10% of the processors' time" in host
-    assert "the load was 3.0 at the start" in load
+    assert "other processes took 50% of it" in others
 
 
 def test_avx512_is_switched_off_in_every_library():

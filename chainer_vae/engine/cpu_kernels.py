@@ -135,7 +135,7 @@ def add_bias(a: np.ndarray, b: np.ndarray) -> None:
 
 def sum_columns(a: np.ndarray, out: np.ndarray) -> None:
     """The sum of the columns of ``a``, into ``out``, of shape (rows, 1)."""
-    a.sum(axis=1, keepdims=True, out=out)
+    np.dot(a, np.ones((a.shape[1], 1), a.dtype), out)  # faster than NumPy's sum of short rows
 
 
 def draw(shape: tuple[int, ...], random: Any) -> np.ndarray:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Generator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Callable, ClassVar, Optional
 
 import chainer
@@ -17,8 +18,9 @@ from chainer_vae.engine.network import (
     links_of,
     network_of,
     params_of,
+    row_blocks,
 )
-from chainer_vae.engine.threads import TaskPool, thread_pool
+from chainer_vae.engine.threads import Pending, TaskPool, thread_pool
 from chainer_vae.random_numbers import NUMPY
 
 
@@ -46,6 +48,7 @@ class Engine(FlatModel):
         # read its arrays.
         self._networks: dict[tuple[int, bool], Network] = {}
         self._turn = False
+        self._started: dict[str, Pending] = {}  # the gradients that the pool computes
 
     def step(self, x: np.ndarray) -> tuple[float, float]:
         """One step of the optimizer on a batch.
@@ -67,7 +70,7 @@ class Engine(FlatModel):
             self.optimizer.t += 1
             for param in self.model.params():
                 param.update_rule.t += 1
-            network.backward(self.C, self._update)
+            network.backward(self.C, self._start_gradient, self._start_update)
         return losses
 
     def gradients(self, x: np.ndarray) -> dict[str, np.ndarray]:
@@ -76,7 +79,7 @@ class Engine(FlatModel):
         Args:
             x: As for :meth:`step`.
         """
-        self._forward(x).backward(self.C, self._gradient)
+        self._forward(x).backward(self.C, self._gradient, lambda name: None)
         found, start = {}, 0
         names = {id(param): name for name, param in self.model.namedparams()}
         for links in links_of(self.model).values():
@@ -85,6 +88,24 @@ class Engine(FlatModel):
                 found[names[id(param)]] = part.reshape(param.shape).copy()
                 start += param.size
         return found
+
+    def _start_gradient(self, name: str, g_a: np.ndarray, h_T: np.ndarray) -> None:
+        """Have the pool compute the gradient of a layer."""
+        blocks = [slice(0, len(g_a))]
+        if name == "le1":  # the last, with no other product beside it
+            blocks = row_blocks(len(g_a), g_a.size * h_T.shape[1])
+        tasks = [partial(self._gradient, name, g_a, h_T, rows) for rows in blocks]
+        self._started[name] = self.pool.submit(tasks)
+
+    def _start_update(self, name: str) -> None:
+        """Have the pool make Adam's step with it, then."""
+        gradient, adam = self._started.pop(name), self._adam(name)
+
+        def task() -> None:
+            gradient.wait()
+            adam()
+
+        self.layers[name].update = self.pool.submit([task])
 
     def _forward(self, x: np.ndarray) -> Network:
         n_in = self.layers["le1"].W.shape[1]

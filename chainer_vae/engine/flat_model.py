@@ -4,7 +4,8 @@ Source: Kingma and Ba, "Adam: A Method for Stochastic Optimization", 2014.
 """
 
 import math
-from typing import Any
+from functools import partial
+from typing import Any, Callable
 
 import chainer
 import numpy as np
@@ -22,7 +23,7 @@ class FlatModel:
     :meth:`finish`.  Where something else took their place, :meth:`is_current` says so.
 
     Nothing needs g(W), and the new W, before the next step's product with W: the pool computes them
-    while the rest of the step runs.
+    while the rest of the step runs, each as soon as it can be.
 
     Args:
         model: The model.
@@ -110,23 +111,18 @@ class FlatModel:
         for layer in self.layers.values():
             layer.wait()
 
-    def _update(self, name: str, g_a: np.ndarray, h_T: np.ndarray) -> None:
-        """Have the pool compute the gradient of a layer, and make Adam's step with it."""
-        # Adam's settings as they are now: they may change before the task runs.
-        settings = self._adam_settings()
-        p, m, v, g = (array[self._slices[name]] for array in (self.p, self.m, self.v, self.g))
-
-        def task() -> None:
-            self._gradient(name, g_a, h_T)
-            self.kernels.adam(p, m, v, g, *settings)
-
-        self.layers[name].update = self.pool.submit([task])
-
-    def _gradient(self, name: str, g_a: np.ndarray, h_T: np.ndarray) -> None:
-        """g(W) = g(a) h^T, g(b) = g(a) 1"""
+    def _gradient(
+        self, name: str, g_a: np.ndarray, h_T: np.ndarray, rows: slice = slice(None)
+    ) -> None:
+        """g(W) = g(a) h^T, g(b) = g(a) 1, or some rows of them."""
         gradient = self._gradients[name]
-        self.kernels.dot(g_a, h_T, gradient.W)
-        self.kernels.sum_columns(g_a, gradient.b)
+        self.kernels.dot(g_a[rows], h_T, gradient.W[rows])
+        self.kernels.sum_columns(g_a[rows], gradient.b[rows])
+
+    def _adam(self, name: str) -> Callable[[], None]:
+        """Adam's step of a layer with its gradient, by Adam's settings as they are now."""
+        p, m, v, g = (array[self._slices[name]] for array in (self.p, self.m, self.v, self.g))
+        return partial(self.kernels.adam, p, m, v, g, *self._adam_settings())
 
     def _adam_settings(self) -> tuple[Any, ...]:
         """What the kernel ``adam`` takes beside the arrays."""

@@ -343,8 +343,15 @@ class GpuEngine(FlatModel):
         network.reconstruct(backward=True)
         rec_loss, kl = network.rec_losses[:1], network.kl
         _record(rec_loss, kl, self.now, self.k * n, n, self.C, self.losses)
-        network.backward(self.C, self._update)
+        network.backward(self.C, self._keep, self._start_update)
         self.finish()
+
+    def _keep(self, name: str, g_a: cp.ndarray, h_T: cp.ndarray) -> None:
+        self._kept = partial(self._gradient, name, g_a, h_T)
+
+    def _start_update(self, name: str) -> None:
+        """Have a stream compute the gradient of a layer, and make Adam's step with it."""
+        self.layers[name].update = self.pool.submit([self._kept, self._adam(name)])
 
     def _adam_settings(self) -> tuple[Any, ...]:
         return self.step_size, self.factors

@@ -36,8 +36,9 @@ pixels and its loss, and the gradient to begin with, are ::
     loss = sum((x' - x)^2) / B
     g(a) = 2 (x' - x) x' (1 - x') / B                   since dx'/da = x' (1 - x')
 
-Large products are split into blocks of rows, one for each task.  The split depends on the sizes
-alone, not on the number of threads, and so the results do not depend on it either.
+Large products of the forward pass are split into blocks of rows, one for each task; beside those
+of the backward pass there are the gradients of the weights to compute.  The split depends on the
+sizes alone, not on the number of threads, and so the results do not depend on it either.
 
 Source: Kingma and Welling, "Auto-Encoding Variational Bayes", 2013, section 2.4 and appendices B
 and C.
@@ -56,7 +57,7 @@ from chainer_vae.engine.threads import Pending, TaskPool
 from chainer_vae.model import VAE, Autoencoder
 
 Model = Union[VAE, Autoencoder]
-MIN_BLOCK_WORK = 2**24  # multiplications in one task's block of a product, at least
+MIN_BLOCK_WORK = 12_000_000  # multiplications in one task's block of a product, at least
 MAX_BLOCKS = 4  # of a product
 
 
@@ -98,6 +99,14 @@ def layers_of(model: Model) -> dict[str, Layer]:
         )
         for name, links in links_of(model).items()
     }
+
+
+def row_blocks(rows: int, work: int) -> list[slice]:
+    """The blocks of a product of so many rows and multiplications."""
+    count = min(MAX_BLOCKS, max(1, work // MIN_BLOCK_WORK))
+    count = 1 << count.bit_length() - 1  # a power of two, as the number of threads mostly is
+    cuts = [rows * number // count for number in range(count + 1)]
+    return [slice(*cuts[number : number + 2]) for number in range(count)]
 
 
 class Network:
@@ -187,32 +196,43 @@ class Network:
         rec_loss = float(self.rec_losses.sum()) / (self.k * self.n)
         return rec_loss, rec_loss
 
-    def backward(self, C: float, then: Callable[[str, np.ndarray, np.ndarray], None]) -> None:
+    def backward(
+        self,
+        C: float,
+        gradient: Callable[[str, np.ndarray, np.ndarray], None],
+        update: Callable[[str], None],
+    ) -> None:
         """The gradient by ``a`` of every layer, beginning with that of ld3, which is there.
 
         Overwrites what the forward pass left.
 
         Args:
             C: Weight of the KL divergence.
-            then: Called for each layer, with its name, g(a), shape (n_out, columns), and its input
-                h^T, shape (columns, n_in), as soon as the backward pass no longer needs its
-                weights.
+            gradient: Called for each layer, with its name, g(a), shape (n_out, columns), and its
+                input h^T, shape (columns, n_in), as soon as they are there.
+            update: Called with its name then, as soon as its weights are no longer needed.
         """
         # g(d2) = V3^T g(a), times f'; and so on down
+        gradient("ld3", self.a, self.d2.T)
         self._back("ld3", self.a, self.g_d2, self.d2)
-        then("ld3", self.a, self.d2.T)
+        update("ld3")
+        gradient("ld2", self.g_d2, self.d1.T)
         self._back("ld2", self.g_d2, self.g_d1, self.d1)
-        then("ld2", self.g_d2, self.d1.T)
+        update("ld2")
         # g(z) = V1^T g(a of ld1)
+        gradient("ld1", self.g_d1, self.z.T)
         self._back("ld1", self.g_d1, self.g_z)
-        then("ld1", self.g_d1, self.z.T)
+        update("ld1")
         self._heads_from_z(C)
         # g(h2) = W3^T g(heads), times f'
+        gradient("le3", self.g_heads, self.h2.T)
         self._back("le3", self.g_heads, self.g_h2, self.h2)
-        then("le3", self.g_heads, self.h2.T)
+        update("le3")
+        gradient("le2", self.g_h2, self.h1.T)
         self._back("le2", self.g_h2, self.g_h1, self.h1)
-        then("le2", self.g_h2, self.h1.T)
-        then("le1", self.g_h1, self.x.T)
+        update("le2")
+        gradient("le1", self.g_h1, self.x.T)
+        update("le1")
 
     def _heads_from_z(self, C: float) -> None:
         """``g_heads`` from ``g_z`` and, with the weight C, the KL divergence."""
@@ -238,25 +258,19 @@ class Network:
         self, name: str, g_a: np.ndarray, g_h: np.ndarray, h: Optional[np.ndarray] = None
     ) -> None:
         """g(h) = W^T g(a); and where h = f(a') is a hidden layer, g(a') = g(h) f'(a')."""
-        W = self.layers[name].W
-
-        def task(block: int, rows: slice) -> None:
-            self.kernels.dot(W[:, rows].T, g_a, g_h[rows])
-            if h is not None:
-                self.activation.chain(g_h[rows], h[rows], self._scratch(g_h)[rows])
-
-        self._by_row_blocks(task, g_h, g_a)
+        self.kernels.dot(self.layers[name].W.T, g_a, g_h)
+        if h is not None:
+            self.activation.chain(g_h, h, self._scratch(g_h))
 
     def _by_row_blocks(
         self, task: Callable[[int, slice], None], a: np.ndarray, h: np.ndarray
     ) -> None:
         """Do ``task`` for all rows of a product ``a`` with ``h``, in blocks if it is large."""
-        blocks = min(MAX_BLOCKS, max(1, a.size * len(h) // MIN_BLOCK_WORK))
-        if blocks == 1 or self.pool is None:
+        if self.pool is None:
             task(0, slice(0, len(a)))
         else:
-            cuts = [len(a) * i // blocks for i in range(blocks + 1)]
-            self.pool.run([partial(task, i, slice(*cuts[i : i + 2])) for i in range(blocks)])
+            blocks = row_blocks(len(a), a.size * len(h))
+            self.pool.run([partial(task, block, rows) for block, rows in enumerate(blocks)])
 
     def _scratch(self, a: np.ndarray) -> np.ndarray:
         return self._t[: a.size].reshape(a.shape)
