@@ -32,7 +32,6 @@ def evaluate(
         batchsize: Number of images in one pass.
         random: The ``numpy.random.RandomState`` of the samples.
     """
-
     largest = min(batchsize, len(images))
     together = min(k, max(1, COLUMNS // largest))  # samples in one product of the decoder
 
