@@ -4,23 +4,39 @@ Importing this package makes Chainer 7.8.1 usable first (see :mod:`chainer_vae.c
 ``import chainer`` works after it.  CONTRIBUTING.md has a map of what is where.
 """
 
-from chainer_vae import interrupts
+import sys
 
-interrupts.hide()  # before all that takes a while to import
+from chainer_vae import startup
 
-from chainer_vae import compat, environment
+startup.hide_interrupts()  # before all that takes a while to import
 
-with environment.importing_chainer():
-    compat.activate()  # before what follows, which uses Chainer
+TYPE_CHECKING = False  # but True for type checkers, which need not import typing
+if not TYPE_CHECKING and startup.starts_a_program():
+    startup.leave_working_folder()
 
-from chainer_vae.config import Config
-from chainer_vae.datasets import Dataset, load_mnist
-from chainer_vae.errors import InputError, NonFiniteLossError
-from chainer_vae.evaluation import Evaluation, encode, evaluate
-from chainer_vae.initializers import Xavier
-from chainer_vae.model import VAE, Autoencoder
-from chainer_vae.runs import Run, load_autoencoder, load_model
-from chainer_vae.version import __version__
+    # Chainer is imported when the program does so; the rest of this package, when it asks for it.
+    def __getattr__(name: str) -> object:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        from importlib import reload
+
+        del globals()["__getattr__"]
+        return getattr(reload(sys.modules[__name__]), name)
+
+else:
+    from chainer_vae import compat, environment
+
+    with environment.importing_chainer():
+        compat.activate()  # before what follows, which uses Chainer
+
+    from chainer_vae.config import Config
+    from chainer_vae.datasets import Dataset, load_mnist
+    from chainer_vae.errors import InputError, NonFiniteLossError
+    from chainer_vae.evaluation import Evaluation, encode, evaluate
+    from chainer_vae.initializers import Xavier
+    from chainer_vae.model import VAE, Autoencoder
+    from chainer_vae.runs import Run, load_autoencoder, load_model
+    from chainer_vae.version import __version__
 
 __all__ = [
     "VAE",

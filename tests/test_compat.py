@@ -1,8 +1,11 @@
+import inspect
 import os
 import subprocess
 import sys
 import textwrap
 import types
+import zipapp
+import zipfile
 from pathlib import Path
 
 import chainer
@@ -13,7 +16,8 @@ import pytest
 from chainer_vae import compat
 from chainer_vae.compat import cupy_patches, setuptools_patches
 from chainer_vae.compat.importer import PatchingFinder
-from chainer_vae.compat.patch import Extended
+from chainer_vae.compat.patch import Extended, Patch
+from chainer_vae.compat.table import PATCHES
 
 HERE = Path(__file__).parent
 
@@ -155,6 +159,32 @@ def test_chainer_imported_before_by_other_means(tmp_path):
 # The mechanism, on a package of its own
 
 
+def test_modules_that_share_a_loader_are_patched_each(tmp_path, monkeypatch):
+    """As those of a zip file do."""
+    with zipfile.ZipFile(tmp_path / "zipped.zip", "w") as file:
+        for name in ("__init__", "one", "other"):
+            file.writestr(f"zippkg/{name}.py", "value = 1\n")
+    patches = [
+        Patch(
+            f"zippkg.{name}", "a number", "1.0", lambda: True,
+            apply=lambda module, name=name: setattr(module, "found", name),
+        )
+        for name in ("one", "other")
+    ]  # fmt: skip
+    monkeypatch.syspath_prepend(str(tmp_path / "zipped.zip"))
+    finder = PatchingFinder(("zippkg",), lambda: tuple(patches))
+    monkeypatch.setattr(sys, "meta_path", [finder, *sys.meta_path])
+    try:
+        from zippkg import one, other
+
+        assert (one.found, one.value, other.found) == ("one", 1, "other")
+        assert inspect.getsource(one) == "value = 1\n"  # which its loader tells
+        assert [patch.module for patch in finder.applied] == ["zippkg.one", "zippkg.other"]
+    finally:
+        for name in [name for name in sys.modules if name.startswith("zippkg")]:
+            del sys.modules[name]
+
+
 @pytest.fixture
 def old_package(tmp_path, monkeypatch):
     (tmp_path / "oldpkg").mkdir()
@@ -175,14 +205,14 @@ def patching_finder(*, needed):
     import json
 
     patches = (
-        compat.Patch(
+        Patch(
             "oldpkg.uses",
             "gone_module",
             "1.0",
             lambda: needed,
             provide={"gone_module": lambda: types.SimpleNamespace(value=5)},
         ),
-        compat.Patch(
+        Patch(
             "oldpkg.uses",
             "json.gone_name",
             "1.0",
@@ -191,7 +221,7 @@ def patching_finder(*, needed):
             apply=lambda module: setattr(module, "patched", True),
         ),
     )
-    return PatchingFinder(patches)
+    return PatchingFinder(("oldpkg",), lambda: patches)
 
 
 def test_patches_reach_only_their_module(old_package, monkeypatch):
@@ -243,7 +273,7 @@ def runs_silently(code):
     ],
 )
 def test_applied_where_gone_and_only_there(gone, still_there):
-    patches = [p for p in compat.PATCHES if p.gone.startswith(gone) and p.module in sys.modules]
+    patches = [p for p in PATCHES if p.gone.startswith(gone) and p.module in sys.modules]
     assert patches
     for patch in patches:
         assert (patch in compat.applied()) == (not still_there()), patch
@@ -502,10 +532,127 @@ def test_processes_that_a_program_starts_are_patched(tmp_path, method):
     assert (result.stdout, result.stderr) == ("[1.0, 2.0, 3.0]\nSquare\n", "")
 
 
-def test_an_error_in_the_script(tmp_path):
-    result = python("-m", "chainer_vae.compat", script(tmp_path, "import chainer\n1 / 0\n"))
+def test_code_and_standard_input(tmp_path):
+    who = "import sys; print(sys.argv, __name__, '__file__' in globals(), sys.path[0])"
+    for args, stdin in ((("-c", who, "a", "-c"), None), (("-", "b"), who)):
+        plain, patched = both(tmp_path, *args, stdin=stdin)
+        assert plain.stdout == patched.stdout != ""
+    result = python("-m", "chainer_vae.compat", "-c", "import chainer; print(chainer.__version__)")
+    assert (result.stdout, result.stderr) == ("7.8.1\n", "")
+
+
+def test_a_zip_file(tmp_path):
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "__main__.py").write_text(
+        "import sys\nprint(sys.argv, __name__, __file__)\n"
+    )
+    zipapp.create_archive(tmp_path / "app", tmp_path / "app.pyz")
+    plain, patched = both(tmp_path, "app.pyz", "a")
+    assert plain.stdout == patched.stdout != ""
+
+
+def test_variables_that_a_program_sets_before_it_imports_chainer(tmp_path):
+    program = script(
+        tmp_path,
+        """
+        import os, sys
+        assert "numpy" not in sys.modules and "chainer" not in sys.modules
+        os.environ["CHAINER_DTYPE"] = "float64"
+        import chainer
+        print(chainer.config.dtype)
+        """,
+    )
+    result = python("-m", "chainer_vae.compat", program)
+    assert (result.stdout, result.stderr) == ("float64\n", "")
+
+
+def test_what_lies_in_the_working_folder_is_not_imported(tmp_path):
+    """Unless the program lies there, too, as in Python."""
+    (tmp_path / "elsewhere").mkdir()
+    for name in ("six", "numpy", "typing", "warnings", "multiprocessing", "chainer"):
+        (tmp_path / "elsewhere" / f"{name}.py").write_text("raise SystemExit('not this one')")
+    program = script(tmp_path, "import chainer\nprint(chainer.__version__)\n")
+    result = python("-m", "chainer_vae.compat", program, cwd=tmp_path / "elsewhere")
+    assert (result.stdout, result.stderr) == ("7.8.1\n", "")
+    (tmp_path / "elsewhere" / "program.py").write_text("import six")
+    for args in (("program.py",), ("-m", "program"), ("-c", "import six")):
+        result = python("-m", "chainer_vae.compat", *args, cwd=tmp_path / "elsewhere")
+        assert result.stderr == "not this one\n"
+
+
+def test_a_program_that_uses_this_package(tmp_path):
+    program = script(
+        tmp_path,
+        """
+        import chainer
+        import chainer_vae
+        from chainer_vae import VAE
+        print(isinstance(VAE(4, 2, 3), chainer.Chain), chainer_vae.compat.__name__)
+        try:
+            chainer_vae.nothing
+        except AttributeError:
+            print("as usual")
+        """,
+    )
+    result = python("-m", "chainer_vae.compat", program)
+    assert (result.stdout, result.stderr) == ("True chainer_vae.compat\nas usual\n", "")
+
+
+FAULTY = """
+def fail():
+    try:
+        {}["a"]
+    except KeyError as error:
+        raise ValueError("b") from error
+
+try:
+    fail()
+except ValueError:
+    1 / 0
+"""
+
+
+def test_tracebacks_are_the_program_s(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "__main__.py").write_text(FAULTY)
+    (tmp_path / "faulty.py").write_text(FAULTY)
+    (tmp_path / "wrong.py").write_text("def :\n")
+    for args in (("faulty.py",), ("folder",), ("-m", "faulty"), ("-m", "folder"), ("wrong.py",)):
+        plain, patched = both(tmp_path, *args)
+        assert plain.stderr == patched.stderr
+        assert plain.returncode == patched.returncode == 1
+    result = python(
+        "-m", "chainer_vae.compat", "-c", "import chainer\nchainer.links.Linear('a')(1)"
+    )
+    assert "chainer_vae" not in result.stderr and "runpy" not in result.stderr
+    assert "in <module>" in result.stderr.splitlines()[1]
+
+
+@pytest.mark.parametrize(
+    "program, advice",
+    [
+        ("print 'a'", "a program for Python 2"),
+        ("import numpy; numpy.no_such_name", "NumPy has dropped this name"),
+        ("raise ModuleNotFoundError(name='chainer')", "Chainer is not installed: pip install"),
+        ("raise ImportError(name='cupy')", "many programs run without: --gpu -1"),
+        (
+            "import chainer; chainer.iterators.SerialIterator([1], 1).epoch = 0",
+            "made this attribute read-only",
+        ),
+        ("import numpy as np; float(np.ones(1))", "write x.item()"),
+        ("1 / 0", None),
+    ],
+)
+def test_an_error_may_end_with_a_hint(program, advice, tmp_path):
+    """After the traceback; whether NumPy refuses float(x) depends on its version."""
+    result = python("-m", "chainer_vae.compat", script(tmp_path, program))
+    if "float" in program and result.returncode == 0:
+        assert np.lib.NumpyVersion(np.__version__) < "2.4.0"
+        return
     assert result.returncode == 1
-    assert result.stderr.splitlines()[-1] == "ZeroDivisionError: division by zero"
+    hints = [line for line in result.stderr.splitlines() if line.startswith("chainer_vae.compat: ")]
+    assert [advice in line for line in hints] == ([] if advice is None else [True])
+    assert result.stderr.splitlines()[-1] == hints[-1] if advice else True
 
 
 def test_wrong_calls(tmp_path):

@@ -10,9 +10,10 @@ import pytest
 import test_layout
 from matplotlib.figure import Figure
 
-from chainer_vae import cli, compat, figures
+from chainer_vae import cli, figures
 from chainer_vae.compat import numpy_patches
 from chainer_vae.compat.importer import PatchingFinder
+from chainer_vae.compat.patch import Patch
 from chainer_vae.figures import plane, registry
 from chainer_vae.figures.runner import draw
 
@@ -48,7 +49,7 @@ def test_files_that_are_named_are_there():
 
 
 def test_the_map_names_every_part_in_the_order_of_imports():
-    (text,) = re.findall(r"^```\n(interrupts.py.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+    (text,) = re.findall(r"^```\n(startup.py.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
     named = [line.split()[0] for line in text.splitlines()]
     assert [re.sub(r"\.py$|/$", "", name) for name in named] == test_layout.ORDER[:-1]
     parts = {
@@ -82,11 +83,13 @@ def test_adding_a_patch(tmp_path, monkeypatch):
     names = {**vars(numpy_patches), "numpy_from": lambda version: lambda: True}
     exec(compile(example("Add a patch"), "example", "exec"), names)
     patch = names["PATCH"]._replace(module="needs_float_power")
-    assert isinstance(patch, compat.Patch)
+    assert isinstance(patch, Patch)
     module = "import numpy\ndef f(x):\n    return numpy.float_power(x, 2)\n"
     (tmp_path / "needs_float_power.py").write_text(module)
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setattr(sys, "meta_path", [PatchingFinder((patch,)), *sys.meta_path])
+    monkeypatch.setattr(
+        sys, "meta_path", [PatchingFinder(("needs_float_power",), lambda: (patch,)), *sys.meta_path]
+    )
     import needs_float_power
 
     monkeypatch.delitem(sys.modules, "needs_float_power")

@@ -16,6 +16,7 @@ PACKAGE = Path(chainer_vae.__file__).parent
 API = [
     "chainer_vae",
     "chainer_vae.compat",
+    "chainer_vae.compat.patch",
     "chainer_vae.datasets",
     "chainer_vae.evaluation",
     "chainer_vae.explorer",

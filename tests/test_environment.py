@@ -18,7 +18,6 @@ TRAIN = ("-m", "chainer_vae", "train", "--test", "--epoch", "1", "--dim-h", "8")
     [
         (TRAIN, "CHAINER_DTYPE"),
         (("-m", "chainer_vae", "doctor"), "CHAINER_DEBUG"),
-        (("-m", "chainer_vae.compat", "program.py"), "CHAINER_TYPE_CHECK"),
         (("-c", "import chainer_vae"), "CHAINER_LAZY_GRAD_SUM"),
         (FIGURES, "MPLBACKEND"),
     ],
@@ -34,6 +33,17 @@ def test_nonsense_is_told_in_one_line(command, name, tmp_path):
     assert line.startswith(f"chainer-vae: error: the environment has {name}='nonsense', which")
     assert line.endswith("; unset or correct it")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_nonsense_that_a_program_meets_is_told_after_its_traceback(tmp_path):
+    code = "import os; os.environ['CHAINER_TYPE_CHECK'] = 'nonsense'; import chainer"
+    result = subprocess.run(
+        [sys.executable, "-m", "chainer_vae.compat", "-c", code], capture_output=True, text=True
+    )
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1].startswith(
+        "chainer_vae.compat: the environment has CHAINER_TYPE_CHECK='nonsense': Chainer"
+    )
 
 
 def test_what_needs_a_variable_only(tmp_path):

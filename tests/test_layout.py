@@ -13,7 +13,7 @@ PACKAGE = ROOT / "chainer_vae"
 
 # Each may import those before it in this list; a package stands for all of its modules.
 ORDER = [
-    "interrupts",
+    "startup",
     "version",
     "errors",
     "environment",

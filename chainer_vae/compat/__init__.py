@@ -15,8 +15,6 @@ A patch says which module it is for, what that misses, and since which version; 
 machine does not need is not applied.  Nothing here imports the rest of the package.
 """
 
-from chainer_vae.compat.importer import activate, applied
-from chainer_vae.compat.patch import Patch
-from chainer_vae.compat.table import PATCHES
+from chainer_vae.compat.importer import activate, activate_later, applied
 
-__all__ = ["PATCHES", "Patch", "activate", "applied"]
+__all__ = ["activate", "activate_later", "applied"]

@@ -1,16 +1,22 @@
-"""Applying patches to Chainer's modules while they are imported, and to nothing else."""
+"""Applying patches to Chainer's modules while they are imported, and to nothing else.
+
+The patches themselves, and NumPy with them, are imported when Chainer is, so that a program may set
+its environment variables before.
+"""
 
 import builtins
 import importlib
 import sys
 import types
 import warnings
-from importlib.abc import MetaPathFinder
-from importlib.machinery import PathFinder
-from typing import Any, Callable
+from importlib.abc import Loader, MetaPathFinder
+from typing import TYPE_CHECKING, Any, Callable, Optional
 
-from chainer_vae.compat.patch import Patch
-from chainer_vae.compat.table import PATCHES
+if TYPE_CHECKING:
+    from chainer_vae.compat.patch import Patch
+
+# The packages in Chainer's wheel.
+PACKAGES = "chainer", "chainermn", "chainerx", "onnx_chainer"
 
 
 def _import_with(provided: dict[str, Callable[[], Any]]) -> Callable[..., Any]:
@@ -25,35 +31,38 @@ def _import_with(provided: dict[str, Callable[[], Any]]) -> Callable[..., Any]:
 
 
 class PatchingFinder(MetaPathFinder):
-    """Finds the modules that patches are for where they are, and patches them on import."""
+    """Finds the modules that patches are for where they are, and patches them on import.
 
-    def __init__(self, patches: tuple[Patch, ...]) -> None:
-        self.modules = {patch.module for patch in patches}
-        self.patches = patches
+    Args:
+        packages: The names of the packages to which they belong.
+        patches: Called when the first of these is imported: the patches.
+    """
+
+    def __init__(
+        self, packages: tuple[str, ...], patches: Callable[[], tuple["Patch", ...]]
+    ) -> None:
+        self.packages = packages
+        self._make_patches = patches
+        self._patches: Optional[tuple[Patch, ...]] = None
         self.applied: list[Patch] = []
 
+    @property
+    def patches(self) -> tuple["Patch", ...]:
+        if self._patches is None:
+            self._patches = self._make_patches()
+        return self._patches
+
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
-        spec = PathFinder.find_spec(fullname, path) if fullname in self.modules else None
-        if spec is None or spec.loader is None:
+        if fullname.partition(".")[0] not in self.packages:
             return None
-        execute = spec.loader.exec_module
-
-        def exec_module(module: types.ModuleType) -> None:
-            patches = [patch for patch in self.patches if patch.module == fullname]
-            patches = [patch for patch in patches if patch.needed()]
-            provided = {name: make for p in patches for name, make in (p.provide or {}).items()}
-            if provided:
-                module.__dict__["__builtins__"] = {
-                    **vars(builtins),
-                    "__import__": _import_with(provided),
-                }
-            execute(module)
-            for patch in patches:
-                if patch.apply is not None:
-                    patch.apply(module)
-            self.applied += patches
-
-        spec.loader.exec_module = exec_module  # type: ignore[method-assign]
+        patches = [patch for patch in self.patches if patch.module == fullname]
+        if not patches and fullname != "chainer":
+            return None
+        others = (finder for finder in sys.meta_path if finder is not self)
+        specs = (finder.find_spec(fullname, path, target) for finder in others)
+        spec = next((spec for spec in specs if spec is not None), None)
+        if spec is not None and spec.loader is not None:
+            spec.loader = _PatchingLoader(spec.loader, patches, self.applied)
         return spec
 
     def patch_loaded(self) -> None:
@@ -64,7 +73,67 @@ class PatchingFinder(MetaPathFinder):
                 self.applied.append(patch)
 
 
-_finder = PatchingFinder(PATCHES)
+class _PatchingLoader(Loader):
+    """Loads a module as another loader does, with its patches."""
+
+    def __init__(self, loader: Loader, patches: list["Patch"], applied: list["Patch"]) -> None:
+        self._loader = loader
+        self._module_patches, self._applied = patches, applied
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)
+
+    def create_module(self, spec: Any) -> Any:
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        patches = [patch for patch in self._module_patches if patch.needed()]
+        provided = {name: make for p in patches for name, make in (p.provide or {}).items()}
+        if provided:
+            module.__dict__["__builtins__"] = {
+                **vars(builtins),
+                "__import__": _import_with(provided),
+            }
+        with warnings.catch_warnings():
+            if module.__name__ == "chainer":
+                # It does not know this CuPy, and says so.
+                warnings.simplefilter("ignore")
+            self._loader.exec_module(module)
+        for patch in patches:
+            if patch.apply is not None:
+                patch.apply(module)
+        self._applied += patches
+
+
+def _table() -> tuple["Patch", ...]:
+    from chainer_vae.compat.table import PATCHES
+
+    return PATCHES
+
+
+_finder = PatchingFinder(PACKAGES, _table)
+
+
+def activate_later() -> None:
+    """Have Chainer imported with the patches that this machine needs, whenever it is imported.
+
+    Example:
+        >>> from chainer_vae import compat
+        >>> compat.activate_later()
+        >>> import chainer
+        >>> chainer.__version__
+        '7.8.1'
+    """
+    if _finder in sys.meta_path:
+        return
+    sys.meta_path.insert(0, _finder)
+    if "chainer" in sys.modules:
+        # The user has made it importable in another way; what it misses later is still patched.
+        _finder.patch_loaded()
+    else:
+        # An import of Chainer that failed before this one leaves half of its modules behind.
+        for name in [name for name in sys.modules if name.startswith(("chainer.", "chainerx."))]:
+            del sys.modules[name]
 
 
 def activate() -> None:
@@ -80,34 +149,24 @@ def activate() -> None:
         >>> chainer.__version__
         '7.8.1'
     """
-    if _finder in sys.meta_path:
+    if _finder in sys.meta_path and "chainer" in sys.modules:
         return
-    sys.meta_path.insert(0, _finder)
-    if "chainer" in sys.modules:
-        # The user has made it importable in another way; what it misses later is still patched.
-        _finder.patch_loaded()
-    else:
-        # An import of Chainer that failed before this one leaves half of its modules behind.
-        for name in [name for name in sys.modules if name.startswith(("chainer.", "chainerx."))]:
-            del sys.modules[name]
-    with warnings.catch_warnings():
-        # Chainer's own: that it does not know this CuPy.
-        warnings.simplefilter("ignore")
-        try:
-            importlib.import_module("chainer")
-        except BaseException as error:
-            sys.meta_path.remove(_finder)
-            if not (isinstance(error, ModuleNotFoundError) and error.name == "chainer"):
-                raise
-            raise ModuleNotFoundError(
-                "chainer-vae needs Chainer 7.8.1; install it with:"
-                ' pip install "setuptools<81" wheel'
-                "; then: pip install --no-build-isolation chainer==7.8.1",
-                name="chainer",
-            ) from None
+    activate_later()
+    try:
+        importlib.import_module("chainer")
+    except BaseException as error:
+        sys.meta_path.remove(_finder)
+        if not (isinstance(error, ModuleNotFoundError) and error.name == "chainer"):
+            raise
+        raise ModuleNotFoundError(
+            "chainer-vae needs Chainer 7.8.1; install it with:"
+            ' pip install "setuptools<81" wheel'
+            "; then: pip install --no-build-isolation chainer==7.8.1",
+            name="chainer",
+        ) from None
 
 
-def applied() -> tuple[Patch, ...]:
+def applied() -> tuple["Patch", ...]:
     """The patches applied so far; modules that Chainer loads later may add to them.
 
     Returns:

@@ -7,6 +7,8 @@ from typing import Any, Callable, NamedTuple, Optional
 import numpy
 from packaging.version import Version
 
+__all__ = ["Patch"]  # the rest is for the modules of patches
+
 
 class Patch(NamedTuple):
     """One repair: what a newer library took from one module of Chainer, and its replacement.
@@ -21,7 +23,7 @@ class Patch(NamedTuple):
         apply (callable or None): Called with the module once it has been imported.
 
     Example:
-        >>> from chainer_vae.compat import Patch
+        >>> from chainer_vae.compat.patch import Patch
         >>> def restore(module):
         ...     module.concat = module.hstack
         >>> patch = Patch("chainer.example", "concat", "9.0", lambda: True, apply=restore)

@@ -2,41 +2,70 @@
 
 import builtins
 import os
+import pkgutil
 import runpy
 import sys
 from importlib.machinery import SourceFileLoader
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Optional
 
-from chainer_vae.compat.importer import activate
+from chainer_vae.compat.hints import print_hint
+from chainer_vae.compat.importer import activate_later
 from chainer_vae.compat.multiprocessing_patches import activate_in_spawned_processes
 
 USAGE = """\
 usage: python -m chainer_vae.compat SCRIPT [ARGS...]
        python -m chainer_vae.compat -m MODULE [ARGS...]
+       python -m chainer_vae.compat -c CODE [ARGS...]
+       python -m chainer_vae.compat - [ARGS...]
 
 Runs a Chainer program, unmodified, as `python SCRIPT ARGS...` would."""
+FOLDER = str(Path(__file__).parent)
 
 
 def main(args: list[str]) -> None:
-    """Run the program that ``args`` names; its exceptions and exit codes pass through."""
+    """Run the program that ``args`` names; its exceptions and exit codes pass through.
+
+    The path has no longer the working folder that Python puts first for ``-m``; here, what it puts
+    there for the program.
+    """
     if args[:1] in (["-h"], ["--help"]):
         print(USAGE)
         return
-    if not args or args == ["-m"]:
+    if not args or args in (["-m"], ["-c"]):
         print(USAGE, file=sys.stderr)
         sys.exit(2)
-    activate()
+    activate_later()
     activate_in_spawned_processes()
-    if args[0] == "-m":
+    if sys.excepthook is sys.__excepthook__:
+        sys.excepthook = _show
+    kind, first = args[0], args[1:2]
+    if kind == "-m":
         sys.argv = args[1:]
+        _look_first_in(os.getcwd())
         # What ``python -m`` calls: it runs the module in the one and only __main__.
-        runpy._run_module_as_main(args[1])  # type: ignore[attr-defined]
-    elif os.path.isdir(args[0]):
+        runpy._run_module_as_main(first[0])  # type: ignore[attr-defined]
+    elif kind == "-c":
+        sys.argv = ["-c", *args[2:]]
+        _look_first_in("")
+        _run(first[0], "<string>", __loader__=None)
+    elif kind == "-":
         sys.argv = args
-        sys.path[0] = os.path.abspath(args[0])
+        _look_first_in("")
+        _run(sys.stdin.buffer.read(), "<stdin>", __file__="<stdin>", __loader__=None)
+    elif pkgutil.get_importer(os.path.abspath(kind)) is not None:  # a folder, or a zip file
+        sys.argv = args
+        sys.path.insert(0, os.path.abspath(kind))
         runpy._run_module_as_main("__main__", alter_argv=False)  # type: ignore[attr-defined]
     else:
         sys.argv = args
-        _run_script(args[0])
+        _run_script(kind)
+
+
+def _look_first_in(folder: str) -> None:
+    if not getattr(sys.flags, "safe_path", False):
+        sys.path.insert(0, folder)
 
 
 def _run_script(script: str) -> None:
@@ -48,23 +77,55 @@ def _run_script(script: str) -> None:
         reason = f"[Errno {error.errno}] {error.strerror}"
         print(f"{sys.executable}: can't open file {path!r}: {reason}", file=sys.stderr)
         sys.exit(2)
-    # Python puts the script's folder first on the path; here that place has the working folder.
-    if not getattr(sys.flags, "safe_path", False):
-        sys.path[0] = os.path.dirname(os.path.realpath(path))
+    _look_first_in(os.path.dirname(os.path.realpath(path)))
+    _run(source, path, __file__=path, __loader__=SourceFileLoader("__main__", path))
+
+
+def _run(source: Any, path: str, **more: Any) -> None:
     # The real __main__, so that pickle, threads and multiprocessing find the script's names.
     names = vars(sys.modules["__main__"])
     names.clear()
     names.update(
         __name__="__main__",
-        __file__=path,
-        __loader__=SourceFileLoader("__main__", path),
         __builtins__=builtins,
         __doc__=None,
         __package__=None,
         __spec__=None,
+        **more,
     )
     if sys.version_info < (3, 14):  # later ones make it when it is asked for
         names["__annotations__"] = {}
-    if sys.version_info < (3, 15):
+    if sys.version_info < (3, 15) and "__file__" in names:
         names["__cached__"] = None
     exec(compile(source, path, "exec", dont_inherit=True), names)
+
+
+def _show(
+    kind: type[BaseException], error: BaseException, traceback: Optional[TracebackType]
+) -> None:
+    """Python's own ``sys.excepthook``, without what ran the program, and with a hint."""
+    seen: set[int] = set()
+    chain: list[Optional[BaseException]] = [error]
+    while chain:
+        one = chain.pop()
+        if one is not None and id(one) not in seen:
+            seen.add(id(one))
+            one.__traceback__ = _theirs(one.__traceback__)
+            chain += [one.__cause__, one.__context__]
+    sys.__excepthook__(kind, error, error.__traceback__)
+    print_hint(error)
+
+
+def _theirs(traceback: Optional[TracebackType]) -> Optional[TracebackType]:
+    """A traceback without the frames of this layer, and those that led to it."""
+    frames: list[TracebackType] = []
+    while traceback is not None:
+        file = traceback.tb_frame.f_code.co_filename
+        if file == __file__:
+            frames.clear()  # of runpy, which ran this
+        elif not file.startswith((FOLDER, "<frozen importlib")):
+            frames.append(traceback)
+        traceback = traceback.tb_next
+    for frame in reversed(frames):
+        traceback = TracebackType(traceback, frame.tb_frame, frame.tb_lasti, frame.tb_lineno)
+    return traceback
