@@ -408,6 +408,67 @@ def test_multiprocess_iterator(tmp_path):
     assert (result.stdout, result.stderr) == ("[[0, 1], [2, 3], [4, 5]]\n", "")
 
 
+@pytest.mark.parametrize("method", [None, "spawn"])
+def test_chainer_forks_unless_the_program_chooses(tmp_path, method):
+    """Also where Python's default is another (set here as in Python 3.14): its processes get what
+    cannot be pickled."""
+    program = script(
+        tmp_path,
+        """
+        import multiprocessing, multiprocessing.context, sys
+        import chainer
+        from chainer.iterators import multiprocess_iterator
+        from chainer.training.extensions import snapshot_writers
+        from chainer.training.updaters import multiprocess_parallel_updater
+        from chainer_vae.compat import python_patches
+
+        default = multiprocessing.context._default_context
+        default._default_context = multiprocessing.context._concrete_contexts["forkserver"]
+        for module in (multiprocess_iterator, snapshot_writers, multiprocess_parallel_updater):
+            python_patches._start_by_fork(module)
+
+        class Worker(multiprocess_parallel_updater._Worker):
+            def __init__(self):
+                multiprocessing.Process.__init__(self)
+                self.unpicklable = lambda: print("worker", flush=True)
+
+            def run(self):
+                self.unpicklable()
+
+        if __name__ == "__main__":
+            if len(sys.argv) > 1:
+                multiprocessing.set_start_method(sys.argv[1])
+            data = chainer.datasets.TransformDataset(range(6), lambda x: x * x)
+            try:
+                with chainer.iterators.MultiprocessIterator(
+                    data, 2, repeat=False, shuffle=False, n_processes=1
+                ) as iterator:
+                    print(list(iterator), flush=True)
+                worker = Worker()
+                worker.start()
+                worker.join()
+                writer = snapshot_writers.ProcessWriter(
+                    savefun=lambda path, target: open(path, "w").write(target)
+                )
+                process = writer.create_worker("saved", ".", "by fork")
+                process.start()
+                process.join()
+                print(open("saved").read())
+                print(multiprocess_parallel_updater.multiprocessing.get_start_method())
+            except Exception as error:
+                print("lambda" in str(error))
+        """,
+    )
+    arguments = [method] if method else []
+    arguments = ["-W", "ignore", "-m", "chainer_vae.compat", program, *arguments]
+    result = python(*arguments, cwd=tmp_path)
+    if method is None:
+        expected = ["[[0, 1], [4, 9], [16, 25]]", "worker", "by fork", "fork"]
+        assert result.stdout.splitlines() == expected, result.stderr
+    else:
+        assert result.stdout == "True\n", result.stderr
+
+
 def test_a_multiprocess_iterator_that_is_left_open(tmp_path):
     """As programs had it before there was ``with`` for iterators: Python ends, without a word."""
     program = script(
