@@ -94,6 +94,10 @@ def _index_by_tuple(categorical: types.ModuleType) -> None:
     categorical.Categorical.log_prob = log_prob
 
 
+def _convert_arrays_of_one_number(multi_node_iterator: Any) -> None:
+    multi_node_iterator.int = lambda x: int(numpy.asarray(x).item())
+
+
 def _sum_in_float64(reporter: types.ModuleType) -> None:
     add = reporter.Summary.add
 
@@ -148,6 +152,13 @@ PATCHES = (
         "NumPy 2.4 (deprecated)",
         numpy_from("2.4"),
         apply=_take_out_by_position,
+    ),
+    Patch(
+        "chainermn.iterators.multi_node_iterator",
+        "int() of an array of one number",
+        "NumPy 1.25 (deprecated), 2.4 (removed)",
+        numpy_from("1.25"),
+        apply=_convert_arrays_of_one_number,
     ),
     Patch(
         "chainer.functions.math.fix",

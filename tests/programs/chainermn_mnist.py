@@ -43,7 +43,9 @@ def main():
     optimizer.setup(model)
     iterator = chainer.iterators.SerialIterator(train, 20)
     test_iterator = chainer.iterators.SerialIterator(test, 50, repeat=False, shuffle=False)
-    trainer = training.Trainer(training.StandardUpdater(iterator, optimizer), (epochs, "epoch"), out)
+    trainer = training.Trainer(
+        training.StandardUpdater(iterator, optimizer), (epochs, "epoch"), out
+    )
     evaluator = extensions.Evaluator(test_iterator, model)
     trainer.extend(chainermn.create_multi_node_evaluator(evaluator, comm))
     if comm.rank == 0:
