@@ -56,6 +56,12 @@ class Wheel(bdist_wheel):
         return "py3", "none", super().get_tag()[2]
 
 
+# ChainerMN's. No Windows: MPICH has no wheel for it, and what else there is has not been tried.
+MPI = [
+    f"{name}; sys_platform in 'linux darwin' and platform_machine in 'x86_64 aarch64 arm64'"
+    for name in ("mpi4py>=4.1", "mpich>=5")
+]
+
 setup(
     name="chainer-vae",
     version=VERSION,
@@ -121,7 +127,9 @@ setup(
             "cupy-cuda12x>=13,<14; python_version < '3.10'",
         ],
         "cuda13": ["cupy-cuda13x[ctk]>=14; python_version >= '3.10'"],
+        "mpi": MPI,
         "test": [
+            *MPI,
             "build",
             "hypothesis",  # makes up bad input
             "ipykernel",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import chainer
 import chainer.functions as F
+import chainermn  # noqa: F401 - a patch is for it
 import numpy as np
 import pytest
 
@@ -264,6 +265,7 @@ def runs_silently(code):
         ("numpy.meshgrid giving a list", lambda: isinstance(np.meshgrid([0]), list)),
         ("means of", lambda: (0.0 + np.float32(1)).dtype == np.float64),
         ("numpy.maximum taking out", lambda: runs_silently("a = zeros(2); maximum(a, 1, a)")),
+        ("int() of an array", lambda: runs_silently("ones(1).__int__()")),
         ("numpy.fix", lambda: runs_silently("fix(1.5)")),
         ("assigning to an array's shape", lambda: runs_silently("zeros(2).shape = 1, 2")),
         ("threading.Thread.setDaemon", lambda: sys.version_info < (3, 10)),

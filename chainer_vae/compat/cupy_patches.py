@@ -35,7 +35,7 @@ def _copy_where_needed(memory_utility: types.ModuleType) -> None:
     backend = types.SimpleNamespace(get_array_module=lambda x: types.SimpleNamespace(array=array))
     chainer_and_names = {**function.__globals__, "chainer": types.SimpleNamespace(backend=backend)}
     memory_utility.unpack_params = types.FunctionType(  # type: ignore[attr-defined]
-        function.__code__, chainer_and_names, function.__name__
+        function.__code__, chainer_and_names, function.__name__, function.__defaults__
     )
 
 

@@ -25,6 +25,9 @@ class Net(chainer.Chain):
         return self.l2(F.relu(self.l1(x)))
 
 
+chainer.disable_experimental_feature_warning = True  # of allgather
+
+
 def main():
     out = sys.argv[1]
     epochs = int(sys.argv[2]) if len(sys.argv) > 2 else 2
