@@ -55,6 +55,7 @@ def script(tmp_path, text):
     return file
 
 
+@pytest.mark.slow
 def test_training_on_mnist(tmp_path, two_processes):
     code, out, err = two_processes(PROGRAM, "result")
     assert (code, err) == (0, "")
@@ -153,13 +154,15 @@ assert [len(batch) for batch in batches] == [6, 6, 6, 2]
 for batch, other in zip(batches, comm.bcast_obj(batches if comm.rank == 0 else None)):
     for (x, y), (other_x, other_y) in zip(batch, other):
         assert (x == other_x).all() and y == other_y
-print("checked")
+both = comm.gather_obj("checked")
+if comm.rank == 0:
+    print(*both)
 """
 
 
 def test_two_processes_train_as_one(tmp_path, two_processes):
     code, out, err = two_processes(script(tmp_path, CHECKS), CHAINERMN_FORCE_ABORT_ON_EXCEPTION="1")
-    assert (code, out, err) == (0, "checked\nchecked\n", "")
+    assert (code, out, err) == (0, "checked checked\n", "")
 
 
 def test_an_error_in_one_process_ends_both(tmp_path, two_processes):
@@ -174,7 +177,7 @@ def test_an_error_in_one_process_ends_both(tmp_path, two_processes):
         comm.recv_obj(1)  # waits for ever
         """,
     )
-    # communicate() above raises an error if it takes too long.
+    # communicate() raises an error if it takes too long.
     code, _, err = two_processes(program, CHAINERMN_FORCE_ABORT_ON_EXCEPTION="1")
     assert code != 0
     assert "ValueError: a fault" in err and "Uncaught exception on rank 1." in err
