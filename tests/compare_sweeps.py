@@ -8,7 +8,7 @@ import numpy as np
 TOLERANCES = {"float16": 1e-2, "float32": 1e-5, "float64": 1e-10}
 
 
-def difference(old, new):
+def difference(old, new, coarsest=None):
     """What differs between two arrays, in words; None if nothing does."""
     errors = [str(a) for a in (old, new) if a.dtype.kind == "U" and str(a).startswith("raises")]
     if errors and (old.dtype.kind != "U" or str(old) != str(new)):
@@ -26,7 +26,7 @@ def difference(old, new):
         return "another infinity"
     if not finite.any():
         return None
-    tolerance = TOLERANCES[old.dtype.name]
+    tolerance = TOLERANCES[coarsest or old.dtype.name]
     old, new = old[finite].astype(np.float64), new[finite].astype(np.float64)
     scale = max(np.abs(old).max(), np.abs(new).max(), np.finfo(np.float64).tiny)
     far = np.abs(old - new).max() / scale
@@ -39,7 +39,8 @@ def compare(old, new):
         if name not in old or name not in new:
             yield name, "only now" if name in new else "only then"
             continue
-        how = difference(old[name], new[name])
+        # In the parentheses is of what types the arrays and the numbers of the case are.
+        how = difference(old[name], new[name], next((t for t in TOLERANCES if t in name), None))
         if how:
             yield name, how
 

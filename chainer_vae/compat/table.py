@@ -4,6 +4,7 @@ from chainer_vae.compat import (
     cupy_patches,
     download_patches,
     numpy_patches,
+    promotion_patches,
     protobuf_patches,
     python_patches,
     setuptools_patches,
@@ -13,6 +14,7 @@ from chainer_vae.compat import (
 PATCHES = (
     *python_patches.PATCHES,
     *numpy_patches.PATCHES,
+    *promotion_patches.PATCHES,
     *setuptools_patches.PATCHES,
     *protobuf_patches.PATCHES,
     *cupy_patches.PATCHES,

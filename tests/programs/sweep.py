@@ -14,6 +14,7 @@ import warnings
 import chainer
 import chainer.distributions as D
 import chainer.functions as F
+import chainer.gradient_check
 import chainer.initializers as I
 import chainer.links as L
 import chainer.optimizer_hooks as H
@@ -451,7 +452,7 @@ case("F.local_response_normalization", N(3, 7, 2), k=2)
 
 # Pooling; the scale rounds in the middle between two pixels.
 _image = Array(lambda random: random.permutation(2 * 2 * 64 * 64).reshape(2, 2, 64, 64) / 4096)
-_boxes = Values([0, 0, 45, 45], [3, 7, 40.2, 33.3], [10.1, 5, 50, 63], [15, 15, 17, 15])
+_boxes = Values([0, 0, 45, 45], [3, 7, 40.2, 33.3], [0, 12, 50, 62], [15, 15, 17, 15])
 _indexed = Values([0, 0, 0, 45, 45], [1, 7, 3, 33, 40], [0, 5, 10, 63, 50], [1, 15, 15, 15, 17])
 _of = ints(0, 1, 0, 1)
 for _scale in (0.7, 0.3, 0.6, 0.9, 1 / 3, 0.55):
@@ -461,6 +462,7 @@ for _scale in (0.7, 0.3, 0.6, 0.9, 1 / 3, 0.55):
         case(f"F.{_name}.{_scale:.2}", _image, _boxes, _of, 2, _scale)
         case(f"F.{_name}.{_scale:.2}", _image, _boxes, _of, (7, 3), _scale)
     for _name in ("roi_average_align_2d", "roi_max_align_2d"):
+        case(f"F.{_name}.{_scale:.2}", _image, _boxes, _of, 3, _scale)
         case(f"F.{_name}.{_scale:.2}", _image, _boxes, _of, 2, _scale)
         case(f"F.{_name}.{_scale:.2}", _image, _boxes, _of, (7, 3), _scale, sampling_ratio=(2, 3))
 case("F.spatial_pyramid_pooling_2d", N(2, 3, 6, 6), 3, "max")
@@ -499,6 +501,7 @@ for _dtype in ("uint8", "int8", "int32", "int64"):
 
 program("Variable.array", P(3, 2), Raw(P(3, 2)))(lambda x, y: [x + y, y + x, x * y, x**y, x - y])
 program("Variable.zero", P(3, 2), Raw(P()))(lambda x, y: [x + y, y + x, x * y, x / y, x**y])
+program("Variable.debug_print", P(3, 2))(lambda x: [np.array(x.debug_print()[-120:])])
 program("Variable.other", P(3, 2))(lambda x: [x.mean(), abs(-x), x.T, x[1:], x.reshape(-1)])
 
 # Integers
@@ -532,6 +535,12 @@ for _padding in (-1, 3):
     program("dataset.list", _padding)(
         lambda padding: chainer.dataset.concat_examples([[1, 2], [3, 4]], padding=padding)
     )
+
+program("gradient_check", P(3, 2), Raw(N(3, 2)), 1e-3)(
+    lambda x, g, eps: chainer.gradient_check.numerical_grad(
+        lambda: (np.square(x.array),), (x.array,), (g,), eps
+    )
+)
 
 # Links
 _square = N(2, 3, 5, 5)
@@ -843,7 +852,9 @@ def run(case, dtype, number, label):
 
 def main():
     out, only = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else ""
-    covered = {".".join(case.name.split("#")[0].split(".")[:2]) for case in CASES} | NOT_COVERED.keys()
+    covered = {
+        ".".join(case.name.split("#")[0].split(".")[:2]) for case in CASES
+    } | NOT_COVERED.keys()
     for letter, module in MODULES.items():
         public = {f"{letter}.{n}" for n in dir(module) if n[0] != "_" and callable(vars(module)[n])}
         if letter in "FLOD" and public - covered:
