@@ -268,6 +268,16 @@ def runs_silently(code):
         ("int() of an array", lambda: runs_silently("ones(1).__int__()")),
         ("numpy.fix", lambda: runs_silently("fix(1.5)")),
         ("assigning to an array's shape", lambda: runs_silently("zeros(2).shape = 1, 2")),
+        ("NumPy's numbers", lambda: (np.ones(1, "f") + np.float64(1)).dtype == np.float32),
+        ("float32 arrays", lambda: (np.ones(1, "f") + np.float64(1)).dtype == np.float32),
+        ("boxes of float32", lambda: (np.float32(1) * 1.0).dtype == np.float64),
+        ("numbers out of", lambda: runs_silently("uint8(256)")),
+        ("padding out of", lambda: runs_silently("full(1, -1, uint8)")),
+        ("arrays without a device", lambda: not hasattr(np.ones(1), "device")),
+        (
+            "sparse matrices",
+            lambda: runs_silently("import scipy.sparse as s; s.coo_matrix(ones((2, 2), 'e'))"),
+        ),
         ("threading.Thread.setDaemon", lambda: sys.version_info < (3, 10)),
     ],
 )

@@ -58,10 +58,7 @@ def _wrapped(value: Any, dtype: Any) -> Any:
 
 def _wrap_constants(basic_math: Any) -> None:
     def preprocess_const(x: Any, value: Any) -> Any:
-        try:
-            return x.dtype.type(value)
-        except OverflowError:
-            return _wrapped(value, x.dtype)
+        return _wrapped(value, x.dtype) if x.dtype.kind in "iu" else x.dtype.type(value)
 
     basic_math._preprocess_const = preprocess_const
 
@@ -155,6 +152,11 @@ def _since_2(module: str, gone: str, apply: Apply) -> Patch:
     return Patch(f"chainer.{module}", gone, "NumPy 2.0", numpy_from("2.0"), apply=apply)
 
 
+def _since_1_24(module: str, gone: str, apply: Apply) -> Patch:
+    since = "NumPy 1.24 (deprecated), 2.0 (raises)"
+    return Patch(f"chainer.{module}", gone, since, numpy_from("1.24"), apply=apply)
+
+
 _PYTHON_NUMBERS = {
     "layer_normalization": ("LayerNormalization", numpy.number),
     "local_response_normalization": ("LocalResponseNormalization", numpy.number),
@@ -187,17 +189,17 @@ PATCHES = (
         )
         for module, name in _BOXES.items()
     ),
-    _since_2(
+    _since_1_24(
         "functions.math.basic_math",
         "numbers out of an integer type's range (Variable of uint8 + 256) wrapping",
         _wrap_constants,
     ),
-    _since_2(
+    _since_1_24(
         "dataset.convert",
         "padding out of an integer type's range (-1 for uint8) wrapping",
         _wrap_padding,
     ),
-    _since_2(
+    _since_1_24(
         "functions.array.pad_sequence",
         "padding out of an integer type's range (-1 for uint8) wrapping",
         _wrap_padding_of_sequences,
