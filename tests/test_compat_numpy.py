@@ -52,15 +52,23 @@ def test_local_response_normalization():
 
 
 def test_fixed_batch_normalization():
-    x, gamma = chainer.Variable(X), chainer.Variable(ONE_TO_THREE)
-    y = F.fixed_batch_normalization(x, gamma, ZERO, ONE_TO_THREE, ONE_TO_THREE, EPS)
-    assert_float32(y, [[0, 0, 1.731675625], [1.998701215, -1.413754106, -5.195026875]])
+    def float16(*values):
+        return np.array(values, np.float16)
+
+    x, gamma = chainer.Variable(X.astype(np.float16)), chainer.Variable(float16(1, 2, 3))
+    mean, var = float16(1, 2, 3), float16(1, 2, 3)
+    y = F.fixed_batch_normalization(x, gamma, float16(0, 0, 0), mean, var, EPS)
     gx, ggamma = gradients(y, x, gamma)
-    assert_float32(gx, [[0, 1.413754106, 3.46335125], [2.998051882, 5.655016422, 8.658378601]])
-    assert_float32(ggamma, [5.996103764, -2.827508211, -7.503928185])
+    assert {y.dtype, gx.dtype, ggamma.dtype} == {np.dtype(np.float16)}
+    assert y.array.tolist() == [[0, 0, 1.7314453125], [1.9990234375, -1.4130859375, -5.1953125]]
+    assert gx.array.tolist() == [
+        [0, 1.4130859375, 3.462890625],
+        [2.998046875, 5.65234375, 8.65625],
+    ]
+    assert ggamma.array.tolist() == [5.99609375, -2.826171875, -7.5]
     # An axis of NumPy's is refused, as it was.
     with pytest.raises(RuntimeError, match="axis must be int"):
-        F.fixed_batch_normalization(x, gamma, ZERO, ZERO, ZERO, axis=np.int64(0))
+        F.fixed_batch_normalization(x, gamma, mean, mean, var, axis=np.int64(0))
 
 
 def test_batch_renormalization():

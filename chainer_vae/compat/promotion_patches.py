@@ -58,7 +58,10 @@ def _wrapped(value: Any, dtype: Any) -> Any:
 
 def _wrap_constants(basic_math: Any) -> None:
     def preprocess_const(x: Any, value: Any) -> Any:
-        return _wrapped(value, x.dtype) if x.dtype.kind in "iu" else x.dtype.type(value)
+        # NumPy's own numbers are cast as ever.
+        if x.dtype.kind in "iu" and not isinstance(value, numpy.generic):
+            return _wrapped(value, x.dtype)
+        return x.dtype.type(value)
 
     basic_math._preprocess_const = preprocess_const
 
