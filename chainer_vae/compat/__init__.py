@@ -5,10 +5,12 @@ uses.  :func:`activate` provides those names to the modules of Chainer that ask 
 nobody else: ``numpy``, ``cupy`` and ``sys.modules`` stay as the user has them. ::
 
     patch.py                what a patch is
-    numpy_patches.py ...    the patches, a module for each library that moved on
+    numpy_patches.py ...    the patches, a module for each library that moved on (for NumPy also
+                            promotion_patches.py: what its numbers do to types since 2.0)
     table.py                all of them
     importer.py             applies them while Chainer is imported
     runner.py               ``python -m chainer_vae.compat PROGRAM``: runs any Chainer program
+    hints.py                what may help a program that ends with an error
     multiprocessing_patches.py  patches Chainer in the processes that such a program starts
 
 A patch says which module it is for, what that misses, and since which version; one that this
