@@ -53,7 +53,10 @@ class BuildKernels(build_ext):
 
 class Wheel(bdist_wheel):
     def get_tag(self) -> tuple[str, str, str]:
-        return "py3", "none", super().get_tag()[2]
+        # For any machine, if there was no compiler.
+        library = Path(self.bdist_dir) / "chainer_vae" / "kernels"
+        compiled = any(library.glob("_kernels.*"))
+        return "py3", "none", super().get_tag()[2] if compiled else "any"
 
 
 # ChainerMN's. No Windows: MPICH has no wheel for it, and what else there is has not been tried.

@@ -160,17 +160,21 @@ def test_steps_are_chainers(act_func, kind, k, mnist):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", [VAE, Autoencoder], **by_name)
-def test_an_epoch_in_float32(kind, mnist):
-    """600 steps on MNIST, softplus, to within what docs/en/engine.md says. (Seen: 5e-7.)"""
+@pytest.mark.parametrize(
+    "kind, losses, weights", [(VAE, 2e-6, 1e-5), (Autoencoder, 1e-4, 1e-3)], **by_name
+)
+def test_an_epoch_in_float32(kind, losses, weights, mnist):
+    """600 steps on MNIST, softplus, to within what docs/en/engine.md says. (Seen: 5e-7; of the
+    autoencoder 2e-5, as the rounding grows: Chainer's own losses in float32 and float64 lie 8e-6
+    apart, the engine's 6e-6.)"""
     batches = list(epoch(mnist.train_images, 100, "f4"))
     expected, model, _ = train(batches, False, kind=kind)
     found, own, _ = train(batches, True, kind=kind)
-    np.testing.assert_allclose(found, expected, rtol=2e-6)
+    np.testing.assert_allclose(found, expected, rtol=losses)
     # A weight whose gradient is nearly 0 moves by its sign: the rest of the rounding.
     for name, array in checkpoints.to_arrays(model).items():
         difference = checkpoints.to_arrays(own)[name] - array
-        assert np.sqrt(np.mean(difference**2)) < 1e-5 * np.sqrt(np.mean(array**2)), name
+        assert np.sqrt(np.mean(difference**2)) < weights * np.sqrt(np.mean(array**2)), name
 
 
 @pytest.mark.slow
