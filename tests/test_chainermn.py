@@ -55,7 +55,6 @@ def script(tmp_path, text):
     return file
 
 
-@pytest.mark.slow
 def test_training_on_mnist(tmp_path, two_processes):
     code, out, err = two_processes(PROGRAM, "result")
     assert (code, err) == (0, "")
