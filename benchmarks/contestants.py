@@ -36,7 +36,7 @@ def versions() -> dict[str, str]:
 def steps(model: VAE, quick: bool) -> dict[str, Step]:
     """A training step by each but the engine, on copies of a model."""
     found = {
-        "matrix products": _products(model, {}),
+        "matrix products": _products(model),
         "Chainer's loop": _chainers(model),
     }
     if torch is not None:
@@ -95,13 +95,9 @@ def _pytorchs(variant: str, model: VAE) -> Step:
     return lambda x: step(torch.from_numpy(x)).item()
 
 
-def _products(model: VAE, arrays: dict[int, Any]) -> Step:
-    """The products of a step alone: for each layer forward, the weights' gradient, and back.
-
-    Args:
-        model: Whose sizes.
-        arrays: By the batch size, those of the products; filled as they are needed.
-    """
+def _products(model: VAE) -> Step:
+    """The products of a step alone: for each layer forward, the weights' gradient, and back."""
+    arrays: dict[int, Any] = {}  # of the products, by the batch size
     n_h, n_in = model.le1.W.shape
     n_latent = len(model.le3_mu.W)
     sizes = [(n_in, n_h), (n_h, n_h), (n_h, 2 * n_latent), (n_latent, n_h), (n_h, n_h), (n_h, n_in)]

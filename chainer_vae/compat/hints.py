@@ -4,6 +4,8 @@ import os
 import sys
 from typing import Optional
 
+from chainer_vae.compat.importer import HOW_TO_INSTALL
+
 
 def hint(error: BaseException) -> Optional[str]:
     """What to do about an error that today's libraries cause in programs of Chainer's time."""
@@ -16,10 +18,7 @@ def hint(error: BaseException) -> Optional[str]:
     if isinstance(error, SyntaxError) and text.startswith("Missing parentheses in call to 'print'"):
         return "this is a program for Python 2; convert it (lib2to3 of Python 3.12 or before does)"
     if isinstance(error, ModuleNotFoundError) and error.name == "chainer":
-        return (
-            'Chainer is not installed: pip install "setuptools<81" wheel; then:'
-            " pip install --no-build-isolation chainer==7.8.1"
-        )
+        return f"Chainer is not installed: {HOW_TO_INSTALL}"
     if isinstance(error, ImportError) and error.name == "cupy":
         return "CuPy is not installed, and needs an NVIDIA GPU; many programs run without: --gpu -1"
     if isinstance(error, AttributeError):

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 # The packages in Chainer's wheel.
 PACKAGES = "chainer", "chainermn", "chainerx", "onnx_chainer"
+HOW_TO_INSTALL = (
+    'pip install "setuptools<81" wheel; then: pip install --no-build-isolation chainer==7.8.1'
+)
 
 
 def _import_with(provided: dict[str, Callable[[], Any]]) -> Callable[..., Any]:
@@ -159,9 +162,7 @@ def activate() -> None:
         if not (isinstance(error, ModuleNotFoundError) and error.name == "chainer"):
             raise
         raise ModuleNotFoundError(
-            "chainer-vae needs Chainer 7.8.1; install it with:"
-            ' pip install "setuptools<81" wheel'
-            "; then: pip install --no-build-isolation chainer==7.8.1",
+            f"chainer-vae needs Chainer 7.8.1; install it with: {HOW_TO_INSTALL}",
             name="chainer",
         ) from None
 
