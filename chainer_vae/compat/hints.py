@@ -29,7 +29,8 @@ def hint(error: BaseException) -> Optional[str]:
             )
         if "has no setter" in text or text.startswith("can't set attribute"):
             return "a later Chainer made this attribute read-only: leave the line out"
-    if isinstance(error, TypeError) and text.startswith("only 0-dimensional arrays can be"):
+    # The second is a warning, of NumPy 1.25 to 2.3, where warnings are errors.
+    if text.startswith(("only 0-dimensional arrays can be", "Conversion of an array with ndim")):
         return (
             "since NumPy 2.4, float(x) and int(x) take arrays without axes alone: write x.item(),"
             ' or install "numpy<2.4"'

@@ -79,7 +79,7 @@ class PatchingFinder(MetaPathFinder):
 class _PatchingLoader(Loader):
     """Loads a module as another loader does, with its patches."""
 
-    def __init__(self, loader: Loader, patches: list["Patch"], applied: list["Patch"]) -> None:
+    def __init__(self, loader: Any, patches: list["Patch"], applied: list["Patch"]) -> None:
         self._loader = loader
         self._module_patches, self._applied = patches, applied
 
@@ -87,7 +87,8 @@ class _PatchingLoader(Loader):
         return getattr(self._loader, name)
 
     def create_module(self, spec: Any) -> Any:
-        return self._loader.create_module(spec)
+        create = getattr(self._loader, "create_module", None)
+        return create and create(spec)
 
     def exec_module(self, module: types.ModuleType) -> None:
         patches = [patch for patch in self._module_patches if patch.needed()]
@@ -101,7 +102,10 @@ class _PatchingLoader(Loader):
             if module.__name__ == "chainer":
                 # It does not know this CuPy, and says so.
                 warnings.simplefilter("ignore")
-            self._loader.exec_module(module)
+            if hasattr(self._loader, "exec_module"):
+                self._loader.exec_module(module)
+            else:  # of a zip file, until Python 3.9
+                exec(self._loader.get_code(module.__name__), vars(module))
         for patch in patches:
             if patch.apply is not None:
                 patch.apply(module)

@@ -197,10 +197,12 @@ PATCHES = (
         "numbers out of an integer type's range (Variable of uint8 + 256) wrapping",
         _wrap_constants,
     ),
-    _since_1_24(
-        "dataset.convert",
-        "padding out of an integer type's range (-1 for uint8) wrapping",
-        _wrap_padding,
+    Patch(
+        "chainer.dataset.convert",
+        "numpy.full wrapping what is out of an integer type's range (-1 for uint8)",
+        "NumPy 2.1",
+        numpy_from("2.1"),
+        apply=_wrap_padding,
     ),
     _since_1_24(
         "functions.array.pad_sequence",
