@@ -12,6 +12,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from chainer_vae import load_mnist
 
@@ -35,6 +36,14 @@ def mnist():
     for part in data[:4]:
         part.flags.writeable = False
     return data
+
+
+@pytest.fixture
+def one_blas_thread():
+    """For Chainer's loop: its last digits depend on the number; and several, beside other tests,
+    wait for each other (measured: four times as long)."""
+    with threadpool_limits(1, user_api="blas"):
+        yield
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ INSTALLED = contestants.versions()  # of PyTorch and JAX
 WITH_AVX2 = measure.kernels.load("avx2") is not None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("avx2", [False, True] if WITH_AVX2 else [False])
 def test_everybody_is_measured(avx2, monkeypatch, capsys):
     for name, value in dict(

@@ -65,10 +65,11 @@ def train(batches, fused, C=1.0, k=1, threads=2, **model_settings):
             engine.finish()
     else:
         loss_func = loss_func_of(model, C, k)
-        for x in batches:
-            optimizer.update(loss_func, x)
-            rec_loss = model.rec_loss if isinstance(model, VAE) else model.loss
-            losses.append((float(model.loss.array), float(rec_loss.array)))
+        with threadpool_limits(1, user_api="blas"):  # see conftest.py
+            for x in batches:
+                optimizer.update(loss_func, x)
+                rec_loss = model.rec_loss if isinstance(model, VAE) else model.loss
+                losses.append((float(model.loss.array), float(rec_loss.array)))
     return np.array(losses), model, optimizer
 
 

@@ -157,7 +157,7 @@ def test_the_same_pixels_twice(drawn, tmp_path):
         assert (tmp_path / file).read_bytes() == (folder / file).read_bytes(), file
 
 
-@pytest.mark.parametrize("lang", ("en", "ja"))
+@pytest.mark.parametrize("lang", (pytest.param("en", marks=pytest.mark.slow), "ja"))
 @pytest.mark.parametrize("id", STILLS)
 def test_nothing_is_clipped(id, lang):
     with matplotlib.rc_context(style.settings(lang)):
@@ -170,7 +170,8 @@ def test_nothing_is_clipped(id, lang):
         assert needed.y1 <= fig.get_figheight() + pixel
 
 
-@pytest.mark.parametrize("suffix", ("svg", pytest.param("pdf", marks=pytest.mark.slow)))
+@pytest.mark.slow
+@pytest.mark.parametrize("suffix", ("svg", "pdf"))
 def test_other_formats(suffix, tmp_path):
     stills = [SPECS[id] for id in ("eq-gap", "network", "latent-arrow")]
 
@@ -255,6 +256,7 @@ def test_frames_go_from_digit_to_digit(trained, id, name, end):
         np.testing.assert_allclose(shown, model.decode(z[None]).array[0], rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_all_to_all_has_each_pair_in_its_cell(trained):
     frames = draw(SPECS["interp-all-anim"], context()).frames
     assert len(frames) == 80

@@ -22,6 +22,7 @@ def run(*args, cwd, command=(sys.executable, "-m", "chainer_vae")):
     )
 
 
+@pytest.mark.slow
 def test_draws_and_says_from_what(tmp_path):
     args = ("--only", "digits", "eq-elbo", "--lang", "ja", "--out", "f")
     result = run("figures", *args, cwd=tmp_path)
@@ -59,6 +60,7 @@ def test_format_and_language_of_the_page(tmp_path):
     assert '<html lang="ja">' in page and "3. 理論" in page and 'src="eq_elbo.svg"' in page
 
 
+@pytest.mark.slow
 def test_from_the_user_s_run(tmp_path, mnist):
     """The figures show the user's last run on MNIST, or the run that is named, and its data set."""
     data = write_idx_folder(tmp_path / "data", mnist, 100, 60)
@@ -129,6 +131,7 @@ def test_what_is_wrong_is_one_line_and_the_rest_is_drawn(tmp_path, args, message
     assert found == sorted([*drawn, "index.html"] if drawn else [])
 
 
+@pytest.mark.slow
 def test_a_mistake_in_one_figure_is_one_line(tmp_path, monkeypatch, capsys):
     """An exception that nobody foresaw; with --debug, its traceback, too."""
     monkeypatch.setattr(latent, "first_of_class", lambda labels, digit: [][digit])
@@ -144,6 +147,7 @@ def test_a_mistake_in_one_figure_is_one_line(tmp_path, monkeypatch, capsys):
     assert error.count("Traceback (most recent call last)") == 2
 
 
+@pytest.mark.slow
 def test_no_font_and_no_renderer(tmp_path):
     """Optional packages are missing: the font and Graphviz."""
     program = (

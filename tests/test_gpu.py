@@ -140,12 +140,13 @@ def test_gradients(gpu, act_func, k, mnist):
 
 # tanh amplifies rounding errors: on the CPU alone, another kernel changes its losses by 1e-4 within
 # 100 steps.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "act_func, held, captured",
     [
         (F.softplus, 100, True),
-        pytest.param(F.softplus, 100, False, marks=pytest.mark.slow),
-        pytest.param(F.tanh, 15, True, marks=pytest.mark.slow),
+        (F.softplus, 100, False),
+        (F.tanh, 15, True),
     ],
 )
 def test_a_hundred_steps_agree_with_the_cpu(gpu, act_func, held, captured, mnist, monkeypatch):
@@ -295,6 +296,7 @@ def test_an_error_in_progress_loses_no_step(gpu, small_set, tmp_path):
     assert run.log[-1]["main/loss"] == whole.log[-1]["main/loss"]
 
 
+@pytest.mark.slow
 def test_run_resumes_exactly_and_files_go_both_ways(gpu, small_set, tmp_path):
     settings = dict(dimz=3, dim_h=16, batchsize=60, dataset=str(small_set), gpu=0)
     whole = Run.start(Config(epoch=4, **settings), tmp_path / "whole")

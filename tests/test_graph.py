@@ -100,6 +100,7 @@ def test_the_order_of_the_nodes_stays(text, mnist):
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_very_many_samples():
     """Far more than Python lets a function call itself, and in a time that does not square."""
     k = 1500

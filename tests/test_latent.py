@@ -144,6 +144,7 @@ def test_embedding_of_too_few_or_the_same():
         embed(latents[[0] * 9], 2)
 
 
+@pytest.mark.slow
 def test_embedding_where_the_cores_cannot_be_counted():
     """As on Windows 11 and in small containers: no warning of a library comes through."""
     program = (

@@ -52,6 +52,7 @@ def test_every_text_is_inside_the_figure_and_overlaps_no_other(context, id):
     assert min(text.get_size() for text in texts) >= 11
 
 
+@pytest.mark.slow
 def test_files_are_the_same_every_time(context, tmp_path):
     first, second = [
         [

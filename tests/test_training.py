@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 import chainer
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_limits
 
 from chainer_vae import Config, InputError, NonFiniteLossError, Run, evaluate, load_model
 from chainer_vae.datasets import load_data
@@ -266,12 +265,6 @@ def test_a_model_put_in_its_place_in_on_step_counts_from_the_next_step_on(small_
 
         losses.append(finish(run, replace)[0]["main/loss"])
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
-
-
-@pytest.fixture
-def one_blas_thread():
-    with threadpool_limits(1, user_api="blas"):
-        yield
 
 
 @pytest.mark.parametrize("engines", [("fused", "fused"), ("chainer", "fused"), ("chainer",) * 2])

@@ -101,7 +101,10 @@ def test_a_leftover_that_cannot_be_removed_hides_no_reason(tmp_path, monkeypatch
     [
         ["train", "--resume", "run", "--epoch", "3"],
         ["projector", "run", "--out", "out"],
-        ["figures", "--out", "out", "--run-z2", "run", "--only", "network", "interp-0-7-anim"],
+        pytest.param(
+            ["figures", "--out", "out", "--run-z2", "run", "--only", "network", "interp-0-7-anim"],
+            marks=pytest.mark.slow,
+        ),
         pytest.param(["explore", "--run-z2", "run"], marks=pytest.mark.slow),
     ],
     ids=lambda command: command[0],
