@@ -11,7 +11,7 @@ from chainer_vae import startup
 startup.hide_interrupts()  # before all that takes a while to import
 
 TYPE_CHECKING = False  # but True for type checkers, which need not import typing
-if not TYPE_CHECKING and startup.starts_a_program():
+if not TYPE_CHECKING and startup.chainer_comes_later():
     startup.leave_working_folder()
 
     # Chainer is imported when the program does so; the rest of this package, when it asks for it.

@@ -17,16 +17,22 @@ def hide_interrupts() -> None:
         sys.excepthook = _say_nothing_of_interrupts
 
 
-def starts_a_program() -> bool:
-    """Whether this is ``python -m chainer_vae.compat``, which has not begun with its program."""
-    return _is_named_by_m("chainer_vae.compat")
+def chainer_comes_later() -> bool:
+    """Whether the program that has not begun yet is to import Chainer by itself: that of ``python
+    -m chainer_vae.compat``, or of a Python that such a program has started."""
+    sitecustomize = sys.modules.get("sitecustomize")
+    return getattr(sitecustomize, "chainer_comes_later", False) or _runs_a_program()
 
 
 def leave_working_folder() -> None:
     """Take the working folder, where ``-m`` looks first, from the path: a six.py or numpy.py there
     is none of ours."""
-    if not getattr(sys.flags, "safe_path", False):
+    if _runs_a_program() and not getattr(sys.flags, "safe_path", False):
         del sys.path[0]
+
+
+def _runs_a_program() -> bool:
+    return _is_named_by_m("chainer_vae.compat")
 
 
 def _is_named_by_m(module: str) -> bool:

@@ -11,7 +11,7 @@ nobody else: ``numpy``, ``cupy`` and ``sys.modules`` stay as the user has them. 
     importer.py             applies them while Chainer is imported
     runner.py               ``python -m chainer_vae.compat PROGRAM``: runs any Chainer program
     hints.py                what may help a program that ends with an error
-    multiprocessing_patches.py  patches Chainer in the processes that such a program starts
+    children/               patches Chainer in the processes that such a program starts
 
 A patch says which module it is for, what that misses, and since which version; one that this
 machine does not need is not applied.  Nothing here imports the rest of the package.

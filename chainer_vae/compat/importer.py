@@ -4,15 +4,19 @@ The patches themselves, and NumPy with them, are imported when Chainer is, so th
 its environment variables before.
 """
 
+from __future__ import annotations
+
 import builtins
 import importlib
 import sys
-import types
 import warnings
-from importlib.abc import Loader, MetaPathFinder
-from typing import TYPE_CHECKING, Any, Callable, Optional
 
+# Each Python that a program starts imports this: nothing that takes long.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from types import ModuleType
+    from typing import Any, Callable
+
     from chainer_vae.compat.patch import Patch
 
 # The packages in Chainer's wheel.
@@ -33,7 +37,7 @@ def _import_with(provided: dict[str, Callable[[], Any]]) -> Callable[..., Any]:
     return __import__
 
 
-class PatchingFinder(MetaPathFinder):
+class PatchingFinder:
     """Finds the modules that patches are for where they are, and patches them on import.
 
     Args:
@@ -41,16 +45,14 @@ class PatchingFinder(MetaPathFinder):
         patches: Called when the first of these is imported: the patches.
     """
 
-    def __init__(
-        self, packages: tuple[str, ...], patches: Callable[[], tuple["Patch", ...]]
-    ) -> None:
+    def __init__(self, packages: tuple[str, ...], patches: Callable[[], tuple[Patch, ...]]) -> None:
         self.packages = packages
         self._make_patches = patches
-        self._patches: Optional[tuple[Patch, ...]] = None
+        self._patches: tuple[Patch, ...] | None = None
         self.applied: list[Patch] = []
 
     @property
-    def patches(self) -> tuple["Patch", ...]:
+    def patches(self) -> tuple[Patch, ...]:
         if self._patches is None:
             self._patches = self._make_patches()
         return self._patches
@@ -63,7 +65,7 @@ class PatchingFinder(MetaPathFinder):
             return None
         others = (finder for finder in sys.meta_path if finder is not self)
         specs = (finder.find_spec(fullname, path, target) for finder in others)
-        spec = next((spec for spec in specs if spec is not None), None)
+        spec: Any = next((spec for spec in specs if spec is not None), None)
         if spec is not None and spec.loader is not None:
             spec.loader = _PatchingLoader(spec.loader, patches, self.applied)
         return spec
@@ -76,10 +78,10 @@ class PatchingFinder(MetaPathFinder):
                 self.applied.append(patch)
 
 
-class _PatchingLoader(Loader):
+class _PatchingLoader:
     """Loads a module as another loader does, with its patches."""
 
-    def __init__(self, loader: Any, patches: list["Patch"], applied: list["Patch"]) -> None:
+    def __init__(self, loader: Any, patches: list[Patch], applied: list[Patch]) -> None:
         self._loader = loader
         self._module_patches, self._applied = patches, applied
 
@@ -90,7 +92,7 @@ class _PatchingLoader(Loader):
         create = getattr(self._loader, "create_module", None)
         return create and create(spec)
 
-    def exec_module(self, module: types.ModuleType) -> None:
+    def exec_module(self, module: ModuleType) -> None:
         patches = [patch for patch in self._module_patches if patch.needed()]
         provided = {name: make for p in patches for name, make in (p.provide or {}).items()}
         if provided:
@@ -112,7 +114,7 @@ class _PatchingLoader(Loader):
         self._applied += patches
 
 
-def _table() -> tuple["Patch", ...]:
+def _table() -> tuple[Patch, ...]:
     from chainer_vae.compat.table import PATCHES
 
     return PATCHES
@@ -171,7 +173,7 @@ def activate() -> None:
         ) from None
 
 
-def applied() -> tuple["Patch", ...]:
+def applied() -> tuple[Patch, ...]:
     """The patches applied so far; modules that Chainer loads later may add to them.
 
     Returns:

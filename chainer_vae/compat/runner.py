@@ -12,7 +12,6 @@ from typing import Any, Optional
 
 from chainer_vae.compat.hints import print_hint
 from chainer_vae.compat.importer import activate_later
-from chainer_vae.compat.multiprocessing_patches import activate_in_spawned_processes
 
 USAGE = """\
 usage: python -m chainer_vae.compat SCRIPT [ARGS...]
@@ -37,9 +36,9 @@ def main(args: list[str]) -> None:
         print(USAGE, file=sys.stderr)
         sys.exit(2)
     activate_later()
-    activate_in_spawned_processes()
+    _patch_in_children()
     if sys.excepthook is sys.__excepthook__:
-        sys.excepthook = _show
+        sys.excepthook = show
     kind, first = args[0], args[1:2]
     if kind == "-m":
         sys.argv = args[1:]
@@ -61,6 +60,14 @@ def main(args: list[str]) -> None:
     else:
         sys.argv = args
         _run_script(kind)
+
+
+def _patch_in_children() -> None:
+    """Have every Python that the program starts run children/sitecustomize.py first."""
+    ours = os.path.join(FOLDER, "children")
+    others = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    if ours not in others:
+        os.environ["PYTHONPATH"] = os.pathsep.join([ours, *filter(None, others)])
 
 
 def _look_first_in(folder: str) -> None:
@@ -100,7 +107,7 @@ def _run(source: Any, path: str, **more: Any) -> None:
     exec(compile(source, path, "exec", dont_inherit=True), names)
 
 
-def _show(
+def show(
     kind: type[BaseException], error: BaseException, traceback: Optional[TracebackType]
 ) -> None:
     """Python's own ``sys.excepthook``, without what ran the program, and with a hint."""

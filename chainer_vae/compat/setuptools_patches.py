@@ -1,9 +1,9 @@
 """setuptools: ``pkg_resources``, by which Chainer asks what is installed."""
 
+import re
 import types
 from importlib import metadata
 
-from packaging.requirements import Requirement
 from packaging.version import Version
 
 from chainer_vae.compat.patch import Patch, installed_version
@@ -30,11 +30,12 @@ def _pkg_resources() -> types.ModuleType:
     class WorkingSet:
         def require(self, *requirements: str) -> None:
             for text in requirements:
-                requirement = Requirement(text)
-                version = installed_version(requirement.name)
+                version = installed_version(re.findall(r"[\w.-]+", text)[0])
                 if version is None:
                     raise DistributionNotFound(text)
-                if not requirement.specifier.contains(version, prereleases=True):
+                from packaging.requirements import Requirement  # takes long
+
+                if not Requirement(text).specifier.contains(version, prereleases=True):
                     raise VersionConflict(text)
 
     module = types.ModuleType("pkg_resources")
