@@ -134,11 +134,13 @@ setup(
         "test": [
             *MPI,
             "build",
+            "h5py; python_version < '3.15'",  # it has no wheel for 3.15 yet
             "hypothesis",  # makes up bad input
             "ipykernel",
             "jupytext",
             "mypy<2.5",
             "nbclient",
+            "onnx",
             "playwright",  # drives a Chromium that is there already
             "pytest",
             "pytest-xdist",

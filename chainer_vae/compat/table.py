@@ -3,7 +3,9 @@
 from chainer_vae.compat import (
     cupy_patches,
     download_patches,
+    h5py_patches,
     numpy_patches,
+    onnx_patches,
     promotion_patches,
     protobuf_patches,
     python_patches,
@@ -17,6 +19,8 @@ PATCHES = (
     *promotion_patches.PATCHES,
     *setuptools_patches.PATCHES,
     *protobuf_patches.PATCHES,
+    *onnx_patches.PATCHES,
+    *h5py_patches.PATCHES,
     *cupy_patches.PATCHES,
     *download_patches.PATCHES,
 )
