@@ -1,6 +1,7 @@
 """Every figure of the article exists, is drawn completely, and shows what its caption says."""
 
 import dataclasses
+import functools
 import os
 import re
 import shutil
@@ -157,11 +158,23 @@ def test_the_same_pixels_twice(drawn, tmp_path):
         assert (tmp_path / file).read_bytes() == (folder / file).read_bytes(), file
 
 
+@pytest.fixture(scope="module")
+def still():
+    """A function that draws a figure, or gives the one that it has drawn before."""
+
+    @functools.cache
+    def drawn(id, lang):
+        with matplotlib.rc_context(style.settings(lang)):
+            return draw(SPECS[id], context(lang))
+
+    return drawn
+
+
 @pytest.mark.parametrize("lang", (pytest.param("en", marks=pytest.mark.slow), "ja"))
 @pytest.mark.parametrize("id", STILLS)
-def test_nothing_is_clipped(id, lang):
+def test_nothing_is_clipped(id, lang, still):
+    fig = still(id, lang)
     with matplotlib.rc_context(style.settings(lang)):
-        fig = draw(SPECS[id], context(lang))
         assert fig.get_figwidth() <= (9 if id == "network" else style.WIDTH)
         needed = fig.get_tightbbox(FigureCanvasAgg(fig).get_renderer())
         pixel = 0.01
@@ -190,8 +203,7 @@ def test_other_formats(suffix, tmp_path):
     assert (tmp_path / "ja" / "vae_0to7_dim_2.gif").is_file()
 
 
-@pytest.mark.slow
-def test_japanese_letters_have_their_font():
+def test_japanese_letters_have_their_font(still):
     """The font contains all Japanese letters of the labels; otherwise boxes would be drawn."""
     from matplotlib.ft2font import FT2Font
 
@@ -200,8 +212,7 @@ def test_japanese_letters_have_their_font():
         assert matplotlib.rcParams["font.family"][0] == "IPAexGothic"
         n_japanese = 0
         for id in STILLS:
-            fig = draw(SPECS[id], context("ja"))
-            for text in fig.findobj(Text):
+            for text in still(id, "ja").findobj(Text):
                 japanese = re.findall("[ぁ-んァ-ヶ一-龠]", text.get_text())
                 n_japanese += len(japanese)
                 assert letters.issuperset(map(ord, japanese)), text

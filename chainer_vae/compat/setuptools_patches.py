@@ -15,7 +15,7 @@ def _without_pkg_resources() -> bool:
     return setuptools is None or setuptools >= Version("67.5")
 
 
-def _pkg_resources() -> types.ModuleType:
+def pkg_resources() -> types.ModuleType:
     """The part of pkg_resources that Chainer uses: is this requirement installed?"""
 
     class ResolutionError(Exception):
@@ -56,7 +56,7 @@ PATCHES = tuple(
         "pkg_resources",
         "setuptools 67.5 (deprecated), 82 (removed)",
         _without_pkg_resources,
-        provide={"pkg_resources": _pkg_resources},
+        provide={"pkg_resources": pkg_resources},
     )
     for module in (
         "chainer._environment_check",
