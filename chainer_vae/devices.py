@@ -13,6 +13,7 @@ import numpy as np
 from chainer.backends import cuda
 
 from chainer_vae import compat, kernels, shell, validation
+from chainer_vae.compat.lending import gone_here
 from chainer_vae.errors import InputError
 from chainer_vae.version import __version__
 
@@ -215,6 +216,10 @@ def report() -> list[tuple[str, str]]:
     lines += [
         ("  patched", f"{patch.module}: {patch.gone}, changed in {patch.since}")
         for patch in compat.applied()
+    ]
+    lines += [
+        ("  lent by --lend", f"{module}: {', '.join(names)}")
+        for module, names in gone_here().items()
     ]
     fault = gpu_fault(0)
     cupy = sys.modules.get("cupy")

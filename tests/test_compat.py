@@ -290,7 +290,7 @@ def test_applied_where_gone_and_only_there(gone, still_there):
 
 
 def test_provided_pkg_resources_asks_what_is_installed():
-    module = setuptools_patches._pkg_resources()
+    module = setuptools_patches.pkg_resources()
     module.require("numpy>=1", "chainer==7.8.1")
     with pytest.raises(module.DistributionNotFound):
         module.require("no-such-distribution")

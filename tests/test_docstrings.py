@@ -122,7 +122,7 @@ def test_documented(name):
     assert [p for p in entries(thing, "Args") if p not in parameters(thing)] == []
 
     if not inspect.isclass(thing) and not isinstance(thing, (property, functools.cached_property)):
-        returns = inspect.signature(function).return_annotation is not None
+        returns = inspect.signature(function).return_annotation not in (None, "None")
         assert bool(section(thing, "Returns", "Yields")) == returns
 
     starts = [function]

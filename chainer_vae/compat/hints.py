@@ -1,10 +1,14 @@
 """What may help a program that ends with an error: a line after its traceback."""
 
 import os
+import re
 import sys
+import traceback
 from typing import Optional
 
+from chainer_vae.compat.dropped_names import DROPPED, MOVED
 from chainer_vae.compat.importer import HOW_TO_INSTALL
+from chainer_vae.compat.lending import gone
 
 
 def hint(error: BaseException) -> Optional[str]:
@@ -13,12 +17,15 @@ def hint(error: BaseException) -> Optional[str]:
     variables = [
         f"{name}={os.environ[name]!r}" for name in os.environ if name.startswith("CHAINER_")
     ]
-    if variables and "chainer" not in sys.modules and isinstance(error, (KeyError, ValueError)):
+    if variables and "chainer" not in sys.modules and _arose_in("chainer", error):
         return f"the environment has {', '.join(variables)}: Chainer may not be able to use that"
     if isinstance(error, SyntaxError) and text.startswith("Missing parentheses in call to 'print'"):
         return "this is a program for Python 2; convert it (lib2to3 of Python 3.12 or before does)"
     if isinstance(error, ModuleNotFoundError) and error.name == "chainer":
         return f"Chainer is not installed: {HOW_TO_INSTALL}"
+    gone = _gone(error)
+    if gone is not None:
+        return f"{gone}; python -m chainer_vae.compat {_lend_to(error)} PROGRAM lends it"
     if isinstance(error, ImportError) and error.name == "cupy":
         return "CuPy is not installed, and needs an NVIDIA GPU; many programs run without: --gpu -1"
     if isinstance(error, AttributeError):
@@ -29,6 +36,11 @@ def hint(error: BaseException) -> Optional[str]:
             )
         if "has no setter" in text or text.startswith("can't set attribute"):
             return "a later Chainer made this attribute read-only: leave the line out"
+    if re.search("Actual: float(64 != float32|32 != float64)", text):
+        return (
+            "since NumPy 2.0, a number of NumPy's own (np.float64) makes a float32 array float64:"
+            f" write float(x) for the number from which {_last_line(error)} computes its argument"
+        )
     # The second is a warning, of NumPy 1.25 to 2.3, where warnings are errors.
     if text.startswith(("only 0-dimensional arrays can be", "Conversion of an array with ndim")):
         return (
@@ -36,6 +48,56 @@ def hint(error: BaseException) -> Optional[str]:
             ' or install "numpy<2.4"'
         )
     return None
+
+
+def _gone(error: BaseException) -> Optional[str]:
+    """What is said of a name that a library has dropped, if the error is of one."""
+    if not isinstance(error, (AttributeError, ImportError)):
+        return None
+    text = str(error)
+    if isinstance(error, ModuleNotFoundError):
+        module = error.name or ""
+        root = module.partition(".")[0]
+        if root in MOVED:
+            return gone(root, "")
+        if module in DROPPED:
+            since = next(iter(DROPPED[module].values())).since
+            return f"{module} is gone since {since}"
+        return None
+    found = re.match(r"module '([\w.]+)' has no attribute '(\w+)'", text)
+    module, name = found.groups() if found else ("", "")
+    found = re.match(r"cannot import name '(\w+)' from '([\w.]+)'", text)
+    if found:
+        name, module = found.groups()
+    return gone(module, name) if name in DROPPED.get(module, {}) else None
+
+
+def _places(error: BaseException) -> list[tuple[str, int, str]]:
+    """File, line and package of each call that led to it."""
+    return [
+        (frame.f_code.co_filename, line, str(frame.f_globals.get("__name__")).partition(".")[0])
+        for frame, line in traceback.walk_tb(error.__traceback__)
+    ]
+
+
+def _arose_in(package: str, error: BaseException) -> bool:
+    return any(root == package for _, _, root in _places(error))
+
+
+def _last_line(error: BaseException) -> str:
+    """The last line before Chainer's own: where the program called it."""
+    others = [place for place in _places(error) if place[2] not in ("chainer", "chainer_vae")]
+    file, line, _ = others[-1]
+    return f"{file}:{line}"
+
+
+def _lend_to(error: BaseException) -> str:
+    """The option that lends to the module that asked."""
+    libraries = {module.partition(".")[0] for module in DROPPED}
+    askers = [place for place in _places(error) if place[2] not in libraries]
+    file, _, root = askers[-1]
+    installed = {"site-packages", "dist-packages"} & set(file.split(os.sep))
+    return f"--lend={root}" if installed else "--lend"
 
 
 def print_hint(error: BaseException) -> None:

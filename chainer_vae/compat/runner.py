@@ -14,12 +14,18 @@ from chainer_vae.compat.hints import print_hint
 from chainer_vae.compat.importer import activate_later
 
 USAGE = """\
-usage: python -m chainer_vae.compat SCRIPT [ARGS...]
-       python -m chainer_vae.compat -m MODULE [ARGS...]
-       python -m chainer_vae.compat -c CODE [ARGS...]
-       python -m chainer_vae.compat - [ARGS...]
+usage: python -m chainer_vae.compat [OPTIONS] SCRIPT [ARGS...]
+       python -m chainer_vae.compat [OPTIONS] -m MODULE [ARGS...]
+       python -m chainer_vae.compat [OPTIONS] -c CODE [ARGS...]
+       python -m chainer_vae.compat [OPTIONS] - [ARGS...]
 
-Runs a Chainer program, unmodified, as `python SCRIPT ARGS...` would."""
+Runs a Chainer program, unmodified, as `python SCRIPT ARGS...` would.
+
+  --lend               lend the program's own modules the names that NumPy, Python and others
+                       have dropped (np.float, collections.Iterable, distutils, scipy.misc ...)
+  --lend=PACKAGE,...   lend them to these installed packages, too
+  --explain            lend, and list at the end what was used: file, line, what to write
+  --fix-report=FILE    lend, and write a patch for the sources into FILE"""
 FOLDER = str(Path(__file__).parent)
 
 
@@ -32,11 +38,18 @@ def main(args: list[str]) -> None:
     if args[:1] in (["-h"], ["--help"]):
         print(USAGE)
         return
+    options = _Options()
+    while args and args[0].startswith("--"):
+        if not options.take(args[0]):
+            print(USAGE, file=sys.stderr)
+            sys.exit(2)
+        args = args[1:]
     if not args or args in (["-m"], ["-c"]):
         print(USAGE, file=sys.stderr)
         sys.exit(2)
     activate_later()
     _patch_in_children()
+    options.apply()
     if sys.excepthook is sys.__excepthook__:
         sys.excepthook = show
     kind, first = args[0], args[1:2]
@@ -60,6 +73,39 @@ def main(args: list[str]) -> None:
     else:
         sys.argv = args
         _run_script(kind)
+
+
+class _Options:
+    """What stands before the program."""
+
+    def __init__(self) -> None:
+        self.packages: Optional[str] = None
+        self.explain = False
+        self.patch_file: Optional[str] = None
+
+    def take(self, word: str) -> bool:
+        """Whether it is an option."""
+        name, _, value = word.partition("=")
+        if name == "--lend" and (value or "=" not in word):
+            self.packages = value
+        elif word == "--explain":
+            self.explain = True
+        elif name == "--fix-report" and value:
+            self.patch_file = os.path.abspath(value)
+        else:
+            return False
+        return True
+
+    def apply(self) -> None:
+        if self.packages is None and not self.explain and self.patch_file is None:
+            return
+        from chainer_vae.compat import lending
+
+        if self.patch_file is not None and not os.path.isdir(os.path.dirname(self.patch_file)):
+            print(f"chainer_vae.compat: no folder for {self.patch_file}", file=sys.stderr)
+            sys.exit(2)
+        lender = lending.lend(self.packages or "")
+        lending.report_at_exit(lender, self.explain, self.patch_file)
 
 
 def _patch_in_children() -> None:
