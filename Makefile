@@ -10,6 +10,7 @@
 # make fuzz        give it bad files, command lines and arguments by the thousand
 # make mutants     change the code in one place at a time, and see that a test fails
 # make soak        train, measure and resume for long, and see that nothing grows
+# make chainer-suite  run Chainer programs on every Python here, by the compat layer
 # make lint        run the linter, the formatter and the type checker
 # make bench       time a training step and an evaluation beside Chainer's, PyTorch's and JAX's (QUICK=1: less)
 # make gpu-check   test, train and time on the GPU
@@ -44,7 +45,7 @@ CUDA ?= $(if $(shell nvidia-smi 2>/dev/null | grep 'CUDA Version: 12'),cuda12,cu
 .DEFAULT_GOAL := help
 
 .PHONY: help install reproduce figures explore lessons notebooks site always test test-all coverage crash fuzz mutants \
-  soak bench gpu-check dist address lint matrix clean
+  soak bench gpu-check dist address lint matrix chainer-suite clean
 .DELETE_ON_ERROR:
 
 help:
@@ -171,6 +172,10 @@ lint: install
 # All tests on every Python found here, and the quick ones with its oldest NumPy.
 matrix:
 	$(PYTHON) tests/matrix.py
+
+# Programs under the compat layer, on the Pythons that are here; PYTHONS: only these.
+chainer-suite:
+	$(PYTHON) tests/chainer_suite.py $(PYTHONS)
 
 clean:
 	rm -rf $(VENV) $(VENV)-wheels dist build site *.egg-info .pytest_cache .ruff_cache .mypy_cache .coverage*

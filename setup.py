@@ -44,7 +44,8 @@ UNIX = [
 
 class BuildKernels(build_ext):
     def get_ext_filename(self, fullname: str) -> str:
-        return os.path.join(*fullname.split(".")) + (".pyd" if os.name == "nt" else ".so")
+        # No suffix of Python's own modules: it is loaded by ctypes, and cannot be imported.
+        return os.path.join(*fullname.split(".")) + (".dll" if os.name == "nt" else ".shared")
 
     def build_extension(self, ext: Extension) -> None:
         ext.extra_compile_args = ["/O2"] if self.compiler.compiler_type == "msvc" else UNIX

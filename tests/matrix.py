@@ -95,20 +95,25 @@ def make_environment(interpreter: Interpreter, version: str, numpy: Optional[str
     return python
 
 
-def run_tests(interpreter: Interpreter, python: Path, quick: bool) -> tuple[int, list[str]]:
-    """Run the tests: pytest's exit code, and the cells of the row in the table."""
-    environment = python.parent.parent
-    report, versions = environment / "report.xml", environment / "versions"
-    report.unlink(missing_ok=True)
-    options = ["-q", "--numprocesses", "auto", "--maxprocesses", "4", "--dist", "loadfile"]
-    options += [f"--junitxml={report}", *(["-m", "not slow"] if quick else [])]
-    code = interpreter.run(python, "-m", "pytest", *options, check=False)
+def versions(interpreter: Interpreter, python: Path) -> list[str]:
+    """Those of Python and of what is shown."""
+    file = python.parent.parent / "versions"
     show = (
         "import platform, sys; from importlib.metadata import version;"
         "print(platform.python_version(), *map(version, sys.argv[2:]), file=open(sys.argv[1], 'w'))"
     )
-    interpreter.run(python, "-c", show, versions, *SHOWN)
-    found = versions.read_text(encoding="utf-8").split()
+    interpreter.run(python, "-c", show, file, *SHOWN)
+    return file.read_text(encoding="utf-8").split()
+
+
+def run_tests(interpreter: Interpreter, python: Path, quick: bool) -> tuple[int, list[str]]:
+    """Run the tests: pytest's exit code, and the cells of the row in the table."""
+    report = python.parent.parent / "report.xml"
+    report.unlink(missing_ok=True)
+    options = ["-q", "--numprocesses", "auto", "--maxprocesses", "4", "--dist", "loadfile"]
+    options += [f"--junitxml={report}", *(["-m", "not slow"] if quick else [])]
+    code = interpreter.run(python, "-m", "pytest", *options, check=False)
+    found = versions(interpreter, python)
     if not report.exists():
         sys.exit(f"matrix.py: pytest ended with {code}, without a report")
     suite = ElementTree.parse(report).getroot().find("testsuite")

@@ -103,7 +103,7 @@ def test_dist_has_the_package_and_an_unmodified_chainer(dist):
     compiled = f"chainer_vae-{__version__}-py3-none-{platform}.whl"
     expected = {*names, compiled} if kernels.load() is not None else names
     assert {file.name for file in dist.iterdir()} == expected
-    library = "chainer_vae/kernels/_kernels" + (".pyd" if os.name == "nt" else ".so")
+    library = f"chainer_vae/kernels/{kernels.LIBRARY.name}"
     for name in expected:
         assert (library in files_of(dist / name)) == (name == compiled), name
     ours = run("git", "ls-files", "--cached", "--others", "--exclude-standard", "chainer_vae")

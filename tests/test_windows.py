@@ -427,7 +427,7 @@ import chainer_vae
 from chainer_vae.cli import main
 
 for module in pkgutil.walk_packages(chainer_vae.__path__, "chainer_vae."):
-    if not module.name.endswith(("__main__", "_kernels")):  # the latter is C, not of Python
+    if not module.name.endswith("__main__"):
         try:
             importlib.import_module(module.name)
         except ModuleNotFoundError as error:

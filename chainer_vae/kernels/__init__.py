@@ -5,12 +5,14 @@ C compiler.  Elsewhere, :mod:`~chainer_vae.engine.cpu_kernels` computes everythi
 """
 
 import ctypes
-import importlib.util
+import os
 from functools import cache
+from pathlib import Path
 from typing import Any, Optional
 
 import numpy as np
 
+LIBRARY = Path(__file__).with_name("_kernels.dll" if os.name == "nt" else "_kernels.shared")
 # The instruction sets that kernels.c is compiled for, the best first.
 LEVELS = {"avx512": "AVX-512", "avx2": "AVX2", "baseline": "baseline"}
 
@@ -50,12 +52,9 @@ def load(level: Optional[str] = None) -> Optional[CompiledKernels]:
     Returns:
         None if they are not installed, or the machine does not have these instructions.
     """
-    spec = importlib.util.find_spec("chainer_vae.kernels._kernels")
-    if spec is None or spec.origin is None:
-        return None
     try:
-        library = ctypes.CDLL(spec.origin)
-    except OSError:  # compiled for another system, which shares this folder
+        library = ctypes.CDLL(str(LIBRARY))
+    except OSError:  # it is not there, or compiled for another system, which shares this folder
         return None
     for name in LEVELS if level is None else [level]:
         if library.supports(name.encode()):

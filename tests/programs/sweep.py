@@ -58,6 +58,15 @@ def flat(value):
     return [value]
 
 
+def build(value, make):
+    """A value in which what is in lists, tuples and dicts is what ``make`` makes of it."""
+    if isinstance(value, (list, tuple)):
+        return type(value)(build(v, make) for v in value)
+    if isinstance(value, dict):
+        return {name: build(v, make) for name, v in value.items()}
+    return make(value)
+
+
 # Inputs
 
 
@@ -810,10 +819,6 @@ def run(case, dtype, number, label):
                 return variables[-1]
             raw.append(array)
             return array
-        if isinstance(value, (list, tuple)):
-            return type(value)(make(v) for v in value)
-        if isinstance(value, dict):
-            return {name: make(v) for name, v in value.items()}
         if type(value) in (float, int):
             convert = number[type(value) is int]
             # By an array, since only that wraps in every version of NumPy.
@@ -823,7 +828,7 @@ def run(case, dtype, number, label):
     np.random.seed(0)
     step = "forward"
     try:
-        args, options = make(case.args), make(case.options)
+        args, options = build((case.args, case.options), make)
         with chainer.using_config("dtype", dtype):
             result = case.function(*args, **options)
         if not isinstance(result, Result):
