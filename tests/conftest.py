@@ -47,12 +47,16 @@ def one_blas_thread():
 
 
 @pytest.fixture
-def sigint():
-    """SIGINT as in a terminal, also where the tests run in the background (nohup, some CI), which
-    ignores it."""
-    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+def signals():
+    """SIGINT and SIGHUP as in a terminal, also where the tests run in the background (nohup, some
+    CI), which ignores them."""
+    usual = {signal.SIGINT: signal.default_int_handler}
+    if hasattr(signal, "SIGHUP"):
+        usual[signal.SIGHUP] = signal.SIG_DFL
+    previous = {number: signal.signal(number, handler) for number, handler in usual.items()}
     yield
-    signal.signal(signal.SIGINT, previous)
+    for number, handler in previous.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture
@@ -70,7 +74,7 @@ def end_with_parent():
 
 
 @pytest.fixture
-def start(sigint):
+def start(signals):
     """A function as ``subprocess.Popen``; what it starts takes SIGINT, and ends with the test, also
     (on Linux) if the tests are killed."""
     processes = []

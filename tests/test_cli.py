@@ -552,7 +552,7 @@ def test_errors_are_one_line_each_in_python_too():
     assert printable(os.fsdecode(b"\xff")) in (r"\udcff", "�")
 
 
-def test_what_the_system_says_is_printed_escaped(tmp_path, monkeypatch, capsys, sigint):
+def test_what_the_system_says_is_printed_escaped(tmp_path, monkeypatch, capsys, signals):
     monkeypatch.setattr(devices, "report", lambda: [("Python", RAW)])
     assert main(["doctor"]) == 0
     assert capsys.readouterr().out.splitlines() == [f"Python:       {ESCAPED}"]

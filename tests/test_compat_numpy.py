@@ -39,6 +39,20 @@ def test_layer_normalization():
     )
 
 
+@pytest.mark.parametrize(
+    "weight, expected",
+    [
+        (1, [[-0.19140625, 0.19140625], [-0.22265625, 0.22265625], [-0.25, 0.25]]),
+        (3, [[-0.57421875, 0.57421875], [-0.66796875, 0.66796875], [-0.75, 0.75048828125]]),
+    ],
+)
+def test_softmax_cross_entropy(weight, expected):
+    """Bit for bit: it divides by the number of labels, a number of NumPy's own."""
+    x = chainer.Variable(np.array([[0, 0.3], [0, 0.7], [0, 1.1]], "e"))
+    (weight * F.softmax_cross_entropy(x, np.zeros(3, "i"))).backward()
+    assert x.grad.tolist() == expected
+
+
 def test_local_response_normalization():
     x = chainer.Variable(X)
     y = F.local_response_normalization(

@@ -25,7 +25,7 @@ from chainer_vae.engine import Engine, thread_pool
 from chainer_vae.random_numbers import cupy_random
 from chainer_vae.runs import checkpoints
 
-pytestmark = pytest.mark.usefixtures("sigint")
+pytestmark = pytest.mark.usefixtures("signals")
 
 FAULT = devices.gpu_fault(0)
 ON_GPU = [

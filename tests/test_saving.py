@@ -21,7 +21,7 @@ from chainer_vae.runs import checkpoints, files, load_log, load_snapshots
 from chainer_vae.runs import run as run_module
 from chainer_vae.runs.interrupt import ENDING, StopSignals, exit_by_signals
 
-pytestmark = pytest.mark.usefixtures("sigint")
+pytestmark = pytest.mark.usefixtures("signals")
 
 SMALL = dict(dimz=3, dim_h=16, batchsize=100, seed=5, epoch=4)
 POSIX = pytest.mark.skipif(os.name != "posix", reason="POSIX only")

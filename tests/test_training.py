@@ -16,7 +16,7 @@ from chainer_vae.runs import checkpoints, load_info
 from chainer_vae.runs import run as run_module
 from chainer_vae.training import Training
 
-pytestmark = pytest.mark.usefixtures("sigint")
+pytestmark = pytest.mark.usefixtures("signals")
 
 SMALL = dict(dimz=3, dim_h=16, batchsize=100, seed=5)
 

@@ -251,7 +251,7 @@ def test_the_programs_own_name(monkeypatch, argv0, line):
     assert shell.chainer_vae("doctor") == line
 
 
-def test_messages_quote_the_paths_in_commands(tmp_path, monkeypatch, capsys, sigint):
+def test_messages_quote_the_paths_in_commands(tmp_path, monkeypatch, capsys, signals):
     monkeypatch.chdir(tmp_path)
     train = ["train", "--test", "--dimz", "2", "--epoch", "1", "--out", "my run"]
     assert cli.main(train) == 0

@@ -9,7 +9,7 @@ import os
 import types
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 
 import numpy
 
@@ -55,6 +55,8 @@ def _say_where_to_put_it(download: Any) -> None:
             wrong = url in _MD5 and _md5(path) != _MD5[url]
             reason: object = "what came is another file" if wrong else None
         except OSError as error:
+            if isinstance(error, HTTPError):
+                error.close()  # the page that came with it
             reason = error.reason if type(error) is URLError else error
         if reason is None:
             return result

@@ -8,6 +8,7 @@ import atexit
 import builtins
 import difflib
 import os
+import platform
 import re
 import sys
 import types
@@ -15,10 +16,12 @@ import warnings
 from importlib import import_module
 from typing import Any, Callable, Optional
 
+from packaging.version import Version
+
 from chainer_vae.compat.dropped_names import DROPPED, MOVED
 from chainer_vae.compat.importer import PACKAGES
 
-VARIABLE = "CHAINER_VAE_LEND"  # of the environment: the packages, for the Pythons that are started
+VARIABLE = "LENT_BY_CHAINER_VAE"  # of the environment: the packages, for the Pythons that are started
 _ROOTS = {module.partition(".")[0] for module in (*DROPPED, *MOVED)}
 _STANDARD_LIBRARY = os.path.dirname(os.__file__) + os.sep
 
@@ -226,22 +229,24 @@ def gone_here() -> dict[str, list[str]]:
         True
     """
     result = {}
-    for name, names in DROPPED.items():
-        root, _, rest = name.partition(".")
-        module = _importable(name)
-        if module is not None or not rest or _importable(root) is not None:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                lacking = [each for each in names if not hasattr(module, each)]
-            if lacking:
-                result[name] = lacking
+    for module, names in DROPPED.items():
+        there = sys.modules.get(module)  # not imported for this
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            lacking = [
+                name
+                for name, dropped in names.items()
+                if _has_come(dropped.since) and not hasattr(there, name)
+            ]
+        if lacking:
+            result[module] = lacking
     return result
 
 
-def _importable(name: str) -> Optional[types.ModuleType]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return import_module(name)
-        except ImportError:
-            return None
+def _has_come(version: str) -> bool:
+    """Whether that one of a library, or a later one, is installed."""
+    from chainer_vae.compat.patch import installed_version  # which imports NumPy
+
+    library, _, number = version.rpartition(" ")
+    here = platform.python_version() if library == "Python" else installed_version(library)
+    return here is not None and Version(str(here)) >= Version(number)

@@ -66,6 +66,28 @@ def _wrap_constants(basic_math: Any) -> None:
     basic_math._preprocess_const = preprocess_const
 
 
+class _Coefficient(float):
+    """A number whose product with an array of one number is computed in float64, and then a number
+    that takes the type of the gradient."""
+
+    __array_ufunc__ = None  # so that NumPy leaves the product to this class
+
+    def __rmul__(self, other: Any) -> float:
+        return float(other) * float(self)
+
+
+def _scale_by_a_number(softmax_cross_entropy: Any) -> None:
+    forward = softmax_cross_entropy.SoftmaxCrossEntropy.forward_cpu
+
+    def forward_cpu(self: Any, inputs: Any) -> Any:
+        outputs = forward(self, inputs)
+        if isinstance(self._coeff, float):
+            self._coeff = _Coefficient(self._coeff)
+        return outputs
+
+    softmax_cross_entropy.SoftmaxCrossEntropy.forward_cpu = forward_cpu
+
+
 def _wrap_padding(convert: Any) -> None:
     concat = convert._concat_arrays_with_padding
 
@@ -208,6 +230,11 @@ PATCHES = (
         "functions.array.pad_sequence",
         "padding out of an integer type's range (-1 for uint8) wrapping",
         _wrap_padding_of_sequences,
+    ),
+    _since_2(
+        "functions.loss.softmax_cross_entropy",
+        "gradients of float32 and float16 scaled by a number of their own type",
+        _scale_by_a_number,
     ),
     _since_2(
         "optimizers.smorms3",

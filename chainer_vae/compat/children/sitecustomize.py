@@ -26,10 +26,10 @@ if sys.version_info >= (3, 9) and "chainer_vae.compat" not in getattr(sys, "orig
         pass
     else:
         activate_later()
-        if "CHAINER_VAE_LEND" in os.environ:
+        if "LENT_BY_CHAINER_VAE" in os.environ:
             from chainer_vae.compat.lending import lend
 
-            lend(os.environ["CHAINER_VAE_LEND"])
+            lend(os.environ["LENT_BY_CHAINER_VAE"])
         sys.excepthook = show
     chainer_comes_later = False
 
