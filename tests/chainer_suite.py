@@ -9,6 +9,7 @@ Writes results/chainer-suite.md.
 """
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
@@ -75,24 +76,31 @@ def make_oracle() -> Optional[Path]:
 
 def run(command: list[str], folder: Path) -> Outcome:
     start = time.monotonic()
+    one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     try:
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=TIMEOUT)
+        done = subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, timeout=TIMEOUT,
+            env={**os.environ, **one_thread},
+        )  # fmt: skip
     except subprocess.TimeoutExpired:
         return Outcome(1, f"not done after {TIMEOUT} s", TIMEOUT)
-    lines = (done.stdout if done.returncode == 0 else done.stderr).strip().splitlines()
+    lines = (done.stderr if done.returncode else done.stdout).strip().splitlines()
     return Outcome(done.returncode, lines[-1] if lines else "", time.monotonic() - start)
 
 
-def run_program(enter: list[str], python: Path, name: str, folder: Path) -> Outcome:
+def run_program(start: list[str], name: str, folder: Path) -> Outcome:
+    """Run one by the Python that ``start`` starts, and the compat layer."""
     words = [word.replace("FOLDER", str(folder)) for word in ARGUMENTS.get(name, ("FOLDER",))]
     program = str(PROGRAMS / f"{name}.py")
-    outcome = run(
-        [*enter, str(python), "-W", "ignore", "-m", "chainer_vae.compat", program, *words], folder
-    )
-    # It tells how many epochs it logged by its exit code.
-    if name == "trainer_of_2017" and outcome.code == 13:
+    outcome = run([*start, "-m", "chainer_vae.compat", program, *words], folder)
+    if name == "trainer_of_2017" and outcome.code == 13:  # how it tells what it logged
         return outcome._replace(code=0, said="")
     return outcome
+
+
+def programs() -> list[str]:
+    """Their names."""
+    return sorted({program.stem for program in PROGRAMS.glob("*.py")} - set(ELSEWHERE))
 
 
 def compare(python: Path, old: Path, new: Path) -> Outcome:
@@ -113,12 +121,10 @@ def run_all(
 ) -> dict[str, Outcome]:
     """Every program on this Python; the sweep of the oracle is one of them."""
     outcomes = {}
-    for program in sorted(PROGRAMS.glob("*.py")):
-        name = program.stem
-        if name in ELSEWHERE:
-            continue
+    start = [*interpreter.enter, str(python), "-W", "ignore"]
+    for name in programs():
         with tempfile.TemporaryDirectory() as folder:
-            outcome = run_program(list(interpreter.enter), python, name, Path(folder))
+            outcome = run_program(start, name, Path(folder))
             if name == "sweep" and outcome.code == 0 and oracle is not None:
                 newest = next(matrix.FOLDER.glob("py3.11-*/bin/python"), python)
                 said = compare(newest, oracle, Path(folder) / "new.npz")

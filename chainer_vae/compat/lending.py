@@ -21,7 +21,9 @@ from packaging.version import Version
 from chainer_vae.compat.dropped_names import DROPPED, MOVED
 from chainer_vae.compat.importer import PACKAGES
 
-VARIABLE = "LENT_BY_CHAINER_VAE"  # of the environment: the packages, for the Pythons that are started
+VARIABLE = (
+    "LENT_BY_CHAINER_VAE"  # of the environment: the packages, for the Pythons that are started
+)
 _ROOTS = {module.partition(".")[0] for module in (*DROPPED, *MOVED)}
 _STANDARD_LIBRARY = os.path.dirname(os.__file__) + os.sep
 
