@@ -23,9 +23,9 @@ def hint(error: BaseException) -> Optional[str]:
         return "this is a program for Python 2; convert it (lib2to3 of Python 3.12 or before does)"
     if isinstance(error, ModuleNotFoundError) and error.name == "chainer":
         return f"Chainer is not installed: {HOW_TO_INSTALL}"
-    gone = _gone(error)
-    if gone is not None:
-        return f"{gone}; python -m chainer_vae.compat {_lend_to(error)} PROGRAM lends it"
+    dropped = _gone(error)
+    if dropped is not None:
+        return f"{dropped}; python -m chainer_vae.compat {_lend_to(error)} PROGRAM lends it"
     if isinstance(error, ImportError) and error.name == "cupy":
         return "CuPy is not installed, and needs an NVIDIA GPU; many programs run without: --gpu -1"
     if isinstance(error, AttributeError):

@@ -18,12 +18,11 @@ from typing import Any, Callable, Optional
 
 from packaging.version import Version
 
-from chainer_vae.compat.dropped_names import DROPPED, MOVED
+from chainer_vae.compat.dropped_names import DROPPED, MOVED, Dropped
 from chainer_vae.compat.importer import PACKAGES
 
-VARIABLE = (
-    "LENT_BY_CHAINER_VAE"  # of the environment: the packages, for the Pythons that are started
-)
+# Of the environment: the packages, for the Pythons that the program starts.
+VARIABLE = "LENT_BY_CHAINER_VAE"
 _ROOTS = {module.partition(".")[0] for module in (*DROPPED, *MOVED)}
 _STANDARD_LIBRARY = os.path.dirname(os.__file__) + os.sep
 
@@ -95,7 +94,9 @@ class Lender:
         name = module.__name__
         if not any(f"{each}.".startswith(f"{name}.") for each in DROPPED):
             return module
-        return self._lent.setdefault(name, _Lent(module, self))
+        if name not in self._lent:
+            self._lent[name] = _Lent(module, self)
+        return self._lent[name]
 
     def note(self, module: str, name: str, depth: int) -> None:
         """Keep where a name is used: in the frame that is so far above this one."""
@@ -114,23 +115,28 @@ class _Lent(types.ModuleType):
         self.__dict__.update(_module=module, _lender=lender, _made={})
 
     def __getattr__(self, name: str) -> Any:
-        module, lender, made = (self.__dict__[key] for key in ("_module", "_lender", "_made"))
+        module, lender = self.__dict__["_module"], self.__dict__["_lender"]
         dropped = DROPPED.get(self.__name__, {}).get(name)
+        if dropped is not None:
+            return self._lend(name, dropped)
+        try:
+            value = getattr(module, name)
+        except AttributeError:
+            if f"{self.__name__}.{name}" not in DROPPED:
+                raise
+            value = types.ModuleType(f"{self.__name__}.{name}")
+        return lender.lent(value) if isinstance(value, types.ModuleType) else value
+
+    def _lend(self, name: str, dropped: Dropped) -> Any:
+        made = self.__dict__["_made"]
         if name not in made:
-            try:
-                with warnings.catch_warnings():
-                    if dropped:
-                        warnings.simplefilter("ignore")  # that it will be gone, or another
-                    value = getattr(module, name)
-            except AttributeError:
-                full = f"{self.__name__}.{name}"
-                if dropped is None and full not in DROPPED:
-                    raise
-                made[name] = dropped.make() if dropped else lender.lent(types.ModuleType(full))
-            else:
-                return lender.lent(value) if isinstance(value, types.ModuleType) else value
-        if dropped:
-            lender.note(self.__name__, name, 2)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # that it will be gone
+                try:
+                    return getattr(self.__dict__["_module"], name)
+                except AttributeError:
+                    made[name] = dropped.make()
+        self.__dict__["_lender"].note(self.__name__, name, 3)
         return made[name]
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -144,7 +150,7 @@ def lend(packages: str) -> Lender:
     """Lend to the program and to these packages (``a,b``), from now on, and in the Pythons that it
     starts."""
     os.environ[VARIABLE] = packages
-    lender = Lender(tuple(packages.split(",")))
+    lender = Lender(tuple(filter(None, packages.split(","))))
     builtins.__import__ = lender.import_module
     return lender
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Optional
 
-from chainer_vae.compat.hints import print_hint
 from chainer_vae.compat.importer import activate_later
 
 USAGE = """\
@@ -166,6 +165,8 @@ def show(
             one.__traceback__ = _theirs(one.__traceback__)
             chain += [one.__cause__, one.__context__]
     sys.__excepthook__(kind, error, error.__traceback__)
+    from chainer_vae.compat.hints import print_hint  # what it knows is for this moment alone
+
     print_hint(error)
 
 
