@@ -10,8 +10,15 @@ import subprocess
 import sys
 import tracemalloc
 
-import numpy as np
 import pytest
+
+# Of several processes that test, each has its share of the cores: threads of the BLAS library that
+# find no core free wait by spinning, and all takes twice as long.  Before NumPy is imported.
+WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+if WORKERS > 1:
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // WORKERS)))
+
+import numpy as np
 from threadpoolctl import threadpool_limits
 
 from chainer_vae import load_mnist
@@ -40,9 +47,15 @@ def mnist():
 
 @pytest.fixture
 def one_blas_thread():
-    """For Chainer's loop: its last digits depend on the number; and several, beside other tests,
-    wait for each other (measured: four times as long)."""
+    """For Chainer's loop, the last digits of which depend on the number."""
     with threadpool_limits(1, user_api="blas"):
+        yield
+
+
+@pytest.fixture
+def two_blas_threads():
+    """So that the engine's thread pool has two, too."""
+    with threadpool_limits(2, user_api="blas"):
         yield
 
 

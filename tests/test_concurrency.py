@@ -30,7 +30,7 @@ from chainer_vae.random_numbers import numpy_random
 from chainer_vae.runs import checkpoints, load_info, load_log, load_snapshots
 from chainer_vae.runs.lock import FolderLock
 
-pytestmark = pytest.mark.usefixtures("signals")
+pytestmark = pytest.mark.usefixtures("signals", "two_blas_threads")
 
 
 @pytest.fixture(scope="module")

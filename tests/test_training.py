@@ -87,7 +87,7 @@ def test_the_loop_is_the_articles(engine, small_set, tmp_path):
             np.testing.assert_allclose(ours.array, theirs.array, atol=1e-5, err_msg=name)
 
 
-def test_files(small_set, tmp_path):
+def test_files(small_set, tmp_path, two_blas_threads):
     run = Run.start(config(small_set), tmp_path / "run")
     finish(run)
     folder = tmp_path / "run"
@@ -115,7 +115,7 @@ def test_files(small_set, tmp_path):
         np.testing.assert_array_equal(ours.array, theirs.array)
 
 
-def test_seed(small_set, tmp_path):
+def test_seed(small_set, tmp_path, two_blas_threads):
     runs = []
     for i, seed in enumerate((5, 5, 6)):
         runs.append(Run.start(config(small_set, epoch=1, seed=seed), tmp_path / str(i)))
@@ -184,7 +184,7 @@ def test_a_run_goes_on_after_an_error_in_a_callback(name, bad_step, engine, smal
 
 
 @pytest.mark.parametrize("engine", ["chainer", "fused"])
-def test_a_save_in_on_step_can_be_resumed(engine, small_set, tmp_path):
+def test_a_save_in_on_step_can_be_resumed(engine, small_set, tmp_path, two_blas_threads):
     whole = Run.start(config(small_set, engine=engine), tmp_path / "whole")
     finish(whole)
     run = Run.start(config(small_set, engine=engine), tmp_path / "run")
@@ -305,7 +305,7 @@ def test_runs_in_two_threads_are_as_alone(engines, small_set, tmp_path, one_blas
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 4, 9, 10])
-def test_resume_equals_an_uninterrupted_run(small_set, tmp_path, steps):
+def test_resume_equals_an_uninterrupted_run(small_set, tmp_path, steps, two_blas_threads):
     """Stopped after any step (3 steps an epoch), also twice, and read back from its files."""
     whole = Run.start(config(small_set), tmp_path / "whole")
     finish(whole)
@@ -335,7 +335,9 @@ def test_resume_equals_an_uninterrupted_run(small_set, tmp_path, steps):
     assert len(run.environments) == 3
 
 
-def test_stop_between_the_permutation_and_the_first_step(small_set, tmp_path, monkeypatch):
+def test_stop_between_the_permutation_and_the_first_step(
+    small_set, tmp_path, monkeypatch, two_blas_threads
+):
     whole = Run.start(config(small_set), tmp_path / "whole")
     finish(whole)
     run = Run.start(config(small_set), tmp_path / "run")
@@ -767,7 +769,7 @@ def test_an_overflow_is_reported_once(engine, small_set, tmp_path):
         finish(run)
 
 
-def test_an_error_leaves_no_threads(small_set, tmp_path):
+def test_an_error_leaves_no_threads(small_set, tmp_path, two_blas_threads):
     """Not even while it is handled: its traceback holds the frames in which it was raised."""
     before = threading.active_count()
     run = Run.start(config(small_set, engine="fused"), tmp_path / "run")
@@ -777,7 +779,9 @@ def test_an_error_leaves_no_threads(small_set, tmp_path):
     assert error.tb and threading.active_count() == before
 
 
-def test_an_error_in_the_last_update_of_an_epoch_is_raised(small_set, tmp_path, monkeypatch):
+def test_an_error_in_the_last_update_of_an_epoch_is_raised(
+    small_set, tmp_path, monkeypatch, two_blas_threads
+):
     """By the step after it, of which there is none."""
     adam = cpu_kernels.adam
 
