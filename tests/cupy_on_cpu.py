@@ -14,6 +14,7 @@ CUDA takes them, nor how fast: for that there is `make gpu-check`.
 - cuBLAS's product is NumPy's, with cuBLAS's arguments.
 """
 
+import atexit
 import ctypes
 import hashlib
 import itertools
@@ -21,6 +22,7 @@ import math
 import os
 import random
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -108,13 +110,15 @@ static void run_block(unsigned n) {
 @cache
 def _folder():
     if "COMPILED_KERNELS" in os.environ:  # by `make mutants`, for all its processes
-        return types.SimpleNamespace(name=os.environ["COMPILED_KERNELS"])
-    return tempfile.TemporaryDirectory(prefix="kernels-")
+        return os.environ["COMPILED_KERNELS"]
+    folder = tempfile.mkdtemp(prefix="kernels-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 @cache
 def _compile(source):
-    name = Path(_folder().name) / hashlib.sha256(source.encode()).hexdigest()[:16]
+    name = Path(_folder()) / hashlib.sha256(source.encode()).hexdigest()[:16]
     library, new = name.with_suffix(".so"), name.with_suffix(".new")
     if library.exists():
         return ctypes.CDLL(str(library))
