@@ -13,7 +13,6 @@ import numpy as np
 from chainer.backends import cuda
 
 from chainer_vae import compat, kernels, shell, validation
-from chainer_vae.compat.lending import gone_here
 from chainer_vae.errors import InputError
 from chainer_vae.version import __version__
 
@@ -217,6 +216,8 @@ def report() -> list[tuple[str, str]]:
         ("  patched", f"{patch.module}: {patch.gone}, changed in {patch.since}")
         for patch in compat.applied()
     ]
+    from chainer_vae.compat.lending import gone_here  # for this list alone
+
     lines += [
         ("  lent by --lend", f"{module}: {', '.join(names)}")
         for module, names in gone_here().items()

@@ -10,6 +10,8 @@ nobody else: ``numpy``, ``cupy`` and ``sys.modules`` stay as the user has them. 
     table.py                all of them
     importer.py             applies them while Chainer is imported
     runner.py               ``python -m chainer_vae.compat PROGRAM``: runs any Chainer program
+    lending.py              ``--lend``: gives programs the names that libraries have dropped
+    dropped_names.py        these names
     hints.py                what may help a program that ends with an error
     children/               patches Chainer in the processes that such a program starts
 

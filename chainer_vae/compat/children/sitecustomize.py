@@ -4,6 +4,7 @@ The runner puts this folder first in PYTHONPATH.  The Python may be of any versi
 and have a sitecustomize of its own.
 """
 
+import importlib
 import os
 import sys
 
@@ -35,7 +36,7 @@ if sys.version_info >= (3, 9) and "chainer_vae.compat" not in getattr(sys, "orig
 
 this = sys.modules.pop("sitecustomize")
 try:
-    import sitecustomize  # noqa: F401  # the next one on the path
+    importlib.import_module("sitecustomize")  # the next one on the path
 except ImportError as error:
     if getattr(error, "name", "sitecustomize") != "sitecustomize":
         raise
