@@ -90,7 +90,9 @@ def make_environment(interpreter: Interpreter, version: str, numpy: Optional[str
     interpreter.run(*pip, "--no-build-isolation", "chainer==7.8.1")
     pinned = f"numpy=={numpy}" if numpy else "numpy"
     editable = ("--no-build-isolation", "--editable", f"{ROOT}[test]")
-    interpreter.run(*pip, "--upgrade", pinned, *editable)
+    # An old NumPy gets an older ONNX, and not the source of a newer one's libraries.
+    wheels = ("--only-binary", "h5py,ml-dtypes,onnx")
+    interpreter.run(*pip, "--upgrade", *wheels, pinned, *editable)
     (folder / "made").touch()
     return python
 
