@@ -90,8 +90,8 @@ def make_environment(interpreter: Interpreter, version: str, numpy: Optional[str
     interpreter.run(*pip, "--no-build-isolation", "chainer==7.8.1")
     pinned = f"numpy=={numpy}" if numpy else "numpy"
     editable = ("--no-build-isolation", "--editable", f"{ROOT}[test]")
-    # An old NumPy gets an older ONNX, and not the source of a newer one's libraries.
-    wheels = ("--only-binary", "h5py,ml-dtypes,onnx")
+    # An old NumPy gets older libraries, and not the sources of newer ones.
+    wheels = ("--only-binary", ":all:")
     interpreter.run(*pip, "--upgrade", *wheels, pinned, *editable)
     (folder / "made").touch()
     return python
