@@ -3,6 +3,7 @@
 # make explore     write the explorer, an interactive page of the latent space: explorer.html
 # make lessons     open the notebooks in JupyterLab
 # make site        build the site from docs, the lessons and the figures: site/index.html
+# make kit         build what a teacher needs: slides, handout, plans, quiz, notebooks, film: kit/index.html
 # make test        run the quick tests (a few minutes)
 # make test-all    run all tests
 # make coverage    run all tests, and list the lines that none of them runs
@@ -11,6 +12,7 @@
 # make mutants     change the code in one place at a time, and see that a test fails
 # make soak        train, measure and resume for long, and see that nothing grows
 # make chainer-suite  run Chainer programs on every Python here, by the compat layer
+# make burda       train the VAE of Burda et al. on binarized MNIST, and estimate ln p(x) (STAGES=1 to 8: 5)
 # make lint        run the linter, the formatter and the type checker
 # make bench       time a training step and an evaluation beside Chainer's, PyTorch's and JAX's (QUICK=1: less)
 # make gpu-check   test, train and time on the GPU
@@ -24,6 +26,7 @@ VENV   ?= .venv
 EPOCHS ?= 100
 GPU    ?= -1
 SEED   ?= 0
+STAGES ?= 5
 LABELS ?= en
 N      ?= 20
 
@@ -37,15 +40,15 @@ PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist lo
 
 # $(call pip,REQUIREMENTS), without build isolation because Chainer's build needs an old setuptools.
 pip = $(BIN)/python -m pip install -qq --disable-pip-version-check --no-build-isolation $(1) || { \
-  echo "make: pip could not set up $(VENV), for the reason above; it needs a network and 1 GB of disk" >&2; exit 2; }
+  echo "make: pip could not set up $(VENV), for the reason above; it needs a network and 1.5 GB of disk" >&2; exit 2; }
 
 # The CUDA that the driver knows, as nvidia-smi says it.
 CUDA ?= $(if $(shell nvidia-smi 2>/dev/null | grep 'CUDA Version: 12'),cuda12,cuda13)
 
 .DEFAULT_GOAL := help
 
-.PHONY: help install reproduce figures explore lessons notebooks site always test test-all coverage crash fuzz mutants \
-  soak bench gpu-check dist address lint matrix chainer-suite clean
+.PHONY: help install reproduce figures explore lessons notebooks site kit always test test-all coverage crash fuzz mutants \
+  soak burda bench gpu-check dist address lint matrix chainer-suite clean
 .DELETE_ON_ERROR:
 
 help:
@@ -106,10 +109,15 @@ site: install
 	@$(call pip,--editable ".[test$(comma)site]")
 	$(BIN)/python scripts/build_site.py
 
+kit: install
+	@$(call pip,--editable ".[test$(comma)kit]")
+	$(BIN)/python scripts/build_kit.py --lang $(LABELS)
+
 test: install
 	$(PYTEST) -m "not slow"
 
 test-all: install
+	@$(call pip,--editable ".[test$(comma)site$(comma)kit]")
 	$(PYTEST)
 
 # What is left uncovered on purpose is marked "no cover" in the code, with the reason.
@@ -162,6 +170,9 @@ mutants: install
 soak: install
 	$(BIN)/python tests/soak.py
 
+burda: install
+	$(BIN)/python scripts/burda.py --stages $(STAGES)
+
 lint: install
 	@$(call pip,--editable ".[dev]")
 	$(BIN)/ruff check .
@@ -178,4 +189,4 @@ chainer-suite:
 	$(PYTHON) tests/chainer_suite.py $(PYTHONS)
 
 clean:
-	rm -rf $(VENV) $(VENV)-wheels dist build site *.egg-info .pytest_cache .ruff_cache .mypy_cache .coverage*
+	rm -rf $(VENV) $(VENV)-wheels dist build site kit *.egg-info .pytest_cache .ruff_cache .mypy_cache .coverage*

@@ -132,8 +132,10 @@ setup(
         ],
         "cuda13": ["cupy-cuda13x[ctk]>=14; python_version >= '3.10'"],
         "mpi": MPI,
+        "tensorboard": ["tensorboard>=2.20"],
         "test": [
             *MPI,
+            "axe-playwright-python",  # MIT; brings axe-core, MPL-2.0
             "build",
             "h5py; python_version < '3.15'",  # it has no wheel for 3.15 yet
             "hypothesis",  # makes up bad input
@@ -142,14 +144,23 @@ setup(
             "mypy<2.5",
             "nbclient",
             "onnx",
+            "onnxruntime; python_version < '3.15'",  # it has no wheel for 3.15 yet
             "playwright",  # drives a Chromium that is there already
+            "pypdfium2",  # reads the PDF of the kit
             "pytest",
+            "pytest-timeout",
             "pytest-xdist",
             "pyyaml",
+            "selenium",  # drives a Firefox that is there already
             "tensorboard>=2.20",
         ],
         "lessons": ["jupyterlab"],
         "bench": ["jax", "torch"],
+        "kit": [
+            "pypandoc-binary>=1.15",  # Pandoc
+            "sphinx-revealjs>=3.2,<4",  # reveal.js 5
+            "typst>=0.14,<0.16",
+        ],
         "site": [
             "furo<2027",
             "myst-nb>=1.2,<2",

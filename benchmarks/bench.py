@@ -15,9 +15,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
+from importlib import import_module
 from pathlib import Path
 from statistics import median
 from typing import Any
+
+import numpy as np
 
 from chainer_vae import kernels
 from chainer_vae.engine.threads import default_threads
@@ -47,9 +50,9 @@ BARS = {
 
 def without_avx512() -> dict[str, str]:
     """The environment in which nobody uses AVX-512."""
-    from numpy._core._multiarray_umath import __cpu_dispatch__
-
-    beyond = [name for name in __cpu_dispatch__ if "AVX512" in name or name == "X86_V4"]
+    core = "numpy._core" if np.lib.NumpyVersion(np.__version__) >= "2.0.0" else "numpy.core"
+    dispatched = import_module(f"{core}._multiarray_umath").__cpu_dispatch__
+    beyond = [name for name in dispatched if "AVX512" in name or name == "X86_V4"]
     return {**AVX2, "NPY_DISABLE_CPU_FEATURES": " ".join(beyond)}
 
 

@@ -16,8 +16,8 @@ import contestants
 import numpy as np
 
 from chainer_vae import VAE, Config, devices, kernels, load_mnist, load_model
+from chainer_vae.decoders import build_model
 from chainer_vae.engine import cpu_kernels
-from chainer_vae.model import build_model
 
 # isort: split
 import chainer  # after chainer_vae, which makes it usable

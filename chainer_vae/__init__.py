@@ -30,7 +30,7 @@ else:
         compat.activate()  # before what follows, which uses Chainer
 
     from chainer_vae.config import Config
-    from chainer_vae.datasets import Dataset, load_mnist
+    from chainer_vae.datasets import Dataset, load_images, load_mnist, make_dataset
     from chainer_vae.errors import InputError, NonFiniteLossError
     from chainer_vae.evaluation import Evaluation, encode, evaluate
     from chainer_vae.initializers import Xavier
@@ -52,6 +52,8 @@ __all__ = [
     "encode",
     "evaluate",
     "load_autoencoder",
+    "load_images",
     "load_mnist",
     "load_model",
+    "make_dataset",
 ]

@@ -1,36 +1,31 @@
-"""MNIST, which comes with the package, and any folder of files in its format.
+"""MNIST, which comes with the package, and any other images.
 
-The format (IDX) is a header of big-endian 32-bit numbers, a magic number and the sizes of
-the axes, then the bytes of the array: http://yann.lecun.com/exdb/mnist/.  Nothing is
-downloaded, and nothing read is executed.
+Nothing is downloaded, and nothing read is executed.  What is taken, and how it is read:
+:mod:`chainer_vae.formats`.
 """
 
-import io
 import math
-import os
-import struct
-import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, Callable, NamedTuple, Optional, Union
+from typing import Any, NamedTuple, Optional, Union
 
 import numpy as np
 
 from chainer_vae import reading, validation
-from chainer_vae.config import Config
+from chainer_vae.binarization import binarized, images_of_epoch
+from chainer_vae.config import ARRAYS, Config
 from chainer_vae.errors import InputError
+from chainer_vae.formats import arrays, idx_folder
+from chainer_vae.formats.sets import Sets, require_sizes
+from chainer_vae.validation import size_in_words as size_in_words
 
 DATA_DIR = Path(__file__).parent / "data"
 MNIST_SHAPE = (28, 28)  # pixels
 TEST_IMAGES = 100  # how many of each set are used where ``Config.test`` is set
 
-IMAGES_MAGIC = 0x00000803  # unsigned bytes, three axes
-LABELS_MAGIC = 0x00000801  # unsigned bytes, one axis
-
 
 class Dataset(NamedTuple):
-    """Images and their labels, as :func:`load_mnist` reads them.
+    """Images and their labels, as :func:`load_mnist` and :func:`load_images` read them.
 
     Attributes:
         train_images (numpy.ndarray): Pixels in [0, 1], row by row, shape (number, height * width),
@@ -39,6 +34,7 @@ class Dataset(NamedTuple):
         test_images (numpy.ndarray): As ``train_images``.
         test_labels (numpy.ndarray): As ``train_labels``.
         image_shape (tuple of int): Height and width, in pixels.
+        class_names (tuple of str): The name of each label; empty where the numbers are the names.
 
     Example:
         >>> from chainer_vae import load_mnist
@@ -53,19 +49,39 @@ class Dataset(NamedTuple):
     test_images: np.ndarray
     test_labels: np.ndarray
     image_shape: tuple[int, int]
+    class_names: tuple[str, ...] = ()
+
+    def class_name(self, label: int) -> str:
+        """What a class is called: its name, or its number where the classes have no names.
+
+        Args:
+            label: The class.
+
+        Returns:
+            str: The name.
+
+        Example:
+            >>> from chainer_vae import load_mnist
+            >>> load_mnist().class_name(7)
+            '7'
+        """
+        return self.class_names[label] if self.class_names else str(label)
 
 
 def load_data(config: Config) -> Dataset:
     """The data set that settings name.
 
     Args:
-        config: The settings; ``dataset`` and ``test`` count.
+        config: The settings; ``dataset``, ``size``, ``test`` and ``binarize`` count.
 
     Returns:
-        Dataset: All of it, or the first 100 images of each set where ``test`` is set.
+        Dataset: All of it, or the first 100 images of each set where ``test`` is set; with the
+        pixels of ``binarize``.  Of stochastic images, those for testing are drawn here, with a seed
+        of their own; those for training stay probabilities, of which :class:`Training
+        <chainer_vae.training.Training>` draws in each epoch.
 
     Raises:
-        InputError: As :func:`load_mnist`.
+        InputError: As :func:`load_images`; or the images were given to a run as arrays.
         TypeError: ``config`` is no :class:`~chainer_vae.Config`.
 
     Example:
@@ -75,16 +91,94 @@ def load_data(config: Config) -> Dataset:
         (100, 784)
     """
     validation.instance("load_data", config, Config)
-    data = load_mnist(config.dataset)
-    if not config.test:
-        return data
-    return Dataset(
-        data.train_images[:TEST_IMAGES],
-        data.train_labels[:TEST_IMAGES],
-        data.test_images[:TEST_IMAGES],
-        data.test_labels[:TEST_IMAGES],
-        data.image_shape,
+    if config.dataset == ARRAYS:
+        raise InputError(
+            "the run's images were given in Python, as arrays: give them to Run.resume again, or"
+            " save them in an .npz file and name that with --dataset"
+        )
+    data = load_images(DATA_DIR if config.dataset is None else config.dataset, config.size)
+    return for_run(data, config)
+
+
+def for_run(data: Dataset, config: Config) -> Dataset:
+    """A data set as a run with these settings trains and tests on it.
+
+    Args:
+        data: The data set, whole.
+        config: The settings; ``test`` and ``binarize`` count.
+
+    Returns:
+        Dataset: As :func:`load_data`.
+
+    Raises:
+        TypeError: Either is of another class.
+
+    Example:
+        >>> from chainer_vae import Config, load_mnist
+        >>> from chainer_vae.datasets import for_run
+        >>> data = for_run(load_mnist(), Config(test=True, binarize="threshold"))
+        >>> data.train_images.shape, set(data.test_images.ravel().tolist())
+        ((100, 784), {0.0, 1.0})
+    """
+    validation.instance("for_run", data, Dataset)
+    validation.instance("for_run", config, Config)
+    if config.test:
+        data = first_images(data)
+    test_images = binarized(data.test_images, config.binarize)
+    of_training = "none" if config.binarize == "stochastic" else config.binarize
+    train_images = binarized(data.train_images, of_training)
+    return data._replace(train_images=train_images, test_images=test_images)
+
+
+def first_images(data: Dataset) -> Dataset:
+    """The first 100 images of each set, for a run with ``test``.
+
+    Args:
+        data: The data set.
+
+    Returns:
+        Dataset: These images, and their labels.
+
+    Raises:
+        TypeError: ``data`` is no :class:`Dataset`.
+
+    Example:
+        >>> from chainer_vae import load_mnist
+        >>> from chainer_vae.datasets import first_images
+        >>> first_images(load_mnist()).test_images.shape
+        (100, 784)
+    """
+    validation.instance("first_images", data, Dataset)
+    return data._replace(
+        train_images=data.train_images[:TEST_IMAGES],
+        train_labels=data.train_labels[:TEST_IMAGES],
+        test_images=data.test_images[:TEST_IMAGES],
+        test_labels=data.test_labels[:TEST_IMAGES],
     )
+
+
+def drawn_once(data: Dataset, config: Config) -> Dataset:
+    """A data set to show and to measure: stochastic training images as the first epoch has them.
+
+    Args:
+        data: What :func:`load_data` returned.
+        config: The settings.
+
+    Returns:
+        Dataset: ``data`` itself unless ``binarize`` is "stochastic".
+
+    Raises:
+        TypeError: Either is of another class.
+
+    Example:
+        >>> from chainer_vae import Config
+        >>> from chainer_vae.datasets import drawn_once, load_data
+        >>> config = Config(test=True, binarize="stochastic")
+        >>> int(drawn_once(load_data(config), config).train_images.sum())  # pixels that are 1
+        9872
+    """
+    validation.instance("drawn_once", data, Dataset)
+    return data._replace(train_images=images_of_epoch(data.train_images, config, 0))
 
 
 def load_mnist(directory: Optional[Union[str, Path]] = None) -> Dataset:
@@ -94,7 +188,8 @@ def load_mnist(directory: Optional[Union[str, Path]] = None) -> Dataset:
         directory: A folder with the four files ``train-images-idx3-ubyte``,
             ``train-labels-idx1-ubyte``, ``t10k-images-idx3-ubyte`` and
             ``t10k-labels-idx1-ubyte``, each gzipped (``.gz``) or not; Fashion-MNIST and KMNIST
-            come this way.  By default, MNIST itself: 60,000 and 10,000 images of 784 pixels.
+            come this way, and EMNIST nearly: see :mod:`chainer_vae.formats.idx_folder`.  By
+            default, MNIST itself: 60,000 and 10,000 images of 784 pixels.
 
     Returns:
         Dataset: Training and test images and labels.
@@ -112,21 +207,129 @@ def load_mnist(directory: Optional[Union[str, Path]] = None) -> Dataset:
         array([5, 0, 4, 1, 9], dtype=int32)
     """
     directory = DATA_DIR if directory is None else validation.path("directory", directory)
-    if not (reading.is_there(directory) and directory.is_dir()):
+    place = idx_folder.locate(directory)
+    if place is None and not (reading.is_there(directory) and directory.is_dir()):
         raise InputError(
             f"the data set folder {directory} does not exist or is not a folder; check --dataset"
         )
-    train_images, train_labels = _read_pair(directory, "train")
-    test_images, test_labels = _read_pair(directory, "t10k")
-    if train_images.shape[1:] != test_images.shape[1:]:
+    return _dataset(directory, idx_folder.read(place or idx_folder.Place(directory, "")))
+
+
+def load_images(path: Union[str, Path], size: Optional[tuple[int, int]] = None) -> Dataset:
+    """The images in a folder or a file, of any format that ``--dataset`` takes.
+
+    Args:
+        path: A folder of IDX files, as :func:`load_mnist` takes it; a folder of PNG or JPEG files;
+            or an npz file.
+        size: The height and width that the images are made of, in pixels.  By default, they stay
+            as they are, and must have one size.
+
+    Returns:
+        Dataset: Training and test images and labels.  Where the data set does not tell them apart,
+        every tenth image of each class is a test image.  Images without labels have label 0, of the
+        class "unlabelled".
+
+    Raises:
+        InputError: It is missing, damaged, of another format, or its parts do not fit each other.
+
+    Example:
+        >>> import numpy as np
+        >>> from chainer_vae import load_images
+        >>> images = np.zeros((50, 8, 6), np.uint8)
+        >>> np.savez("images.npz", images=images, labels=np.arange(50) % 2)
+        >>> data = load_images("images.npz")
+        >>> data.train_images.shape, data.test_images.shape, data.image_shape
+        ((46, 48), (4, 48), (8, 6))
+    """
+    path = validation.path("path", path)
+    if size is not None:
+        size = validation.new_size("size", size)
+    place = idx_folder.locate(path)
+    if place is not None:
+        sets = idx_folder.read(place)
+    elif not reading.is_there(path):
+        raise InputError(f"the data set {path} does not exist; check --dataset")
+    elif path.is_dir():
+        from chainer_vae.formats import image_folder  # here: only pictures need Pillow
+
+        sets = image_folder.read(path, size)
+    else:
+        sets = arrays.read_npz(path)
+    return _dataset(path, sets, size)
+
+
+def make_dataset(
+    train_images: Any,
+    train_labels: Any = None,
+    test_images: Any = None,
+    test_labels: Any = None,
+    class_names: Sequence[str] = (),
+) -> Dataset:
+    """Arrays as a data set, for :meth:`chainer_vae.Run.start`.
+
+    Args:
+        train_images: Bytes (uint8, divided by 255 here), booleans, or numbers in [0, 1], of shape
+            (number, height, width), (number, height, width, channels) with 1, 3 or 4 channels, or
+            (number, pixels) of square images.  Colours are turned grey.
+        train_labels: The class of each, whole numbers, shape (number,); by default, all are 0, of
+            the class "unlabelled".
+        test_images: As ``train_images``; by default, every tenth of each class of those.
+        test_labels: As ``train_labels``.
+        class_names: The name of each label; by default, the numbers are the names.
+
+    Returns:
+        Dataset: The same, as the package keeps it.
+
+    Raises:
+        InputError: They are no images and labels that fit each other.
+
+    Example:
+        >>> import numpy as np
+        >>> from chainer_vae import make_dataset
+        >>> images = np.random.RandomState(0).randint(0, 256, (40, 8, 8)).astype(np.uint8)
+        >>> data = make_dataset(images, np.arange(40) // 20, class_names=["cat", "dog"])
+        >>> data.train_images.shape, data.test_labels.tolist(), data.class_names
+        ((36, 64), [0, 0, 1, 1], ('cat', 'dog'))
+    """
+    sets = arrays.sets_of_arrays(train_images, train_labels, test_images, test_labels, class_names)
+    return _dataset("the data set", sets)
+
+
+def _dataset(
+    source: Union[str, Path], sets: Sets, size: Optional[tuple[int, int]] = None
+) -> Dataset:
+    images = [sets.train.images, sets.test.images]
+    if size is not None and any(each.shape[1:] != size for each in images):
+        from chainer_vae.formats import image_folder  # here: only pictures need Pillow
+
+        for each in images:
+            require_sizes(source, len(each), *size)
+        images = [image_folder.resized(each, size) for each in images]
+    train, test = images
+    if train.shape[1:] != test.shape[1:]:
         raise InputError(
-            f"{directory}: training images are {size_in_words(train_images.shape[1:])} pixels,"
-            f" but test images are {size_in_words(test_images.shape[1:])}"
+            f"{source}: training images are {size_in_words(train.shape[1:])} pixels,"
+            f" but test images are {size_in_words(test.shape[1:])}"
         )
-    height, width = train_images.shape[1:]
+    last = max(sets.train.labels.max(), sets.test.labels.max())
+    if sets.class_names and last >= len(sets.class_names):
+        raise InputError(
+            f"{source}: there are labels up to {last}, but names only of {len(sets.class_names)}"
+            " classes, from 0 on"
+        )
+    height, width = train.shape[1:]
     return Dataset(
-        _scale(train_images), train_labels, _scale(test_images), test_labels, (height, width)
-    )
+        _rows(train), sets.train.labels, _rows(test), sets.test.labels, (height, width),
+        sets.class_names,
+    )  # fmt: skip
+
+
+def _rows(images: np.ndarray) -> np.ndarray:
+    """Images as rows of numbers in [0, 1]."""
+    rows = images.reshape(len(images), -1).astype(np.float32)
+    if images.dtype == np.uint8:
+        rows /= 255
+    return rows
 
 
 def require_images(data: Dataset) -> None:
@@ -160,120 +363,3 @@ def require_images(data: Dataset) -> None:
                 f" {size_in_words(data.image_shape)} pixels, not {images.shape}"
             )
         validation.pixels(name, images)
-
-
-def _read_pair(directory: Path, prefix: str) -> tuple[np.ndarray, np.ndarray]:
-    images_file = _find(directory, f"{prefix}-images-idx3-ubyte")
-    labels_file = _find(directory, f"{prefix}-labels-idx1-ubyte")
-    shape = _read_shape(images_file, IMAGES_MAGIC, "images")
-    labels_shape = _read_shape(labels_file, LABELS_MAGIC, "labels")
-    # Of what the headers say: before all the rest is read, which may be more than there is memory.
-    if math.prod(shape) > 0:
-        if shape[:1] != labels_shape:
-            raise InputError(
-                f"{images_file} holds {shape[0]} images,"
-                f" but {labels_file.name} holds {labels_shape[0]} labels"
-            )
-        if math.prod(shape[1:]) > validation.MAX_SIZE:
-            raise InputError(
-                f"{images_file} holds images of {size_in_words(shape[1:])} pixels;"
-                f" {validation.MAX_SIZE:,} in all is the most"
-            )
-    labels = _read_numbers(labels_file, labels_shape)
-    return _read_numbers(images_file, shape), labels.astype(np.int32)
-
-
-def _find(directory: Path, name: str) -> Path:
-    for file in (directory / name, directory / f"{name}.gz"):
-        if reading.is_there(file) and not file.is_dir():
-            return file
-    raise InputError(f"{directory} has no file {name} or {name}.gz")
-
-
-def _read_shape(file: Path, magic: int, content: str) -> list[int]:
-    """What the header of an IDX file says, if the file can have as many bytes."""
-    with _unpacked(file) as (packed, unpack):
-        size, gzipped = os.fstat(packed.fileno()).st_size, file.suffix == ".gz"
-        start = unpack(io.BytesIO(packed.read(reading.PIECE)), 4 + 4 * (magic & 0xFF))
-        shape = _shape(file, start, magic, content)
-    expected = len(start) + math.prod(shape)
-    if expected > size * (reading.DEFLATE_RATIO if gzipped else 1):
-        raise _misfit(file, shape, expected, "is truncated", f"fewer in its {size}")
-    if expected < ((size - reading.PIECE) // 2 if gzipped else size):
-        raise _misfit(file, shape, expected, "has trailing bytes", "more")
-    return shape
-
-
-def _read_numbers(file: Path, shape: list[int]) -> np.ndarray:
-    """The array of bytes in an IDX file."""
-    n_header = 4 + 4 * len(shape)
-    expected = n_header + math.prod(shape)
-    with _unpacked(file) as (packed, unpack):
-        data = unpack(packed, expected + 1)
-    if len(data) < expected:
-        raise _misfit(file, shape, expected, "is truncated", str(len(data)))
-    if len(data) > expected:
-        raise _misfit(file, shape, expected, "has trailing bytes", "more")
-    if len(shape) > 1 and expected == n_header:  # the other sizes may be any
-        raise InputError(f"{file} holds no pixels")
-    return np.frombuffer(data, np.uint8, offset=n_header).reshape(shape)
-
-
-@contextmanager
-def _unpacked(file: Path) -> Iterator[tuple[BinaryIO, Callable[[Any, int], bytearray]]]:
-    """A file, gzipped or not, and what reads and unpacks its first bytes."""
-    try:
-        with reading.opened(file) as packed:
-            yield packed, reading.gunzip if file.suffix == ".gz" else reading.read
-    except EOFError:
-        raise InputError(f"{file} is truncated: its gzip stream ends too early") from None
-    except zlib.error as error:
-        raise InputError(f"{file} is not a valid gzip file: {error}") from None
-
-
-def _shape(file: Path, start: bytearray, magic: int, content: str) -> list[int]:
-    """What the header of an IDX file says, with which ``start`` begins."""
-    header = struct.Struct(f">{1 + (magic & 0xFF)}I")
-    if len(start) < header.size:
-        raise InputError(f"{file} is truncated: {len(start)} bytes, shorter than its header")
-    found, *shape = header.unpack_from(start)
-    if found != magic:
-        raise InputError(
-            f"{file} is not an IDX file of {content}:"
-            f" its magic number is 0x{found:08x}, not 0x{magic:08x}"
-        )
-    return shape
-
-
-def _misfit(file: Path, shape: list[int], expected: int, fault: str, has: str) -> InputError:
-    return InputError(
-        f"{file} {fault}: its header says {size_in_words(shape)}, {expected} bytes in all,"
-        f" but it has {has}"
-    )
-
-
-def _scale(images: np.ndarray) -> np.ndarray:
-    rows = images.reshape(len(images), -1).astype(np.float32)
-    rows /= 255
-    return rows
-
-
-def size_in_words(image_shape: Sequence[int]) -> str:
-    """Height and width for a message.
-
-    Args:
-        image_shape: Height and width, in pixels.
-
-    Returns:
-        str: Both, with an x between.
-
-    Raises:
-        TypeError: It is no tuple or list.
-
-    Example:
-        >>> from chainer_vae.datasets import size_in_words
-        >>> size_in_words((28, 28))
-        '28 x 28'
-    """
-    validation.instance("size_in_words", image_shape, tuple, list)
-    return " x ".join(map(str, image_shape))

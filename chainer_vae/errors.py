@@ -70,7 +70,10 @@ def accessory(what: str) -> Iterator[None]:
 
 
 def warn_of_missing(what: str, error: Exception) -> None:
+    """Log that ``what`` is missing, and why."""
+    warn(f"going on without {what}: {in_one_line(error)}")
+
+
+def warn(text: str) -> None:
     """Log one line; where logging was not set up, it goes to the standard error."""
-    logging.getLogger("chainer_vae").warning(
-        "chainer-vae: warning: going on without %s: %s", what, printable(in_one_line(error))
-    )
+    logging.getLogger("chainer_vae").warning("chainer-vae: warning: %s", printable(text))

@@ -1,9 +1,11 @@
 """How good a model is: the ELBO of images that it has not seen; and their latent vectors."""
 
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any, NamedTuple, Optional
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, NamedTuple, Optional, Union
 
 import chainer
+import chainer.functions as F
 import numpy as np
 from chainer.backends import cuda
 
@@ -82,7 +84,7 @@ def evaluate(
         >>> round(evaluation.loss, 1)
         94.2
     """
-    rows = _rows("evaluate", model, VAE, images)
+    rows = _rows("evaluate", model, images, VAE)
     if len(rows) == 0:
         raise ValueError("evaluate needs at least one image, but got none")
     k = validation.whole_number("k", k)
@@ -135,7 +137,7 @@ def squared_error(
         >>> round(squared_error(model, load_mnist().test_images[:100]), 1)
         26.8
     """
-    rows = _rows("squared_error", model, Autoencoder, images)
+    rows = _rows("squared_error", model, images, Autoencoder)
     if len(rows) == 0:
         raise ValueError("squared_error needs at least one image, but got none")
     batchsize = validation.whole_number("batchsize", batchsize)
@@ -159,14 +161,26 @@ def _squared_error_by_chainer(model: Autoencoder, images: np.ndarray, batchsize:
     return total
 
 
+@contextmanager
+def _by_chainer(model: Any) -> Iterator[None]:
+    """A block in which Chainer computes the model, without a graph."""
+    with (
+        chainer.using_device(model.device),
+        _quiet(),
+        chainer.no_backprop_mode(),
+        chainer.using_config("train", False),
+    ):
+        yield
+
+
 def _quiet() -> AbstractContextManager[None]:
     """An overflow shows in the result; NumPy need not warn of it, too."""
     return np.errstate(over="ignore", invalid="ignore")
 
 
-def _rows(function: str, model: Any, kind: type, images: Any) -> np.ndarray:
+def _rows(function: str, model: Any, images: Any, *kinds: type) -> np.ndarray:
     """Images as an array (number, n_in), checked here, once, instead of batch by batch."""
-    validation.instance(function, model, kind)
+    validation.instance(function, model, *kinds)
     as_rows("images", images, model.le1.W)
     if isinstance(images, chainer.Variable):
         images = images.array
@@ -213,7 +227,7 @@ def encode(model: VAE, images: np.ndarray, batchsize: int = 100) -> tuple[np.nda
         >>> mu[0].round(2)  # a 7
         array([1.56, 1.27], dtype=float32)
     """
-    rows = _rows("encode", model, VAE, images)
+    rows = _rows("encode", model, images, VAE)
     batchsize = validation.whole_number("batchsize", batchsize)
     with chainer.using_device(model.device), _quiet():
         if engine.unsupported(model) is None and model.xp is np:
@@ -235,3 +249,86 @@ def _encode_by_chainer(
             mu, ln_var = model.encode(model.xp.asarray(images[start : start + batchsize]))
             latents.append((cuda.to_cpu(mu.array), cuda.to_cpu(ln_var.array)))
     return latents
+
+
+def latent_vectors(
+    model: Union[VAE, Autoencoder], images: np.ndarray, batchsize: int = 100
+) -> np.ndarray:
+    """The latent vector of each image: ``mu`` of a VAE, ``z`` of a plain autoencoder.
+
+    Args:
+        model: The model.
+        images: In [0, 1], shape (number, n_in), in the host's memory or where the model is.
+        batchsize: Number of images in one pass.
+
+    Returns:
+        numpy.ndarray: The vectors, shape (number, n_latent); infinite or NaN where the model
+        overflows.
+
+    Raises:
+        ValueError, TypeError: As :func:`encode`, but the model may be of either kind.
+
+    Example:
+        >>> from chainer_vae import load_autoencoder, load_mnist
+        >>> from chainer_vae.evaluation import latent_vectors
+        >>> model, config = load_autoencoder("ae2")
+        >>> latent_vectors(model, load_mnist().test_images).shape
+        (10000, 2)
+    """
+    rows = _rows("latent_vectors", model, images, VAE, Autoencoder)
+    if isinstance(model, VAE):
+        return encode(model, rows, batchsize)[0]
+    batchsize = validation.whole_number("batchsize", batchsize)
+    z = np.empty((len(rows), len(model.le3.W)), model.le1.W.dtype)
+    with _by_chainer(model):
+        for start in range(0, len(rows), batchsize):
+            batch = model.xp.asarray(rows[start : start + batchsize])
+            z[start : start + batchsize] = cuda.to_cpu(model.encode(batch).array)
+    return z
+
+
+def reconstruction_errors(
+    model: Union[VAE, Autoencoder], images: np.ndarray, batchsize: int = 100
+) -> np.ndarray:
+    """How far each image is from its reconstruction, decoded from its latent vector.
+
+    ::
+
+        -ln p(x|mu)        of a VAE, in nats
+        |x - x'|^2         of a plain autoencoder, squares summed over the pixels
+
+    No noise is drawn: z is the vector that :func:`latent_vectors` gives, so that of a VAE this is
+    less than the reconstruction error of :func:`evaluate`, a mean over samples of q(z|x).
+
+    Args:
+        model: The model.
+        images: In [0, 1], shape (number, n_in), in the host's memory or where the model is.
+        batchsize: Number of images in one pass.
+
+    Returns:
+        numpy.ndarray: The errors, shape (number,); infinite or NaN where the model overflows.
+
+    Raises:
+        ValueError, TypeError: As :func:`latent_vectors`.
+
+    Example:
+        >>> from chainer_vae import load_mnist, load_model
+        >>> from chainer_vae.evaluation import reconstruction_errors
+        >>> model, config = load_model("z20")
+        >>> reconstruction_errors(model, load_mnist().test_images[:3]).round(0)  # 7, 2, 1
+        array([52., 79., 30.], dtype=float32)
+    """
+    rows = _rows("reconstruction_errors", model, images, VAE, Autoencoder)
+    z = latent_vectors(model, rows, batchsize)
+    errors = np.empty(len(rows), z.dtype)
+    with _by_chainer(model):
+        for start in range(0, len(rows), batchsize):
+            part = slice(start, start + batchsize)
+            x = as_rows("images", model.xp.asarray(rows[part]), model.le1.W)
+            z_part = model.xp.asarray(z[part])
+            if isinstance(model, VAE):
+                pixels = model._nll(x, model.decode(z_part, sigmoid=False), reduce="no")
+            else:
+                pixels = F.squared_difference(x, model.decode(z_part))
+            errors[part] = cuda.to_cpu(F.sum(pixels, axis=1).array)
+    return errors

@@ -9,7 +9,6 @@ import numpy as np
 from chainer.functions.loss.vae import gaussian_kl_divergence
 
 from chainer_vae import validation
-from chainer_vae.config import Config
 from chainer_vae.initializers import Xavier
 
 
@@ -153,6 +152,10 @@ class VAE(chainer.Chain):
         h3.name = "dec_h3"
         return F.sigmoid(h3) if sigmoid else h3
 
+    def _nll(self, x: Any, h3: Any, reduce: str = "sum") -> chainer.Variable:
+        """-ln p(x|z), summed over pixels and images, or with ``reduce="no"`` of each pixel."""
+        return F.bernoulli_nll(x, h3, reduce)
+
     def get_loss_func(self, C: float = 1.0, k: int = 1) -> Callable[[Any], chainer.Variable]:
         """The loss of a batch: with C = 1, the negative ELBO (evidence lower bound).
 
@@ -198,7 +201,7 @@ class VAE(chainer.Chain):
             for _ in range(k):
                 z = F.gaussian(mu, ln_var)
                 z.name = "z"
-                rec_loss += F.bernoulli_nll(x, self.decode(z, sigmoid=False)) / (k * batchsize)
+                rec_loss += self._nll(x, self.decode(z, sigmoid=False)) / (k * batchsize)
             self.rec_loss = rec_loss
             self.rec_loss.name = "reconstruction error"
             # D_KL[q(z|x) || p(z)]
@@ -328,23 +331,6 @@ class Autoencoder(chainer.Chain):
             return self.loss
 
         return loss_func
-
-
-def build_model(config: Config, n_in: int) -> Any:
-    """The model that settings describe, with random weights from ``numpy.random``.
-
-    Args:
-        config: The settings; ``model``, ``dimz``, ``dim_h`` and ``act`` count.
-        n_in: Number of pixels of an image.
-
-    Returns:
-        VAE or Autoencoder: The model, on the CPU.
-
-    Raises:
-        ValueError: ``n_in`` is not a positive integer.
-    """
-    kind = {"vae": VAE, "autoencoder": Autoencoder}[config.model]
-    return kind(n_in, config.dimz, config.dim_h, getattr(F, config.act))
 
 
 def _require_sizes(model: str, n_in: Any, n_latent: Any, n_h: Any, act_func: Any) -> None:

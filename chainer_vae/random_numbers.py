@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 from chainer.backends import cuda
 
-_lock = threading.RLock()  # held while another generator than the callers' is there
+lock = threading.RLock()  # held while another generator than the callers' is there
 
 # A process is forked when no other thread has it: in the new one, that thread would never give it
 # back, and numpy.random would stay where that thread's generator was.
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(
-        before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
+        before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release
     )
 
 
@@ -31,7 +31,7 @@ def numpy_random(generator: np.random.RandomState) -> Iterator[None]:
     The caller's own state returns after it.  A thread that wants this waits while another one has
     it; but one that draws from ``numpy.random`` itself would draw from ``generator`` meanwhile.
     """
-    with _lock:
+    with lock:
         callers = np.random.get_state()
         np.random.set_state(generator.get_state())
         try:
@@ -51,7 +51,7 @@ def cupy_random(generator: Any) -> Iterator[None]:
         yield
         return
     random = cuda.cupy.random
-    with _lock:
+    with lock:
         callers = random.get_random_state()
         random.set_random_state(generator)
         try:
@@ -60,19 +60,27 @@ def cupy_random(generator: Any) -> Iterator[None]:
             random.set_random_state(callers)
 
 
+def generator_of(seed: int, number: int) -> np.random.RandomState:
+    """The generator of one of many things, whatever thread draws for it, and when.
+
+    Source: NumPy's SeedSequence, which makes independent generators of neighbouring numbers.
+    """
+    return np.random.RandomState(np.random.PCG64(np.random.SeedSequence((seed, number))))
+
+
 class _NumpyRandom:
     """``numpy.random``, never while another thread's generator is there."""
 
     def standard_normal(self, size: Any = None) -> Any:
-        with _lock:
+        with lock:
             return np.random.standard_normal(size)
 
     def get_state(self) -> Any:
-        with _lock:
+        with lock:
             return np.random.get_state()
 
     def set_state(self, state: Any) -> None:
-        with _lock:
+        with lock:
             np.random.set_state(state)
 
 

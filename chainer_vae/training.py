@@ -15,7 +15,7 @@ The article's notebook has it in one cell; its lines are here in ::
 import math
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from typing import Any, Callable, Optional
@@ -24,12 +24,16 @@ import chainer
 import numpy as np
 
 from chainer_vae import devices, engine, validation
+from chainer_vae.binarization import images_of_epoch, require_binarized
+from chainer_vae.chainer_steps import ChainerSteps
 from chainer_vae.config import Config
 from chainer_vae.datasets import Dataset, require_images
+from chainer_vae.decoders import build_model
+from chainer_vae.distributed import Communicator, DistributedSteps, evaluate_together
 from chainer_vae.engine import Backend
 from chainer_vae.errors import InputError, NonFiniteLossError
 from chainer_vae.evaluation import evaluate, squared_error
-from chainer_vae.model import build_model
+from chainer_vae.iwae import iwae_loss_func
 from chainer_vae.random_numbers import cupy_random, numpy_random
 
 TEST_SAMPLES = 10  # the article's k for the test loss
@@ -61,16 +65,20 @@ class Training:
         validation.instance(type(self).__name__, config, Config)
         validation.instance(type(self).__name__, data, Dataset)
         require_images(data)  # here, once, so that no step need look
+        if config.binarize != "none":
+            require_binarized("test_images", data.test_images)
         self.config = config
-        self.images = data.train_images
+        self.images = self._data_images = data.train_images
+        self._images_of: Optional[int] = None  # the epoch that they were drawn for
         self.image_shape = data.image_shape
         self.random = np.random.RandomState(config.seed)
         with numpy_random(self.random):
             self.model = build_model(config, n_in=self.images.shape[1])
         devices.move_model(self.model, config.gpu)
         self.test_images = self.model.xp.asarray(data.test_images)
-        self.optimizer = chainer.optimizers.Adam()
+        self.optimizer = chainer.optimizers.Adam(alpha=config.lr)
         self.optimizer.setup(self.model)
+        self.communicator: Optional[Communicator] = None  # where several processes train it
         self.gpu_random: Any = None  # made anew for each epoch
         self._gpu_engine: Any = None
         self._fault: Optional[str] = None
@@ -92,6 +100,28 @@ class Training:
     @random_state.setter
     def random_state(self, state: Any) -> None:
         self.random.set_state(state)
+
+    @property
+    def C(self) -> float:
+        """Weight of the KL divergence in the next step.
+
+        With a warm-up of N epochs of S steps each, in step t, counted from 0::
+
+            C_t = C min(1, t / (N S))
+
+        Example:
+            >>> from chainer_vae import Config
+            >>> from chainer_vae.datasets import load_data
+            >>> from chainer_vae.training import Training
+            >>> config = Config(C_warmup=4, epoch=3, test=True)  # of one step in each epoch
+            >>> training = Training(config, load_data(config))
+            >>> training.C, [training.C for losses in training.epochs(lambda: True)]
+            (0.0, [0.25, 0.5, 0.75])
+        """
+        config = self.config
+        if config.C_warmup == 0:
+            return config.C
+        return config.C * min(1.0, self.steps_done / (config.C_warmup * self.steps_per_epoch))
 
     @property
     def steps_per_epoch(self) -> int:
@@ -139,6 +169,8 @@ class Training:
             [1, 2]
         """
         self._require_sound()
+        if self.communicator is not None:
+            go_on = self.communicator.agreed(go_on)
         while True:
             with self._alone():
                 if self.epoch >= self.config.epoch or not go_on():
@@ -192,6 +224,7 @@ class Training:
         if len(self.permutation) == 0:
             self.permutation = self.random.permutation(n).astype(np.int32)
             self.sums = np.zeros(2)
+        self._draw_images()
         while True:  # once, unless on_step changes something that asks for another backend
             unless_replaced = self._unless_replaced(go_on)
             steps = self.backend.epoch(
@@ -205,6 +238,15 @@ class Training:
                     self.position += n_batch
             if self.position == n or not go_on():
                 break
+
+    def _draw_images(self) -> None:
+        """Where the images are stochastic: draw those of this epoch."""
+        if self.config.binarize == "stochastic" and self._images_of != self.epoch:
+            self.images = self._data_images  # so that the last epoch's take no memory meanwhile
+            self.images = images_of_epoch(self._data_images, self.config, self.epoch)
+            self._images_of = self.epoch
+            if self._gpu_engine is not None:
+                self._gpu_engine.images.set(self.images)
 
     def _unless_replaced(self, go_on: Callable[[], bool]) -> Callable[[], bool]:
         """``go_on``, but False where ``on_step`` has put another model or optimizer here."""
@@ -227,8 +269,9 @@ class Training:
                 test_loss = squared_error(self.model, self.test_images, batchsize, fused)
             test_rec_loss = test_loss
         else:
+            shared = self.communicator and partial(evaluate_together, self.communicator)
             with cupy_random(self.gpu_random):
-                test_loss, test_rec_loss, _ = evaluate(
+                test_loss, test_rec_loss, _ = (shared or evaluate)(
                     self.model, self.test_images, TEST_SAMPLES, batchsize, fused, self.random
                 )
         self._require_finite(test_loss, f"the test loss after step {self.steps_done}")
@@ -262,15 +305,17 @@ class Training:
             raise NonFiniteLossError(self._fault)
 
     def loss_func(self) -> Callable[[Any], chainer.Variable]:
-        """The loss of a batch, by Chainer, with the C and k of the settings.
+        """The loss of a batch, by Chainer, with the k of the settings and the :attr:`C` of now.
 
         Returns:
             callable: As that of :meth:`VAE.get_loss_func <chainer_vae.VAE.get_loss_func>`, or of
-            the :class:`~chainer_vae.Autoencoder`'s.
+            the :class:`~chainer_vae.Autoencoder`'s, or of :func:`chainer_vae.iwae.iwae_loss_func`.
         """
         if self.config.model == "autoencoder":
             return self.model.get_loss_func()
-        return self.model.get_loss_func(self.config.C, self.config.k)
+        if self.config.objective == "iwae":
+            return iwae_loss_func(self.model, self.config.k)
+        return self.model.get_loss_func(self.C, self.config.k)
 
     @property
     def backend(self) -> Backend:
@@ -282,7 +327,7 @@ class Training:
         config = self.config
         reason = "--engine chainer"
         if config.engine != "chainer":
-            fault = engine.unsupported(self.model, self.optimizer)
+            fault = self._unsupported() or engine.unsupported(self.model, self.optimizer)
             if fault is None:
                 return self._fused_backend()
             if config.engine == "fused":
@@ -292,78 +337,26 @@ class Training:
             reason = fault
         return ChainerSteps(self, reason)
 
+    def _unsupported(self) -> Optional[str]:
+        """The setting that the engine cannot compute."""
+        for option in self.config.options(["objective", "likelihood"]):
+            return option
+        if self.config.C_warmup > 0 and self.model.xp is not np:
+            return "on a GPU, --C-warmup"  # its CUDA graph has one C for all steps
+        return None
+
     def _fused_backend(self) -> Backend:
         config = self.config
-        settings = config.C, config.k, self.images, config.batchsize
-        arguments = self.model, self.optimizer, *settings, self.random
+        settings = config.k, self.images, config.batchsize, self.random
+        arguments = self.model, self.optimizer, lambda: self.C, *settings
+        if self.communicator is not None:
+            return DistributedSteps(*arguments, self.communicator)
         if self.model.xp is np:
             return engine.CpuSteps(*arguments)
         # It is kept: to capture a step takes a while.
         if self._gpu_engine is None or not self._gpu_engine.is_current():
             from chainer_vae.engine.gpu_step import GpuEngine  # where there is CuPy
 
-            self._gpu_engine = GpuEngine(*arguments)
+            self._gpu_engine = GpuEngine(self.model, self.optimizer, config.C, *settings)
         gpu_engine: Backend = self._gpu_engine
         return gpu_engine
-
-
-class ChainerSteps:
-    """Chainer's training loop: forward, backward and update by its own functions."""
-
-    name = "chainer"
-
-    def __init__(self, training: Training, reason: str) -> None:
-        self.training = training
-        self.reason = reason
-
-    def epoch(
-        self,
-        permutation: np.ndarray,
-        first: int,
-        go_on: Callable[[], bool],
-        progress: Callable[[], None],
-        on_step: Optional[Callable[[], None]] = None,
-    ) -> Generator[tuple[float, float], None, None]:
-        """As :meth:`Backend.epoch`."""
-        training, batchsize = self.training, self.training.config.batchsize
-        if training.model.xp is not np:  # no cover: needs a GPU
-            self._seed_gpu(first)
-        for start in range(first * batchsize, len(permutation), batchsize):
-            if not go_on():
-                break
-            x = training.images[permutation[start : start + batchsize]]
-            # The caller reports a loss that overflows; NumPy need not warn of it, too.
-            quiet = np.errstate(over="ignore", invalid="ignore")
-            with quiet, numpy_random(training.random), cupy_random(training.gpu_random):
-                losses = self._step(training.model.xp.asarray(x))
-            yield losses
-            progress()
-            if on_step is not None:
-                on_step()
-
-    def _step(self, x: Any) -> tuple[float, float]:
-        model = self.training.model
-        loss = self.training.loss_func()(x)
-        rec_loss = loss if self.training.config.model == "autoencoder" else model.rec_loss
-        losses = float(loss.array), float(rec_loss.array)
-        if math.isfinite(losses[0]):
-            model.cleargrads()
-            loss.backward()
-            self.training.optimizer.update()
-        return losses
-
-    def _seed_gpu(self, first: int) -> None:  # no cover: needs a GPU
-        """Make the GPU's noise of this epoch a function of the seed, up to step ``first``.
-
-        The state of CuPy's generator cannot be saved, so every epoch makes a new one, and the draws
-        of the steps already done are repeated and dropped.
-        """
-        training, config = self.training, self.training.config
-        xp = training.model.xp
-        seed = (config.seed * 1_000_003 + training.epoch) % 2**32
-        training.gpu_random = xp.random.RandomState(seed)
-        with cupy_random(training.gpu_random):
-            for start in range(0, first * config.batchsize, config.batchsize):
-                n = min(config.batchsize, len(training.images) - start)
-                for _ in range(config.k):
-                    xp.random.standard_normal((n, config.dimz), dtype=np.float32)

@@ -54,6 +54,18 @@ def weight(name: str, value: Any) -> float:
     return found
 
 
+def positive(name: str, value: Any) -> float:
+    """A finite number above 0.
+
+    Raises:
+        InputError: It is none, or too large for a float.
+    """
+    found = _as_float(value)
+    if not (math.isfinite(found) and found > 0):
+        raise InputError(f"{name} must be a finite number above 0, not {_shown(value)}")
+    return found
+
+
 def _as_float(value: Any) -> float:
     """A number as a float; NaN for what is none."""
     if not isinstance(value, numbers.Real) or isinstance(value, bool):
@@ -102,6 +114,18 @@ def path(name: str, value: Any) -> Path:
     return Path(text)
 
 
+def ending(name: str, value: Any, endings: Sequence[str]) -> Path:
+    """The path of a file whose ending says its format.
+
+    Raises:
+        InputError: It is no path, or has another ending.
+    """
+    found = path(name, value)
+    if found.suffix.lower() not in endings:
+        raise InputError(f"{name} must end in {' or '.join(endings)}, not {_shown(str(found))}")
+    return found
+
+
 def array(name: str, value: Any, axes: Sequence[str] = (), kinds: str = "fiu") -> np.ndarray:
     """Numbers as an array: NumPy's, or what it can make one of.
 
@@ -120,7 +144,7 @@ def array(name: str, value: Any, axes: Sequence[str] = (), kinds: str = "fiu") -
     except (TypeError, ValueError):  # of lists of different lengths, for example
         sound = False
     if not sound:
-        words = "numbers" if "f" in kinds else "whole numbers"
+        words = "numbers" if "f" in kinds else "whole numbers" + " or text" * ("U" in kinds)
         raise InputError(f"{name} must be an array of {words}, not {_shown(value)}")
     not_masked(name, value)
     if axes and found.ndim != len(axes):
@@ -139,6 +163,41 @@ def image_shape(name: str, value: Any) -> tuple[int, int]:
         raise InputError(f"{name} must be a height and a width, not {_shown(value)}")
     height, width = (whole_number(name, size, 1, MAX_SIZE) for size in value)
     return height, width
+
+
+def new_size(name: str, value: Any) -> tuple[int, int]:
+    """Height and width in pixels that images are to have.
+
+    Raises:
+        InputError: As :func:`image_shape`, or that is more than a model takes.
+    """
+    height, width = image_shape(name, value)
+    if height * width > MAX_SIZE:
+        raise InputError(
+            f"{name} must be {MAX_SIZE:,} pixels in all at most, not {height} x {width}"
+        )
+    return height, width
+
+
+def size_in_words(image_shape: Sequence[int]) -> str:
+    """Height and width for a message.
+
+    Args:
+        image_shape: Height and width, in pixels.
+
+    Returns:
+        str: Both, with an x between.
+
+    Raises:
+        TypeError: It is no tuple or list.
+
+    Example:
+        >>> from chainer_vae.datasets import size_in_words
+        >>> size_in_words((28, 28))
+        '28 x 28'
+    """
+    instance("size_in_words", image_shape, tuple, list)
+    return " x ".join(map(str, image_shape))
 
 
 def pixels(name: str, images: Any) -> None:

@@ -11,7 +11,9 @@ It is a Python file in cells, as Jupytext's percent format has them:
     # %%                            code, for both
     # %% tags=["parameters"] small={"epochs": 1}     the settings, and those for a quick try
 
-In code, ⟦日本語|English⟧ stands for one of the two: in comments, labels and printed text.
+In code, ⟦日本語|English⟧ stands for one of the two: in comments, labels and printed text. In text,
+(lesson:02) leads to a lesson, (guide:gpu) to a guide, and (explorer:tab=draw) to a state of the
+explorer, in the language of the notebook.
 """
 
 import argparse
@@ -32,12 +34,13 @@ NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 LANGUAGES = ("ja", "en")
 FOR_RUFF = re.compile(r"\n*# isort: split\n*")  # keeps the import of chainer_vae first
 CHOICE = re.compile(r"⟦([^⟦|⟧]*)\|([^⟦|⟧]*)⟧")
+LINK = re.compile(r"\]\((lesson|guide|explorer):([^)]*)\)")
 TIMEOUT = 600  # seconds for a cell
 
 ADDRESS = "REPOSITORY"  # of the repository, once it has one
 # Google Colab has all that the package needs but the package and Chainer.
 INSTALL = f"""\
-# ⟦Google Colab など、chainer-vae が入っていない環境では、これでインストールする。|\
+# ⟦Google Colabなど、chainer-vaeが入っていない環境では、これでインストールする。|\
 On Google Colab, and wherever chainer-vae is not installed yet, this installs it.⟧
 import importlib.util
 
@@ -53,6 +56,21 @@ def lessons() -> list[Path]:
 def in_language(text: str, lang: str) -> str:
     """``text`` with one of the two for each ⟦...|...⟧."""
     return CHOICE.sub(lambda choice: choice[1 + LANGUAGES.index(lang)], text)
+
+
+def with_links(text: str, lang: str) -> str:
+    """``text`` with the addresses of other lessons, guides and states of the explorer."""
+
+    def address(link: re.Match[str]) -> str:
+        kind, name = link.groups()
+        if kind == "lesson":
+            (lesson,) = (file for file in lessons() if file.name.startswith(f"{name}_"))
+            return f"]({path_of(lesson, lang).name})"
+        if kind == "guide":
+            return f"](../docs/{lang}/{name}.md)"
+        return f"](../results/explorer.html#{name}&lang={lang})"
+
+    return LINK.sub(address, text)
 
 
 def build(lesson: Path, lang: str, small: bool = False) -> Any:
@@ -71,7 +89,7 @@ def build(lesson: Path, lang: str, small: bool = False) -> Any:
         text = cell.source.strip("\n")
         tags = cell.metadata.get("tags", [])
         if cell.cell_type == "markdown":
-            cells.append(nbformat.v4.new_markdown_cell(text))
+            cells.append(nbformat.v4.new_markdown_cell(with_links(text, lang)))
         else:
             if small and "parameters" in tags:
                 settings = cell.metadata["small"]

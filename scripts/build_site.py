@@ -33,6 +33,10 @@ LANGUAGES = ("en", "ja")
 # A link out of the folder of guides.
 LINK = re.compile(r"(!?)\[([^\]]*)\]\((\.\./[^)#\s]*)(#[^)\s]*)?\)")
 TITLE = re.compile(r'"# .*')  # of a notebook
+# What a notebook links to, in its JSON.
+TO_LESSON = re.compile(r"\]\((\d\d_\w+)_(?:en|ja)\.ipynb\)")
+TO_GUIDE = re.compile(r"\]\(\.\./docs/(?:en|ja)/([\w-]+)\.md\)")
+TO_EXPLORER = re.compile(r"\[([^][\n]*)\]\(\.\./results/explorer\.html(#[^)]*)\)")
 LESSON = re.compile(r"notebooks/(\d\d_\w+)_(en|ja)\.ipynb")
 
 
@@ -138,6 +142,13 @@ def with_links(text: str, lang: str, source: Path) -> str:
     return LINK.sub(replaced, text)
 
 
+def notebook_with_links(text: str) -> str:
+    """A notebook, as JSON, with its links to lessons, guides and the explorer as on the site."""
+    text = TO_LESSON.sub(r"](\1.ipynb)", text)
+    text = TO_GUIDE.sub(r"](../\1.md)", text)
+    return TO_EXPLORER.sub(r'<a href=\\"../../explorer.html\2\\">\1</a>', text)
+
+
 def put_together(lang: str) -> Path:
     """The folder that Sphinx reads for one language."""
     source = BUILD / lang
@@ -149,7 +160,7 @@ def put_together(lang: str) -> Path:
         (source / guide.name).write_text(text, encoding="utf-8")
     for notebook in (ROOT / "notebooks").glob(f"*_{lang}.ipynb"):
         name = notebook.name.replace(f"_{lang}.ipynb", ".ipynb")
-        text = notebook.read_text(encoding="utf-8")
+        text = notebook_with_links(notebook.read_text(encoding="utf-8"))
         # In titles, which stand beside other pages too, letters rather than formulas.
         text = TITLE.sub(lambda title: re.sub(r"\$(\w)\$", r"*\1*", title[0]), text, count=1)
         (source / "lessons" / name).write_text(text, encoding="utf-8")

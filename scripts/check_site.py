@@ -59,7 +59,8 @@ def check(folder: Path) -> Checked:
                 faults.append(f"{file}: {link} leads to no file of the site")
             elif parts.fragment and target in pages:
                 known = pages[target].anchors
-                # The explorer takes its language from there.
-                if unquote(parts.fragment) not in known and target.name != "explorer.html":
+                # The explorer takes its language from there; a slide's has a slash before it.
+                anchor = unquote(parts.fragment).lstrip("/")
+                if anchor not in known and target.name != "explorer.html":
                     faults.append(f"{file}: {link} leads to no anchor there")
     return Checked(len(pages), n_links, sorted(hosts), faults)

@@ -21,15 +21,15 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Callable
 
-from chainer_vae import VAE, Config, InputError, Run, devices, load_mnist
+from chainer_vae import VAE, Config, InputError, Run, devices, load_mnist, posterior
 
 # isort: split
 import chainer  # after chainer_vae, which makes it usable
 import numpy as np
 
+from chainer_vae.decoders import build_model
 from chainer_vae.engine import Engine, thread_pool
 from chainer_vae.evaluation import encode
-from chainer_vae.model import build_model
 from chainer_vae.runs import article_log
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -99,7 +99,7 @@ def train(epochs: int = 100) -> dict[str, Any]:
         log = list(run.train())
         seconds = time.perf_counter() - started
         mu, ln_var = encode(run.model, run.test_images)
-        kl = (mu**2 + np.exp(ln_var) - ln_var - 1).mean(axis=0) / 2
+        used = posterior.dimensions(mu, ln_var).active_by_kl
     author = [log[epochs].test_loss for log in article_log.load_logs()]
     return {
         "epochs": epochs,
@@ -110,7 +110,7 @@ def train(epochs: int = 100) -> dict[str, Any]:
         "train_loss": log[-1]["main/loss"],
         "test_loss": log[-1]["validation/main/loss"],
         "test_loss_of_the_author": author,
-        "latent_units_with_a_KL_above_0.1": int((kl > 0.1).sum()),
+        "latent_units_with_a_KL_above_0.1": int(used.sum()),
     }
 
 

@@ -1,6 +1,8 @@
 #!/usr/bin/env python
 """Record the explorer in use: results/explorer.gif, and in Japanese results/explorer.ja.gif.
 
+Pictures of its first half with a drawn 3, results/explorer.png and explorer_ja.png, come with them.
+
     python scripts/record_explorer.py [PAGE]
 
 PAGE is a file that ``chainer-vae explore`` wrote, by default results/explorer.html. Chromium opens
@@ -14,20 +16,23 @@ import io
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 from chainer_vae.figures.output import save
 from chainer_vae.figures.registry import Animation
 
 RESULTS = Path(__file__).parent.parent / "results"
-FILES = {"en-US": "explorer.gif", "ja-JP": "explorer.ja.gif"}
+# By the browser's language: the recording, and the picture.
+FILES = {"en-US": ("explorer.gif", "explorer.png"), "ja-JP": ("explorer.ja.gif", "explorer_ja.png")}
 FRAME = 80  # milliseconds
-VIEWPORT = {"width": 1064, "height": 900}
-CLIP = {"x": 4, "y": 130, "width": 1056, "height": 728}  # the part that is recorded
-SCALE = 0.875  # pixels of the file per pixel of the page; 7 for a pixel of a large digit
+VIEWPORT = {"width": 1080, "height": 900}
+CLIP = {"x": 4, "y": 4, "width": 1072, "height": 728}  # the part that is recorded
+PICTURE = {"width": 1180, "height": 1800}  # the window for the picture, at most as high
+SCALE = 0.75  # pixels of the file per pixel of the page; 6 for a pixel of a large digit
 
 # Without a window, there is no pointer. The ring shows that the button is pressed.
 POINTER = """() => {
@@ -47,6 +52,7 @@ POINTER = """() => {
     window.addEventListener(type, follow, true);
   }
 }"""
+STOPPED = 3600  # seconds: later than any machine has opened the page
 SEED = "let seed = 1; Math.random = () => (seed = (seed * 16807) % 2147483647) / 2147483647;"
 # Notes that the lower edge would cut.
 HIDDEN = ".stage .hint:not(#nearest) { visibility: hidden; }"
@@ -68,6 +74,11 @@ class Recorder:
         self.page = page
         self.at: Point = (0.0, 0.0)
         self.frames: list[np.ndarray] = []
+        self.scenes: list[int] = []  # the first frame of each
+
+    def scene(self) -> None:
+        """Begin a scene with the next frame."""
+        self.scenes.append(len(self.frames))
 
     def frame(self, elapsed: int = FRAME) -> None:
         """Let the page's clock run, and take a frame."""
@@ -130,28 +141,56 @@ def on_curve(points: Sequence[Point], t: float) -> Point:
     return x, y
 
 
-def record(browser: Browser, page_file: Path, locale: str) -> list[np.ndarray]:
-    """The frames of the whole story."""
-    context = browser.new_context(locale=locale, viewport=VIEWPORT, device_scale_factor=SCALE)
-    page = context.new_page()
+def opened(browser: Browser, page_file: Path, locale: str, **options: Any) -> Page:
+    """The page; its clock stands still until it is run."""
+    page = browser.new_context(locale=locale, reduced_motion="reduce", **options).new_page()
     page.add_init_script(SEED)
     page.clock.install(time=0)
     page.goto(page_file.resolve().as_uri())
-    page.wait_for_function("window.explorer !== undefined")
+    # A function: a text would be evaluated at each try, which the page's policy forbids.
+    page.wait_for_function("() => window.explorer !== undefined")
+    page.clock.pause_at(STOPPED)
+    return page
+
+
+def picture(browser: Browser, page_file: Path, locale: str) -> bytes:
+    """A PNG of the page from its top to the end of the latent plane, with a drawn 3."""
+    page = opened(browser, page_file, locale, viewport=PICTURE)
+    recorder = Recorder(page)
+    page.click("#tab-draw")
+    recorder.put(recorder.place("#pad", *THREE[0]))
+    page.mouse.down()
+    for t in np.linspace(0, len(THREE) - 1, 60):
+        recorder.put(recorder.place("#pad", *on_curve(THREE, t)))
+    page.mouse.up()
+    recorder.put((0, 0))
+    page.clock.run_for(FRAME)
+    _, end = recorder.place(".stage", 0, 1)
+    png = page.screenshot(clip={"x": 0, "y": 0, "width": PICTURE["width"], "height": end})
+    page.context.close()
+    return png
+
+
+def record(browser: Browser, page_file: Path, locale: str) -> Recorder:
+    """The frames of the whole story, in three scenes."""
+    page = opened(browser, page_file, locale, viewport=VIEWPORT, device_scale_factor=SCALE)
     page.add_style_tag(content=HIDDEN)
     page.evaluate(POINTER)
-    page.clock.pause_at(60)
+    page.click("#flow-clear")
+    page.evaluate("document.querySelector('.stage').scrollIntoView()")
     recorder = Recorder(page)
 
     # Decode.
     walk = [recorder.on_plane(z) for z in WALK]
     recorder.put(walk[0])
+    recorder.scene()
     recorder.frame()
     recorder.hold(0.3)
     recorder.follow(walk, 40)
     recorder.hold(0.2)
 
     # Draw, and look at the place on the plane.
+    recorder.scene()
     recorder.click("#tab-draw")
     recorder.go(recorder.place("#pad", *THREE[0]))
     page.mouse.down()
@@ -160,7 +199,7 @@ def record(browser: Browser, page_file: Path, locale: str) -> list[np.ndarray]:
     recorder.frame()
     recorder.hold(0.6)
     recorder.click("#show-map")
-    recorder.go(recorder.on_plane(page.evaluate("explorer.drawing.posterior.mu")))
+    recorder.go(recorder.on_plane(page.evaluate("explorer.subject.posterior.mu")))
     page.mouse.down()  # from now on, the wheel is the plane's
     page.mouse.up()
     for _ in range(8):
@@ -171,7 +210,11 @@ def record(browser: Browser, page_file: Path, locale: str) -> list[np.ndarray]:
     recorder.click("#zoom-reset")
     recorder.click("#show-map")
 
+    recorder.click("#clear")
+    recorder.hold(0.3)
+
     # Interpolate.
+    recorder.scene()
     recorder.click("#tab-interpolate")
     recorder.click("#interpolation-play")
     for _ in range(32):
@@ -181,8 +224,16 @@ def record(browser: Browser, page_file: Path, locale: str) -> list[np.ndarray]:
     # Back to the first frame.
     recorder.click("#tab-decode")
     recorder.go(walk[0])
-    context.close()
-    return recorder.frames
+    page.context.close()
+    return recorder
+
+
+def launch(playwright: Playwright) -> Browser:
+    """The system's Chromium, or else the one that Playwright has downloaded."""
+    return playwright.chromium.launch(
+        executable_path=shutil.which("chromium") or shutil.which("google-chrome"),
+        args=["--no-sandbox"],
+    )
 
 
 def main() -> None:
@@ -190,12 +241,10 @@ def main() -> None:
     parser.add_argument("page", type=Path, nargs="?", default=RESULTS / "explorer.html")
     args = parser.parse_args()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium") or shutil.which("google-chrome"),
-            args=["--no-sandbox"],
-        )
-        for locale, name in FILES.items():
-            frames = record(browser, args.page, locale)
+        browser = launch(playwright)
+        for locale, (name, still) in FILES.items():
+            (RESULTS / still).write_bytes(picture(browser, args.page, locale))
+            frames = record(browser, args.page, locale).frames
             save(Animation(frames, FRAME), RESULTS / name)
             size = (RESULTS / name).stat().st_size
             print(f"{RESULTS / name}: {len(frames) * FRAME / 1000:.1f} s, {size / 1e6:.2f} MB")

@@ -37,13 +37,17 @@ HEAD = """\
 `make chainer-suite` runs each program in [`tests/programs`](../tests/programs) by
 `python -m chainer_vae.compat`, on every Python that it finds, with the newest NumPy and with the
 oldest; what has no column here has not been run. A program checks what it computes, and prints
-what it found.
+what it found. The times are of a machine that may have done other work, too.
 
 - `docstrings`: the examples in Chainer's own docstrings, as they stand.
 - `gradients`: the gradient of every function and link, beside a numerical one.
 - `sweep`: every function, link, optimizer and distribution, beside Chainer as it was (Python 3.8,
   NumPy 1.21). Differences by rounding are none; rates given as `np.float32`, which are reported as
   such now, are counted apart.
+
+The two programs of several processes, `multiprocess_iterator` and `chainermn_mnist`, are run by the
+tests (`tests/test_windows.py`, `tests/test_chainermn.py`), whose results are in
+[matrix.md](matrix.md).
 
 Chainer's own tests and examples are not here: its archive on PyPI, from which it is installed,
 holds neither.

@@ -2,13 +2,19 @@ import contextlib
 import ctypes
 import gc
 import gzip
+import importlib.util
 import os
+import re
 import shutil
 import signal
 import struct
 import subprocess
 import sys
+import sysconfig
+import time
 import tracemalloc
+from urllib.parse import urlencode
+from urllib.request import ProxyHandler, build_opener
 
 import pytest
 
@@ -127,13 +133,13 @@ def idx(array, magic=None):
 
 
 def write_idx_folder(folder, mnist, n_train, n_test, gzipped=True):
-    """The first images of MNIST, as the four files of a data set."""
+    """The first images of MNIST, or of such a data set, as the four files of one."""
     folder.mkdir()
     for prefix, images, labels, n in (
         ("train", mnist.train_images, mnist.train_labels, n_train),
         ("t10k", mnist.test_images, mnist.test_labels, n_test),
     ):
-        pixels = np.rint(images[:n] * 255).astype(np.uint8).reshape(n, 28, 28)
+        pixels = np.rint(images[:n] * 255).astype(np.uint8).reshape(n, *mnist.image_shape)
         for name, array in (
             (f"{prefix}-images-idx3-ubyte", pixels),
             (f"{prefix}-labels-idx1-ubyte", labels[:n].astype(np.uint8)),
@@ -169,6 +175,67 @@ ARGUMENTS = [
 ]  # fmt: skip
 
 
+# Without their extra threads, two processes are no slower on a machine with few cores.
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+# Open MPI, if that is the MPI: it starts nothing as root, nor more processes than cores, unasked.
+OPEN_MPI = {
+    "OMPI_ALLOW_RUN_AS_ROOT": "1",
+    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+    "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
+}
+
+
+@pytest.fixture
+def mpiexec(start):
+    """A function that starts Python in several processes that MPI connects."""
+    found = shutil.which("mpiexec", path=sysconfig.get_path("scripts")) or shutil.which("mpiexec")
+    if importlib.util.find_spec("mpi4py") is None or found is None:
+        reason = "mpi4py or an MPI is not installed: pip install the extra 'mpi'"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+
+    def run(n, *program, cwd, stderr, **variables):
+        return start(
+            [found, "-n", str(n), sys.executable, *map(str, program)],
+            cwd=cwd, env={**os.environ, **ONE_THREAD, **OPEN_MPI, **variables},
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr, text=True,
+        )  # fmt: skip
+
+    return run
+
+
+@pytest.fixture
+def tensorboard(tmp_path, start):
+    """A function that starts TensorBoard on a folder and returns one to query its plugins."""
+
+    def show(folder, load_fast="false"):
+        place = tmp_path / f"tensorboard-{load_fast}"
+        place.mkdir()  # also for the file that says TensorBoard is running
+        log = place / "log"
+        options = ["--logdir", str(folder), "--port", "0", "--load_fast", load_fast]
+        with open(log, "w") as file:
+            server = start(
+                [sys.executable, "-m", "tensorboard.main", *options],
+                stdout=file, stderr=file,
+                # Its html5lib warns.
+                env={**os.environ, "TMPDIR": str(place), "PYTHONWARNINGS": ""},
+            )  # fmt: skip
+        end = time.monotonic() + 60
+        while not (address := re.search(r"http://localhost:\d+/", log.read_text())):
+            assert server.poll() is None and time.monotonic() < end, log.read_text()
+            time.sleep(0.05)
+        opener = build_opener(ProxyHandler({}))
+
+        def ask(what, **query):
+            query = f"?{urlencode(query)}" if query else ""
+            with opener.open(f"{address[0]}data/plugin/{what}{query}", timeout=30) as answer:
+                return answer.read()
+
+        ask.address = address[0]
+        return ask
+
+    return show
+
+
 def chromium():
     """A Chromium to drive: the system's, or the one that Playwright has downloaded."""
     for name in ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"):
@@ -190,3 +257,19 @@ def browser():
         opened = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
         yield opened
         opened.close()
+
+
+def assert_numerical_gradients(model, loss):
+    """Of every third parameter of a model in float64; ``loss`` gives the same each time."""
+    model.cleargrads()
+    loss().backward()
+    for name, param in model.namedparams():
+        for index in list(np.ndindex(param.shape))[::3]:
+            kept = param.array[index]
+            losses = []
+            for sign in (1, -1):
+                param.array[index] = kept + sign * 1e-6
+                losses.append(float(loss().array))
+            param.array[index] = kept
+            expected = (losses[0] - losses[1]) / 2e-6
+            assert param.grad[index] == pytest.approx(expected, rel=1e-5, abs=1e-6), name

@@ -40,6 +40,7 @@ from chainer_vae import Config, InputError, Run
 from chainer_vae.runs import checkpoints, load_log, load_snapshots
 from chainer_vae.runs import run as run_module
 
+SECONDS = 120  # for one training, of less than a second: a fork may wait for a thread that it lacks
 FUNCTIONS = ("fsync", "replace", "unlink", "mkdir", "rmdir")  # of os; and open, and write
 FULL = {"full": errno.ENOSPC, "read": errno.EROFS}
 
@@ -129,9 +130,12 @@ def train(data, folder, engine):
 
 
 def in_a_process(function, *args, kill_after=None):
-    """Run a function in a fork of this process; its exit code, negative for a signal."""
+    """Run a function in a fork of this process; its exit code, negative for a signal, such as that
+    of the alarm where it hangs."""
     process = os.fork()
     if process == 0:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(SECONDS)
         try:
             function(*args)
             os._exit(0)

@@ -315,6 +315,11 @@ class Array(np.ndarray):
         return out[0] if out else found.view(Array) if isinstance(found, np.ndarray) else found
 
 
+def _from_host(array, dtype=None):
+    """What the host has is copied: a change of the one is none of the other."""
+    return array if isinstance(array, Array) else np.array(array, dtype)
+
+
 def _as_array(function):
     def allocate(*args, **kwargs):
         _refuse_while_capturing("allocate")
@@ -481,7 +486,8 @@ def make():
         setattr(cp, name, getattr(np, name))
     cp.ndarray = Array
     cp.empty = _as_array(_poisoned)
-    for name in ("zeros", "asarray", "concatenate", "cumsum"):
+    cp.asarray = _as_array(_from_host)
+    for name in ("zeros", "concatenate", "cumsum"):
         setattr(cp, name, _as_array(getattr(np, name)))
     cp.asnumpy = lambda array: array.get()
     cp.may_share_memory = np.may_share_memory

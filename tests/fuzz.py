@@ -20,6 +20,7 @@ import copy
 import gzip
 import io
 import json
+import logging
 import math
 import os
 import random
@@ -45,6 +46,7 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.configuration import set_hypothesis_home_dir
 from hypothesis.extra import numpy as hnp
+from PIL import Image
 from trust import write_section
 
 from chainer_vae import (
@@ -60,21 +62,42 @@ from chainer_vae import (
     graph,
     latent,
     load_autoencoder,
+    load_images,
     load_mnist,
     load_model,
+    make_dataset,
+    posterior,
 )
 from chainer_vae.cli import main as command
-from chainer_vae.datasets import Dataset, load_data, require_images, size_in_words
+from chainer_vae.datasets import (
+    Dataset,
+    first_images,
+    load_data,
+    require_images,
+    size_in_words,
+)
 from chainer_vae.errors import printable
-from chainer_vae.evaluation import squared_error
+from chainer_vae.evaluation import latent_vectors, reconstruction_errors, squared_error
 from chainer_vae.explorer import write_page
+from chainer_vae.exports.latents import write_latents
+from chainer_vae.exports.onnx_graphs import write_onnx
+from chainer_vae.exports.parameters import write_parameters
+from chainer_vae.exports.pytorch import load_torch
 from chainer_vae.graph import chainer  # which chainer_vae has made usable
+from chainer_vae.likelihood import (
+    importance_bounds,
+    log_likelihood,
+    log_mean_exp,
+    sizes_up_to,
+    standard_error,
+)
 from chainer_vae.projector import write_projector
 from chainer_vae.runs import (
     checkpoints,
     choose_run,
     describe_run,
     find_run,
+    load_any_model,
     load_info,
     load_log,
     load_snapshots,
@@ -295,6 +318,53 @@ def check_idx(material, changed):
         return outcome(call, work)
 
 
+def pictures():
+    """Files of all kinds of images, by the names that they have in a data set."""
+    grey = np.random.RandomState(0).randint(0, 256, (SIDE, SIDE, 4)).astype(np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    found = {}
+    for name, array, settings in (
+        ("grey.png", grey[..., 0], {}),
+        ("sixteen.png", grey[..., 0] * np.uint16(200), {}),
+        ("alpha.png", grey, dict(exif=exif)),
+        ("colour.jpg", grey[..., :3], {}),
+        ("turned.jpg", grey[..., 0], dict(exif=exif)),
+    ):
+        file = io.BytesIO()
+        Image.fromarray(array).save(file, {"png": "PNG", "jpg": "JPEG"}[name[-3:]], **settings)
+        found[name] = file.getvalue()
+    file = io.BytesIO()
+    np.savez_compressed(file, images=np.stack([grey] * 10), labels=np.zeros(10, np.uint8))
+    return {**found, "set.npz": file.getvalue()}
+
+
+@st.composite
+def image_files(draw):
+    """One of them, changed; and the size to make the images of."""
+    found = pictures()
+    name = draw(st.sampled_from(sorted(found)))
+    content = draw(st.one_of(st.just(found[name]), mutated(found[name])))
+    return name, content, draw(st.sampled_from([None, (3, 4)]))
+
+
+def check_images(material, example):
+    def call():
+        logging.disable()  # that colours are turned grey
+        data = load_images(name if name == "set.npz" else "images", size)
+        require_images(data)
+        assert size is None or data.image_shape == size
+        assert len(data.train_images) + len(data.test_images) == 10
+
+    name, content, size = example
+    with material.copied() as work:
+        (work / "images").mkdir()
+        for i in range(9):
+            (work / "images" / f"{i}.png").write_bytes(pictures()["grey.png"])
+        (work if name == "set.npz" else work / "images").joinpath(name).write_bytes(content)
+        return outcome(call, work, memory=500 << 20)  # a header may say 64 million pixels
+
+
 def read_idx(name):
     """As simple as it can be."""
     with open(name, "rb") if os.path.exists(name) else gzip.open(f"{name}.gz") as file:
@@ -504,19 +574,36 @@ FOLDERS = st.sampled_from(["run", "data", "new", "new/er", "nowhere", "run/log",
 DATA = st.one_of(st.just("data"), st.just("data"), FOLDERS, WORDS)
 RUNS = st.one_of(st.just("run"), FOLDERS)
 OUT = st.one_of(st.just("new"), FOLDERS, WORDS)
+PICTURES = st.one_of(st.sampled_from(["new.png", "new.gif"]), OUT)
 OPTIONS = {
     "train": {
         "--resume": st.one_of(RUNS, st.sampled_from(["run/mlp_2.state", "run/mlp_2.model"])),
         "--initmodel": st.one_of(st.just("run/mlp_2.model"), FOLDERS, WORDS),
         "--out": OUT, "--dimz": COUNTS, "--dim-h": COUNTS, "--batchsize": COUNTS, "--k": COUNTS,
-        "--seed": NUMBERS, "--C": NUMBERS, "--gpu": NUMBERS,
+        "--seed": NUMBERS, "--C": NUMBERS, "--C-warmup": COUNTS, "--lr": NUMBERS, "--gpu": NUMBERS,
         "--act": st.one_of(st.sampled_from(["tanh", "relu", "sigmoid", "softplus"]), WORDS),
         "--engine": st.one_of(st.sampled_from(["auto", "chainer", "fused"]), WORDS),
         "--model": st.one_of(st.sampled_from(["vae", "autoencoder"]), WORDS),
+        "--objective": st.one_of(st.sampled_from(["elbo", "iwae"]), WORDS),
+        "--likelihood": st.one_of(
+            st.sampled_from(["bernoulli", "continuous-bernoulli", "gaussian"]), WORDS
+        ),
+        "--binarize": st.one_of(st.sampled_from(["none", "threshold", "stochastic"]), WORDS),
         "--test": None, "--snapshots": None, "--dataset": DATA, "--epoch": COUNTS,
+        "--size": NUMBERS,
+        "--tensorboard": OUT,
+        "--communicator": st.one_of(st.sampled_from(["naive", "flat", "pure_nccl"]), WORDS),
     },
-    "evaluate": {"--k": COUNTS, "--seed": NUMBERS, "--gpu": NUMBERS, "--dataset": DATA},
-    "projector": {"--out": OUT, "--gpu": NUMBERS, "--dataset": DATA},
+    "evaluate": {"--k": COUNTS, "--seed": NUMBERS, "--gpu": NUMBERS, "--dataset": DATA,
+                 "--iw": COUNTS, "--images": COUNTS, "--size": NUMBERS},
+    "projector": {"--out": OUT, "--gpu": NUMBERS, "--dataset": DATA, "--size": NUMBERS},
+    "sample": {"--n": COUNTS, "--seed": NUMBERS, "--gpu": NUMBERS, "--out": PICTURES},
+    "reconstruct": {
+        "--n": COUNTS, "--index": COUNTS, "--gpu": NUMBERS, "--dataset": DATA, "--out": PICTURES,
+    },
+    "interpolate": {"--steps": COUNTS, "--gpu": NUMBERS, "--dataset": DATA, "--out": PICTURES},
+    "encode": {"--set": st.sampled_from(["test", "train", "x"]), "--dataset": DATA},
+    "export": {"--out": st.one_of(st.sampled_from(["new.npz", "new.onnx"]), OUT)},
     "explore": {"--run-z2": RUNS, "--run-z20": RUNS, "--run-ae2": RUNS, "--out": OUT},
     "figures": {
         "--list": None, "--lang": st.sampled_from(["en", "ja", "de"]), "--run-z20": RUNS,
@@ -529,6 +616,11 @@ ALWAYS = {
     "train": {"--epoch": COUNTS, "--dataset": DATA, "--dim-h": COUNTS},
     "evaluate": {},
     "projector": {},
+    "sample": {},
+    "reconstruct": {},
+    "interpolate": {},
+    "encode": {"--out": st.one_of(st.sampled_from(["new.npz", "new.csv"]), OUT)},
+    "export": {"--format": st.sampled_from(["npz", "onnx", "x"])},
     "explore": {"--run-z2": RUNS, "--run-z20": RUNS, "--run-ae2": RUNS},
     "figures": {
         "--only": st.sampled_from(["graphical-model", "latent-plane", "learning-curve", "x", ""]),
@@ -543,7 +635,7 @@ ALWAYS = {
 def command_lines(draw):
     name = draw(st.sampled_from([*OPTIONS, *OPTIONS, "train", "evaluate"]))
     argv = [name]
-    if name in ("evaluate", "projector"):
+    if name not in ("train", "explore", "figures", "doctor"):
         argv.append(draw(RUNS))
     given = dict(ALWAYS[name])
     if name == "train" and draw(st.booleans()):
@@ -651,8 +743,9 @@ def functions():
     labels = np.arange(4)
     data = Dataset(x, labels, x, labels, (SIDE, SIDE))
     settings = dict(
-        epoch=1, dimz=2, dim_h=3, act="tanh", C=1.0, k=1, batchsize=4, seed=0, gpu=-1,
-        dataset="data", test=False, engine="auto", model="vae", snapshots=False,
+        epoch=1, dimz=2, dim_h=3, act="tanh", C=1.0, C_warmup=1, k=1, batchsize=4, lr=0.1, seed=0,
+        gpu=-1, dataset="data", test=False, engine="auto", model="vae", snapshots=False,
+        binarize="none", likelihood="bernoulli", objective="elbo", size=None,
     )  # fmt: skip
     return {
         "VAE": (VAE, dict(n_in=4, n_latent=2, n_h=3)),
@@ -666,16 +759,39 @@ def functions():
         "Config": (config_of, settings),
         "evaluate": (evaluate, dict(model=vae(), images=x, k=2, batchsize=3, fused=True)),
         "encode": (encode, dict(model=vae(), images=x, batchsize=3)),
+        "latent_vectors": (latent_vectors, dict(model=vae(), images=x, batchsize=3)),
+        "reconstruction_errors": (reconstruction_errors,
+                                  dict(model=autoencoder(), images=x, batchsize=3)),
+        "load_any_model": (load_any_model, dict(run="run", gpu=-1)),
+        "write_latents": (write_latents, dict(file="new.csv", latents={"z": z},
+                                              of={"label": labels})),
+        "write_parameters": (write_parameters, dict(file="new.npz", model=vae(),
+                                                    config=Config(), image_shape=(SIDE, SIDE))),
+        "write_onnx": (write_onnx, dict(file="new.onnx", model=vae())),
+        "load_torch": (load_torch, dict(file="run/mlp_2.model", act="tanh")),
+        "log_likelihood": (log_likelihood, dict(model=vae(), images=x, k=2, seed=0, fused=True)),
+        "sizes_up_to": (sizes_up_to, dict(k=5)),
+        "importance_bounds": (importance_bounds, dict(log_weights=x[0], sizes=[1, 4])),
+        "log_mean_exp": (log_mean_exp, dict(a=x)),
+        "standard_error": (standard_error, dict(a=x[0])),
+        "dimensions": (posterior.dimensions, dict(mu=z, ln_var=z)),
+        "largest_correlation": (posterior.largest_correlation, dict(mu=z, ln_var=z)),
+        "decompose": (posterior.decompose, dict(mu=z, ln_var=z, seed=0)),
         "squared_error": (squared_error, dict(model=autoencoder(), images=x, batchsize=3)),
         "decode": (latent.decode, dict(model=vae(), z=z, batchsize=3)),
         "first_of_class": (latent.first_of_class, dict(labels=labels, digit=2)),
         "class_means": (latent.class_means, dict(latents=z, labels=labels)),
         "spread": (latent.spread, dict(points=z, distance=0.1)),
         "interpolate": (latent.interpolate, dict(start=z[0], end=z[1], t=labels / 4)),
+        "prior": (latent.prior, dict(n=3, n_latent=2, seed=1)),
         "there_and_back": (latent.there_and_back, dict(n=3)),
         "grid": (latent.grid, dict(n=3, limit=2.0)),
         "montage": (latent.montage, dict(tiles=np.zeros((2, 2, 3, 3)))),
         "load_mnist": (load_mnist, dict(directory="data")),
+        "load_images": (load_images, dict(path="data", size=(SIDE, SIDE))),
+        "make_dataset": (make_dataset, dict(train_images=x, train_labels=labels, test_images=x,
+                                            test_labels=labels, class_names=list("abcd"))),
+        "first_images": (first_images, dict(data=data)),
         "load_data": (load_data, dict(config=Config(dataset="data"))),
         "require_images": (require_images, dict(data=data)),
         "a Dataset": (lambda **parts: require_images(Dataset(**parts)), data._asdict()),
@@ -690,9 +806,9 @@ def functions():
         "describe_run": (describe_run, dict(run="run")),
         "Run": (Run, dict(config=Config(dataset="data", dim_h=3), folder="new", data=data)),
         "Run.start": (Run.start, dict(config=Config(dataset="data", dim_h=3), folder="new",
-                                      initmodel=None, initstate=None)),
+                                      initmodel=None, initstate=None, data=None)),
         "started": (start, dict(folder="new", **settings)),
-        "Run.resume": (Run.resume, dict(folder="run", out="new", epoch=2, dataset="data")),
+        "Run.resume": (Run.resume, dict(folder="run", out="new", epoch=2, data=None)),
         "write_projector": (write_projector, dict(folder="new", latents=z, images=x, labels=labels,
                                                   image_shape=(SIDE, SIDE))),
         "write_page": (write_page, dict(file="new", z2="run", z20="run", ae2="run")),
@@ -726,6 +842,7 @@ def check_call(material, example):
 
 PROPERTIES = {
     "IDX files": (idx_files, check_idx),
+    "PNG, JPEG and npz files": (lambda material: image_files(), check_images),
     "bytes of .model and .state": (npz_bytes, check_bytes),
     "arrays of .model and .state": (npz_entries, check_entries),
     "config.json": (partial(json_files, name="config.json"), check_json),

@@ -20,7 +20,8 @@ def no_wait(before, wait):
 
 
 CURRENT, MAIN = "cp.cuda.get_current_stream()", "self._stream"
-NOISE, STEPS = "tests/test_gpu.py -k noise", "tests/test_gpu.py -k agree_with_the_cpu"
+NOISE = "tests/test_gpu.py -k noise"
+STEPS = "tests/test_gpu.py -m slow -k agree_with_the_cpu"
 TRAINING, SAVING = "tests/test_training.py", "tests/test_saving.py"
 
 KNOWN = [
@@ -92,13 +93,13 @@ KNOWN = [
     Known(
         "two threads share numpy.random",
         "random_numbers.py",
-        {"with _lock:\n        callers = np": "if True:\n        callers = np"},
+        {"with lock:\n        callers = np": "if True:\n        callers = np"},
         "tests/test_threads.py -k numpys",
     ),
     Known(
         "a draw from numpy.random while another's generator is there",
         "random_numbers.py",
-        {"with _lock:\n            return np.random.st": "if 1:\n            return np.random.st"},
+        {"with lock:\n            return np.random.st": "if 1:\n            return np.random.st"},
         "tests/test_threads.py -k numpys",
     ),
     # The training

@@ -98,6 +98,8 @@ def test_training_and_going_on(engine, small_set, tmp_path):
 def test_what_is_not_for_it(small_set, tmp_path):
     with pytest.raises(InputError, match="no C and no k"):
         autoencoder(small_set, C=0.5)
+    with pytest.raises(InputError, match="no C and no k"):
+        autoencoder(small_set, C_warmup=2)
     with pytest.raises(InputError, match="model must be one of vae, autoencoder"):
         Config(model="gan")
     with pytest.raises(InputError, match="snapshots must be true or false"):

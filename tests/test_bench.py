@@ -1,6 +1,7 @@
 """The benchmark: that it measures all that are installed, and what its tables say."""
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -9,8 +10,13 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
 import bench
 import contestants
+import distributed_bounds
+import log_likelihood
 import measure
 
+from chainer_vae import likelihood, load_mnist, load_model
+
+ROOT = Path(__file__).resolve().parent.parent
 INSTALLED = contestants.versions()  # of PyTorch and JAX
 WITH_AVX2 = measure.kernels.load("avx2") is not None
 
@@ -78,3 +84,66 @@ def test_avx512_is_switched_off_in_every_library():
     environment = bench.without_avx512()
     assert environment["OPENBLAS_CORETYPE"] == "Haswell"
     assert "AVX512" in environment["NPY_DISABLE_CPU_FEATURES"] or sys.platform != "linux"
+
+
+def test_ln_p_of_x_is_recorded(tmp_path, monkeypatch):
+    """What chainer-vae evaluate prints, and times."""
+    out = tmp_path / "recorded.json"
+    settings = ["--images", "3", "--k", "10", "--seed", "2", "--out", str(out)]
+    monkeypatch.setattr(sys, "argv", ["log_likelihood.py", *settings])
+    log_likelihood.main()
+    record = json.loads(out.read_text())
+    images = load_mnist().test_images[:3]
+    for name, found in record["models"].items():
+        expected = likelihood.log_likelihood(load_model(name)[0], images, 10, seed=2)
+        assert found["log_likelihood"] == expected.mean == found["bounds"]["10"]
+        assert found["command"] == f"chainer-vae evaluate {name} --iw 10 --images 3 --seed 2"
+        assert found["processor_seconds"] > 0 and found["of_products"] > 0
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_several_processes_in_the_guide(language, capsys):
+    """Its tables are what was measured, and what is computed from it."""
+    guide = (ROOT / "docs" / language / "chainermn.md").read_text(encoding="utf-8")
+    record = json.loads((ROOT / "results" / "distributed.json").read_text(encoding="utf-8"))
+    reduce = record["allreduce"]["gradient"]
+    for step in record["steps"]:
+        alone, share = step["alone"], step["share"]
+        faster = alone / (share + reduce)
+        assert f"| {step['batchsize']:,} | {alone:.1f} | {share:.1f} | {faster:.2f} |\n" in guide
+    assert f"{reduce:.1f} ms" in guide
+    assert f"{1000 * record['allreduce']['one_number']:.1f} µs" in guide
+    assert record["gradient_bytes"] == distributed_bounds.GRADIENT
+    a, b = distributed_bounds.step()
+    assert f"a = {1e6 * a:.0f} µs" in guide and f"b = {1e6 * b:.2f} µs" in guide
+
+    distributed_bounds.main()
+    _, *rows = capsys.readouterr().out.splitlines()
+    for row in rows:
+        gpus, link, time, _, *sizes = row.split()
+        assert f"| {gpus} | {link} | {time} µs | {' | '.join(sizes)} |\n" in guide
+
+
+def test_a_batch_that_pays_is_as_fast_as_one_gpu():
+    a, b = distributed_bounds.step()
+    for gpus, (_, bandwidth, _) in distributed_bounds.LINKS.items():
+        for efficiency in (1 / gpus, 0.5):
+            n = distributed_bounds.batch_size(gpus, efficiency)
+            together = a + b * n / gpus + distributed_bounds.allreduce(gpus)
+            assert together == pytest.approx((a + b * n) / (efficiency * gpus), rel=0.01)
+        sent = 2 * (gpus - 1) / gpus * distributed_bounds.GRADIENT / bandwidth
+        assert distributed_bounds.allreduce(gpus) > sent
+
+
+@pytest.mark.slow
+def test_several_processes_are_measured(mpiexec, tmp_path):
+    options = ["--steps", "2", "--batchsizes", "10", "--out", tmp_path / "new.json"]
+    program = ROOT / "benchmarks" / "distributed.py"
+    process = mpiexec(2, program, *options, cwd=tmp_path, stderr=subprocess.PIPE)
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, err) == (0, "")
+    record = json.loads(out)
+    assert json.loads((tmp_path / "new.json").read_text(encoding="utf-8")) == record
+    assert record["processes"] == 2 and record["allreduce"]["gradient"] > 0
+    (step,) = record["steps"]
+    assert step["batchsize"] == 10 and step["alone"] > 0 < step["share"]

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from conftest import little_memory
 
-from chainer_vae import VAE, InputError
-from chainer_vae.runs import checkpoints, files, npz
+from chainer_vae import VAE, InputError, npz
+from chainer_vae.runs import checkpoints, files
 
 
 def model_and_optimizer(n_latent=2, updates=0):

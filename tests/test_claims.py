@@ -11,12 +11,13 @@ import gpu_check
 import numpy as np
 import pytest
 
-from chainer_vae import Config, encode, evaluate, figures, load_model
+from chainer_vae import Config, encode, evaluate, figures, load_model, posterior
 from chainer_vae.cli import build_parsers
 from chainer_vae.cli.train import _compared_with_the_article
 from chainer_vae.engine.cpu_kernels import CEILING, FLOOR
 from chainer_vae.engine.threads import MAX_THREADS
-from chainer_vae.explorer.page import LARGEST
+from chainer_vae.explorer.content import N_POINTS
+from chainer_vae.explorer.page import LARGEST, WEB
 from chainer_vae.runs import SHIPPED, article_log
 from chainer_vae.runs.files import PATIENCE
 from chainer_vae.runs.folder import is_snapshot_epoch
@@ -27,7 +28,7 @@ from chainer_vae.training import TEST_SAMPLES
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "results"
 README = {"en": "README.md", "ja": "README.ja.md"}
-WORDS = {3: "three", 4: "four", 5: "five"}
+WORDS = {3: "three", 4: "four", 5: "five", 7: "seven"}
 LOSSES = ("main/loss", "validation/main/loss", "validation/main/rec_loss")
 in_both_languages = pytest.mark.parametrize("lang", README)
 
@@ -142,6 +143,17 @@ def test_the_table_of_the_runs():
     assert sorted(named) == sorted(file.parent.name for file in RESULTS.glob("*/log"))
 
 
+def test_the_table_beside_the_literature():
+    text = text_of("results/README.md").split("### Beside the literature")[1].split("\n### ")[0]
+    rows = re.findall(r"epoch (\d+), (\d+) latent .*\| (\S+) \| \[(.*?)\]", text)
+    assert len(rows) == 2
+    for epoch, dimz, shown, name in rows:
+        assert json_of(f"{name}/config.json")["arguments"]["dimz"] == int(dimz)
+        assert shown == f"{json_of(f'{name}/log')[int(epoch) - 1][LOSSES[0]]:.3f}"
+    last = json_of("burda.json")[-1]
+    assert f"| {last['nll']:.2f} | [burda.json](burda.json), {last['epochs']} epochs" in text
+
+
 def test_the_engine_goes_chainers_way_for_ten_epochs():
     """The runs of the same seed in results/README.md."""
     assert "relative 1e-5 for ten epochs" in prose_of("results/README.md")
@@ -194,13 +206,82 @@ def test_times_on_a_gpu_are_those_recorded(lang):
 def test_the_latent_dimensions_that_are_used(mnist):
     """Those with a KL divergence above 0.1."""
     mu, ln_var = encode(load_model("z20")[0], mnist.test_images)
-    kl = (mu**2 + np.exp(ln_var) - ln_var - 1).mean(axis=0) / 2
+    kl = posterior.dimensions(mu, ln_var).kl
     used = np.count_nonzero(kl > 0.1)
     (gpu,) = (json.loads(file.read_text()) for file in RESULTS.glob("gpu/*.json"))
     assert gpu["training"]["latent_units_with_a_KL_above_0.1"] == used
     assert np.sort(kl)[-used - 1] < 1e-3
     text = prose_of("results/README.md")
     assert f"`z20` (z20-seed0) uses {used}, and so does the run on the GPU" in text
+
+
+def test_the_table_of_ln_p_of_x():
+    """In results/README.md, and the sentences below it."""
+    record = json_of("log-likelihood.json")
+    models = [record["models"][name] for name in SHIPPED]
+    assert list(SHIPPED) == ["z20", "z2"] and (record["images"], record["k"]) == (1000, 5000)
+    text = text_of("results/README.md").split("### How probable")[1].split("\n### ")[0]
+    rows = re.findall(r"^\| (\S.*?) \| ([^|]+) \| ([^|]+) \|$", text, re.M)
+    parts = [model["aggregate"] for model in models]
+
+    def used(key):
+        found = [np.array(model[key])[np.array(model["kl"]) > 0.1] for model in models]
+        return [f"{values.min():.2f} to {values.max():.2f}" for values in found]
+
+    def estimated(key):
+        return [f"{part[key]:.3f} ± {part['standard_error']:.3f}" for part in parts]
+
+    assert {what: shown for what, *shown in rows} == {
+        **{
+            f"bound, k = {int(k):,}{' (the ELBO)' * (k == '1')}": [
+                f"{model['bounds'][k]:.3f}" for model in models
+            ]
+            for k in ("1", "5", "50", "500", "5000")
+        },
+        "its standard error, over the images": [f"{m['standard_error']:.3f}" for m in models],
+        "active latent dimensions (variance of mu / KL divergence)": [
+            f"{model['active']} / {model['active_by_kl']}" for model in models
+        ],
+        "mean of q(z) in these": used("mean"),
+        "variance of q(z) in these": used("variance"),
+        "largest correlation between two of them": [
+            f"{model['largest_correlation']:.3f}" for model in models
+        ],
+        "KL divergence of q(z\\|x), the sum of the next two": [f"{p['kl']:.3f}" for p in parts],
+        "mutual information I(x; z)": estimated("mutual_information"),
+        "KL divergence of q(z)": estimated("marginal_kl"),
+    }
+
+    prose = " ".join(text.split())
+    rises = [model["bounds"]["5000"] - model["bounds"]["500"] for model in models]
+    assert "still rises by {:.2f} nats for z20 and by {:.2f} for z2".format(*rises) in prose
+    assert f"at most ln 1,000 = {parts[0]['largest_information']:.3f}" in prose
+    near = parts[0]["largest_information"] - parts[0]["mutual_information"]
+    assert f"z20 comes within {near:.2f} of it" in prose
+    assert "do not compare with those of the literature for binarized MNIST" in prose
+    times = [model["processor_seconds"] for model in models]
+    ratios = [model["processor_seconds"] / model["of_products"] for model in models]
+    assert "took {:.0f} and {:.0f} seconds of one core's time".format(*times) in prose
+    assert f"{min(ratios):.2f} to {max(ratios):.2f} times that of the decoder's" in prose
+    assert max(ratios) < 1.25
+    seconds, minutes = round(np.mean(times), -1), np.mean(times) / 6
+    for lang, said in (
+        ("en", (f"about {seconds:.0f} seconds", f"about {minutes:.0f} minutes", "1.2 times")),
+        ("ja", (f"約{seconds:.0f}秒", f"約{minutes:.0f}分", "行列積だけにかかる時間の1.2倍")),
+    ):
+        assert all(words in prose_of(f"docs/{lang}/reproduce.md") for words in said)
+
+
+def test_the_recorded_latent_spaces_are_those_of_the_models(mnist):
+    """But for rounding; results/log-likelihood.json."""
+    record = json_of("log-likelihood.json")
+    for name in SHIPPED:
+        recorded = record["models"][name]
+        latents = encode(load_model(name)[0], mnist.test_images[: record["images"]])
+        found = posterior.dimensions(*latents)
+        np.testing.assert_allclose(found.kl, recorded["kl"], rtol=1e-3, atol=1e-5)
+        parts = posterior.decompose(*latents, record["seed"])._asdict()
+        assert parts == pytest.approx(recorded["aggregate"], rel=1e-3)
 
 
 @pytest.mark.slow
@@ -220,11 +301,16 @@ def test_the_page_of_the_explorer_is_of_the_recorded_run():
 
 
 BENCH = "bench/epyc-2-cores.json"
+BENCH_AVX512 = "bench/epyc-2-cores-avx512.json"
 
 
-def times_on_a_cpu(threads):
-    """Of the recorded benchmark: by the case, the median milliseconds of each row."""
-    (result,) = [found for found in json_of(BENCH)["results"] if found["threads"] == threads]
+def times_on_a_cpu(threads, recording=BENCH, avx2=False):
+    """Of a recorded benchmark: by the case, the median milliseconds of each row."""
+    (result,) = [
+        found
+        for found in json_of(recording)["results"]
+        if (found["threads"], found["avx2"]) == (threads, avx2)
+    ]
     return {
         (case["what"], case["z"], case["batch"], case["model"]): {
             name: median(milliseconds) for name, milliseconds in case["milliseconds"].items()
@@ -280,11 +366,12 @@ def test_times_on_a_cpu_are_those_recorded(lang):
 def test_ratios_of_times_on_a_cpu():
     """In results/README.md and CHANGELOG.md."""
     text = prose_of("results/README.md")
+    columns = [times_on_a_cpu(1), times_on_a_cpu(2)]
+    columns += [times_on_a_cpu(n, BENCH_AVX512, avx2) for avx2 in (False, True) for n in (1, 2)]
 
-    def ratios(threads, what, other):
-        cells = times_on_a_cpu(threads)
+    def ratios(measured, what, other):
         found = []
-        for (kind, *_), times in cells.items():
+        for (kind, *_), times in measured.items():
             others = [time for name, time in times.items() if name.startswith(other)]
             if kind == what:
                 found.append(times["engine"] / min(others))
@@ -297,12 +384,19 @@ def test_ratios_of_times_on_a_cpu():
         ("step", "matrix"),
         ("test", "PyTorch"),
     ):
-        row = f"| {ratios(1, what, other)} | {ratios(2, what, other)} |"
-        assert row in text, (what, other, row)
-    assert "in a third of the time of Chainer's loop" in prose_of("CHANGELOG.md")
-    for (what, _, batch, _), times in times_on_a_cpu(2).items():
-        if what == "step" and batch == 100:
-            assert times["engine"] < times["Chainer's loop"] / 3
+        row = " | ".join(ratios(measured, what, other) for measured in columns)
+        assert f"| {row} |" in text, (what, other, row)
+    for recording in (BENCH, BENCH_AVX512):
+        for result in json_of(recording)["results"]:
+            assert result["others"] < 0.01 and "less than 1 % of their time" in text
+    assert "a third of the time of Chainer's loop (with AVX-512: half)" in prose_of("CHANGELOG.md")
+    for recording, share in ((BENCH, 1 / 3), (BENCH_AVX512, 0.5)):
+        shares = [
+            times["engine"] / times["Chainer's loop"]
+            for (what, _, batch, _), times in times_on_a_cpu(2, recording).items()
+            if what == "step" and batch == 100
+        ]
+        assert median(shares) == pytest.approx(share, abs=0.05)
 
 
 @in_both_languages
@@ -325,6 +419,7 @@ N_NOTEBOOK = sum(spec.section == "notebook" for spec in SPECS)
 N_MODELS = len(SHIPPED) + len([SHIPPED_AUTOENCODER])
 N_LESSONS = len(list((ROOT / "notebooks" / "lessons").glob("[0-9]*.py")))
 LIGHTEST = math.floor(FLOOR / math.log(10))  # e^FLOOR, as a power of ten
+NOISE_EVERY = int(re.search(r"NOISE_EVERY = (\d+);", (WEB / "flow.js").read_text("utf-8"))[1])
 # Where a number is said: the page, the words in English and Japanese, the number.
 COUNTED_OR_SET = [
     ("README", "the article's {} images", "記事の画像{}枚", N_ARTICLE),
@@ -347,6 +442,8 @@ COUNTED_OR_SET = [
     ("faithfulness", "from 1e{} to", "1e{}以上", LIGHTEST),
     ("faithfulness", "e^{:.0f},", "e^{:.0f}以下", CEILING),
     ("explorer", "under {:.0f} MB", "{:.0f} MB未満", LARGEST / 1e6),
+    ("explorer", "drawn anew {} times a second", "1秒に{}回引き直され", 1000 / NOISE_EVERY),
+    ("explorer", "the first {:,} test images", "最初のテスト画像{:,}枚", N_POINTS),
     ("install", "wait for {:.0f} seconds", "{:.0f}秒待って", PATIENCE),
     ("reproduce", "at most once a second", "多くても{:.0f}秒に1回", SAVE_INTERVAL),
 ]

@@ -25,13 +25,17 @@ from chainer_vae import (
     NonFiniteLossError,
     Run,
     devices,
+    encode,
     explorer,
     load_model,
+    posterior,
     shell,
 )
 from chainer_vae.cli import doctor, main
+from chainer_vae.datasets import load_data
 from chainer_vae.errors import printable
-from chainer_vae.runs import article_log, checkpoints
+from chainer_vae.likelihood import log_likelihood
+from chainer_vae.runs import article_log, checkpoints, load_info
 
 ROOT = Path(__file__).parent.parent
 SMALL = ("--dimz", "3", "--dim-h", "16", "--batchsize", "50")
@@ -145,7 +149,7 @@ def test_without_a_command(tmp_path):
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout == chainer_vae("--help", cwd=tmp_path).stdout
     assert result.stdout.startswith("usage: chainer-vae ")
-    for command in ("train", "evaluate", "figures", "explore", "projector", "doctor"):
+    for command in ("train", "evaluate", "sample", "figures", "explore", "import-torch", "doctor"):
         assert re.search(rf"^    {command} ", result.stdout, re.MULTILINE)
 
 
@@ -264,6 +268,7 @@ def assert_one_line(capsys, code, *expected):
         (["train", "--epochs", "3"], "unrecognized arguments: --epochs 3; did you mean --epoch?"),
         (["train", "--batch_size=5"], "unrecognized arguments: --batch_size=5; did you mean --bat"),
         (["train", "--c", "2"], "--c 2; did you mean --C?"),
+        (["train", "--ep", "3"], "unrecognized arguments: --ep 3; did you mean --epoch?"),
         (["figures", "--onyl", "x"], "--onyl x; did you mean --only?"),
         (["train", "--zzz"], "unrecognized arguments: --zzz (see chainer-vae train --help)"),
         (["evaluate", "a", "b"], "unrecognized arguments: b (see chainer-vae evaluate --help)"),
@@ -282,8 +287,12 @@ def assert_one_line(capsys, code, *expected):
         ),
         (["evaluate", ""], "run must be the path of a file or a folder, not ''"),
         (["evaluate", "nothing"], "nothing holds no run: there is no such folder"),
+        (["evaluate", "z2", "--iw", "0"], "iw must be a whole number from 1 to 1000000, not 0"),
+        (["evaluate", "z2", "--images", "0"], "images must be a whole number from 1 to 10000,"),
+        (["evaluate", "z2", "--images", "10001"], "images must be a whole number from 1 to 10000,"),
+        (["evaluate", "ae2", "--iw", "5"], "an autoencoder draws no samples: leave out --iw"),
         (["evaluate", "."], ". holds no run: it has no config.json"),
-        (["dance"], "unknown command 'dance' (choose from train, evaluate, figures, explore"),
+        (["dance"], "unknown command 'dance' (choose from train, evaluate, sample, reconstruct"),
     ],
 )
 def test_wrong_arguments(tmp_path, monkeypatch, capsys, args, expected):
@@ -376,6 +385,67 @@ def test_evaluate_a_model_that_overflows(run_folder, capsys):
     assert main(["evaluate", str(run_folder)]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert "gives a loss of" in line
+
+
+def test_evaluate_estimates_ln_p_of_x(run_folder, capsys):
+    """With --iw: after what is printed without it."""
+    capsys.readouterr()
+    settings = ["evaluate", str(run_folder), "--images", "20", "--seed", "3"]
+    assert main(settings) == 0
+    short = capsys.readouterr().out
+    assert "\n20 test images, k = 10, nats per image\n" in short
+    assert main([*settings, "--iw", "60"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.startswith(short) and captured.err == ""
+    out = captured.out[len(short) :]
+    model, _ = load_model(run_folder)
+    images = load_data(load_info(run_folder).config).test_images[:20]
+    found = log_likelihood(model, images, 60, seed=3)
+    for k, bound in found.bounds.items():
+        assert re.search(rf"^k = {k} +{bound:.3f}( \(the ELBO\))?$", out, re.M)
+    error = f"standard error of the last as a mean over 20 images: {found.standard_error:.3f}\n"
+    assert error in out
+    latents = encode(model, images)
+    dimensions = posterior.dimensions(*latents)
+    rows = re.findall(r"^z(\d+) +(\S+) +(\S+) +(\S+) +(\S+)$", out, re.M)
+    shown = np.flatnonzero(dimensions.active | dimensions.active_by_kl)
+    assert sorted(int(name) - 1 for name, *_ in rows) == shown.tolist()
+    for name, *numbers in rows:
+        assert numbers == [f"{values[int(name) - 1]:.3f}" for values in dimensions]
+    parts = posterior.decompose(*latents, seed=3)
+    assert f"{parts.mutual_information:.3f} +- {parts.standard_error:.3f}, at most ln 20 =" in out
+    kl = float(short.split()[-1])
+    assert float(out.split()[-1]) == pytest.approx(kl, abs=2e-3)
+
+
+def test_the_table_of_unused_dimensions(run_folder, capsys):
+    """Two of three latent dimensions of this model are the prior; then, all are."""
+    model = run_folder / "mlp_3.model"
+    arrays = dict(checkpoints.load_npz(model))
+    for head in ("le3_mu", "le3_ln_var"):
+        arrays[f"{head}/W"][1:] = arrays[f"{head}/b"][1:] = 0
+    arrays["le3_mu/W"][0] *= 100
+    for unused in (2, 3):
+        checkpoints.save_npz(model, arrays)
+        capsys.readouterr()
+        assert main(["evaluate", str(run_folder), "--iw", "2"]) == 0
+        out = capsys.readouterr().out
+        assert f"\n{unused} others, with a KL divergence of 0.0000 or less\n" in out
+        used = 3 - unused
+        assert f"\n{used} active by a variance of mu above 0.01, {used} by a KL divergence" in out
+        assert "correlation" not in out
+        for head in ("le3_mu", "le3_ln_var"):
+            arrays[f"{head}/W"][0] = arrays[f"{head}/b"][0] = 0
+
+
+def test_a_model_of_which_ln_p_of_x_overflows(run_folder, capsys, monkeypatch):
+    overflowed = log_likelihood(load_model("z2")[0], np.zeros((1, 784), "f4"), 1)
+    overflowed = overflowed._replace(mean=-np.inf)
+    monkeypatch.setattr("chainer_vae.cli.evaluate.log_likelihood", lambda *_, **__: overflowed)
+    capsys.readouterr()
+    assert main(["evaluate", str(run_folder), "--iw", "2"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "gives a ln p(x) of -inf" in line
 
 
 def test_diverging_run(small_set, tmp_path):
@@ -514,6 +584,11 @@ def test_names_are_printed_escaped(small_set, tmp_path, monkeypatch, capsys):
         ["train", "--resume", run],
         ["evaluate", run],
         ["projector", run, "--out", RAW + "p"],
+        ["sample", run, "--out", RAW + ".png"],
+        ["reconstruct", run, "--out", RAW + ".png"],
+        ["interpolate", run, "--out", RAW + ".gif"],
+        ["encode", run, "--out", RAW + ".csv"],
+        ["export", run, "--format", "npz", "--out", RAW + ".npz"],
         ["figures", "--run-z2", run, "--only", "latent-scatter", "--out", RAW + "f"],
         ["explore", "--run-z2", run, "--out", RAW + ".html"],
     ):
@@ -534,6 +609,9 @@ def test_names_are_printed_escaped(small_set, tmp_path, monkeypatch, capsys):
         ["explore", "--run-z2", "no" + RAW],
         ["projector", run, "--out", f"{RAW}/t10k-labels-idx1-ubyte.gz"],
         ["train", "--initmodel", RAW],
+        ["sample", run, "--out", RAW + ".jpg"],
+        ["encode", run, "--out", f"{RAW}/t10k-labels-idx1-ubyte.gz/a.csv"],
+        ["import-torch", RAW, "--out", "new"],
     ):
         try:
             code = main(args)

@@ -361,7 +361,12 @@ def test_a_fork_while_other_threads_hold_what_it_needs():
             with thread_pool(2):
                 time.sleep(0.001)
 
-    threads = [threading.Thread(target=target) for target in (draw, limit, limit)]
+    def both():  # as in the test of an autoencoder
+        while not stop.is_set():
+            with numpy_random(np.random.RandomState(9)), thread_pool(2):
+                time.sleep(0.001)
+
+    threads = [threading.Thread(target=target) for target in (draw, limit, limit, both)]
     for thread in threads:
         thread.start()
     try:

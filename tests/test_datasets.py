@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from conftest import idx, little_memory, write_idx_folder
 
-from chainer_vae import InputError, load_mnist, reading
-from chainer_vae.datasets import DATA_DIR
+from chainer_vae import Config, InputError, load_mnist, reading
+from chainer_vae.datasets import DATA_DIR, load_data, load_images
 
 # Of the files that were published, unpacked.
 SHA256 = {
@@ -236,3 +236,150 @@ def test_a_file_that_cannot_be_read(tmp_path, mnist, monkeypatch):
     monkeypatch.setattr(reading, "gunzip", fail)
     with pytest.raises(InputError, match=r"cannot read .*-ubyte.gz: Input/output error"):
         load_mnist(folder)
+
+
+@pytest.mark.parametrize("gzipped", [True, False])
+def test_names_with_dots(tmp_path, mnist, gzipped):
+    folder = write_idx_folder(tmp_path / "set", mnist, 30, 20, gzipped)
+    for file in list(folder.iterdir()):
+        file.rename(folder / file.name.replace("s-idx", "s.idx"))
+    np.testing.assert_array_equal(load_mnist(folder).test_images, mnist.test_images[:20])
+
+
+def test_torchvision_s_folders(tmp_path, mnist):
+    """Named by themselves, or by a folder above."""
+    (tmp_path / "FashionMNIST").mkdir()
+    raw = write_idx_folder(tmp_path / "FashionMNIST" / "raw", mnist, 30, 20, gzipped=False)
+    for path in (raw, raw.parent, tmp_path):
+        np.testing.assert_array_equal(load_images(path).train_images, mnist.train_images[:30])
+    (tmp_path / "MNIST").mkdir()
+    other = write_idx_folder(tmp_path / "MNIST" / "raw", mnist, 4, 2)
+    assert len(load_mnist(other.parent).train_images) == 4
+    with pytest.raises(InputError) as error:
+        load_mnist(tmp_path)
+    assert str(error.value) == (
+        f"{tmp_path} holds more than one data set: name one of {raw}, {other}"
+    )
+
+
+def write_emnist(folder, split, n_classes, mapping):
+    """Twelve oblong images, of which the pixel in row 1 and column 3 is white, as they are stored:
+    rows as columns."""
+    upright = np.zeros((12, 5, 4), np.uint8)
+    upright[:, 1, 3] = 255
+    labels = np.arange(12, dtype=np.uint8) % n_classes + (split == "letters")
+    folder.mkdir(exist_ok=True)
+    for part in ("train", "test"):
+        start = folder / f"emnist-{split}-{part}"
+        images = np.ascontiguousarray(upright.transpose(0, 2, 1))
+        start.with_name(f"{start.name}-images-idx3-ubyte.gz").write_bytes(
+            gzip.compress(idx(images))
+        )
+        start.with_name(f"{start.name}-labels-idx1-ubyte.gz").write_bytes(
+            gzip.compress(idx(labels))
+        )
+    if mapping is not None:
+        (folder / f"emnist-{split}-mapping.txt").write_text(mapping)
+    return folder
+
+
+def test_emnist(tmp_path):
+    """Upright, with the characters of its classes."""
+    mapping = "0 48\r\n1 65 \r\n2 97\r\n\r\n"
+    data = load_images(write_emnist(tmp_path / "emnist", "balanced", 3, mapping))
+    assert data.image_shape == (5, 4)
+    for images in (data.train_images, data.test_images):
+        assert images.reshape(-1, 5, 4)[:, 1, 3].tolist() == [1] * 12 and images.sum() == 12
+    assert data.class_names == ("0", "A", "a")
+    assert [data.class_names[label] for label in data.test_labels[:4]] == ["0", "A", "a", "0"]
+
+
+def test_a_split_of_emnist(tmp_path):
+    """Of several, its name chooses; letters have labels from 1 on, and both cases in one."""
+    folder = write_emnist(tmp_path / "emnist", "balanced", 3, "0 48\n1 65\n2 97\n")
+    write_emnist(folder, "letters", 2, "1 65 97\n2 66 98\n")
+    write_emnist(folder, "byclass", 12, None)
+    with pytest.raises(InputError) as error:
+        load_images(folder)
+    names = [str(folder / f"emnist-{split}") for split in ("balanced", "byclass", "letters")]
+    assert str(error.value).endswith(f"more than one data set: name one of {', '.join(names)}")
+    letters = load_images(folder / "emnist-letters")
+    assert set(letters.train_labels) == {1, 2} and letters.class_names == ("0", "Aa", "Bb")
+    assert load_mnist(folder / "emnist-balanced").class_names == ("0", "A", "a")
+    # torchvision leaves the mapping out.
+    byclass = load_images(folder / "emnist-byclass")
+    assert byclass.class_names == () and set(byclass.train_labels) == set(range(12))
+    with pytest.raises(InputError, match="emnist-digits does not exist"):
+        load_images(folder / "emnist-digits")
+    (folder / "emnist-letters-test-images-idx3-ubyte.gz").unlink()
+    with pytest.raises(InputError, match="no file emnist-letters-test-images-idx3-ubyte or "):
+        load_images(folder / "emnist-letters")
+
+
+@pytest.mark.parametrize(
+    ("mapping", "message"),
+    [
+        ("0 48\n1 x\n", "is not a mapping of EMNIST"),
+        ("0 48\n0 49\n", "is not a mapping of EMNIST"),
+        ("0 10\n", "is not a mapping of EMNIST"),
+        ("-1 48\n", "is not a mapping of EMNIST"),
+        ("0 99999999999999999999999\n", "is not a mapping of EMNIST"),
+        ("0\n", "is not a mapping of EMNIST"),
+        ("0 48\n1 49\n", "there are labels up to 2, but names only of 2 classes"),
+        (" " * 70_000, "is too large"),
+    ],
+)
+def test_mappings_that_cannot_be(tmp_path, mapping, message):
+    folder = write_emnist(tmp_path / "emnist", "balanced", 3, mapping)
+    with pytest.raises(InputError, match=message) as error:
+        load_images(folder)
+    assert str(folder) in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            gzip.compress(b"x" * 99, mtime=0),
+            f"{IMAGES[:-3]} is not an IDX file of images: it is gzipped;",
+        ),
+        (b"<!DOCTYPE html><html>404", "it is an HTML page, perhaps a download's error message"),
+        (b"PK\x03\x04" + bytes(99), "it is a zip file"),
+        (b"MATLAB 5.0 MAT-file, Platform: ", "it is a MATLAB file (.mat)"),
+        (idx(np.zeros((2, 3, 3, 3), np.uint8)), "it holds bytes with 4 axes, as of colour images"),
+        (idx(np.zeros((2, 3, 3), ">f4"), 0xD03), "0x00000d03, not 0x00000803; it holds floats wi"),
+    ],
+)
+def test_a_wrong_type_is_named(tmp_path, mnist, content, message):
+    folder = write_idx_folder(tmp_path / "set", mnist, 2, 2, gzipped=False)
+    (folder / IMAGES[:-3]).write_bytes(content)
+    with pytest.raises(InputError) as error:
+        load_mnist(folder)
+    assert message in str(error.value)
+
+
+def test_an_html_page_with_the_name_of_a_gzip_file(tmp_path, mnist):
+    folder = write_idx_folder(tmp_path / "set", mnist, 2, 2)
+    (folder / IMAGES).write_bytes(b"<html>404</html>")
+    with pytest.raises(InputError, match=r"is not a valid gzip file: it is an HTML page"):
+        load_mnist(folder)
+    (folder / IMAGES).write_bytes(gzip.compress(b"<html>404</html>"))
+    with pytest.raises(InputError, match=r"is not an IDX file of images: it is an HTML page"):
+        load_mnist(folder)
+
+
+def test_mnist_made_smaller(mnist):
+    """Each pixel is about the mean of those that it replaces."""
+    data = load_data(Config(test=True, size=(14, 7)))
+    assert data.image_shape == (14, 7) and data.train_images.shape == (100, 98)
+    assert data.train_images.dtype == np.float32 and data.train_images.min() >= 0
+    means = mnist.train_images[:100].reshape(-1, 14, 2, 7, 4).mean(axis=(2, 4)).reshape(100, -1)
+    assert np.corrcoef(means.ravel(), data.train_images.ravel())[0, 1] > 0.97
+    np.testing.assert_array_equal(
+        load_data(Config(test=True, size=(28, 28))).train_images, mnist.train_images[:100]
+    )
+    for size in ((0, 5), (1001, 1000), 28, "28", (1.0, 2)):
+        with pytest.raises(InputError, match=r"^size must be "):
+            Config(size=size)
+        with pytest.raises(InputError, match=r"^size must be "):
+            load_images("nowhere", size)

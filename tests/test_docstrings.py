@@ -20,11 +20,18 @@ API = [
     "chainer_vae.datasets",
     "chainer_vae.evaluation",
     "chainer_vae.explorer",
+    "chainer_vae.exports.latents",
+    "chainer_vae.exports.onnx_graphs",
+    "chainer_vae.exports.parameters",
+    "chainer_vae.exports.pytorch",
     "chainer_vae.figures",
     "chainer_vae.graph",
     "chainer_vae.latent",
+    "chainer_vae.likelihood",
+    "chainer_vae.posterior",
     "chainer_vae.projector",
     "chainer_vae.runs",
+    "chainer_vae.tensorboard",
 ]
 WITH_EXAMPLES = [
     "chainer_vae." + ".".join(file.relative_to(PACKAGE).with_suffix("").parts)

@@ -15,6 +15,7 @@ import matplotlib
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
@@ -22,7 +23,8 @@ from PIL import Image
 from chainer_vae import InputError, encode, figures, graph, latent, load_model
 from chainer_vae.figures import gallery, plane, style, tsne
 from chainer_vae.figures.runner import draw
-from chainer_vae.runs import choose_run, describe_run
+from chainer_vae.plane import principal_plane
+from chainer_vae.runs import choose_run, describe_run, find_run, load_log
 from chainer_vae.runs.models import MODELS_DIR
 
 # The article's images in order: numbers, ID, file, and the model needed. Then further figures from
@@ -493,20 +495,18 @@ def test_learning_curve_of_no_epoch(monkeypatch):
 
 
 def test_wrong_models(tmp_path):
-    with pytest.raises(InputError, match=r"needs a model with 2 latent .* has 20; .*--run-z2"):
-        context(z2="z20").trained("z2")
     with pytest.raises(InputError, match="holds no run"):
         context(z20=tmp_path).trained("z20")
-    shutil.copytree(MODELS_DIR / "z20", tmp_path / "big")
-    config = tmp_path / "big" / "config.json"
-    config.write_text(config.read_text().replace('"n_in": 784', '"n_in": 1024'))
-    with pytest.raises(InputError, match=r"images of 28 x 28 pixels, but .* have 32 x 32"):
-        context(z20=tmp_path / "big").trained("z20")
+    shutil.copytree(MODELS_DIR / "z20", tmp_path / "one")
+    config = tmp_path / "one" / "config.json"
+    config.write_text(config.read_text().replace('"dimz": 20', '"dimz": 1'))
+    with pytest.raises(InputError, match=r"need 2 latent dimensions or more, but .* has 1; .*z20"):
+        context(z20=tmp_path / "one").trained("z20")
 
 
 def test_a_figure_that_fails_does_not_stop_the_others(tmp_path):
     chosen = [SPECS[id] for id in ("digits", "latent-arrow", "manifold", "eq-elbo-kl")]
-    results = list(figures.draw_figures(chosen, context(z2="z20"), tmp_path))
+    results = list(figures.draw_figures(chosen, context(z2=tmp_path), tmp_path))
     assert [result.error is None for result in results] == [True, False, False, True]
     assert sorted(file.name for file in tmp_path.iterdir()) == [
         "eq_elbo_kl.png", "reconstruct_0to9.png",
@@ -601,23 +601,47 @@ def test_index(drawn):
     lang, folder, _ = drawn
     assert figures.write_index(folder, lang) == len(INVENTORY)
     text = (folder / "index.html").read_text(encoding="utf-8")
-    assert len(text) < 40_000 and "<script" not in text
+    assert len(text) < 50_000 and text.count("<script") == 1
     page = _Page()
     page.feed(text)
     assert page.figures == [id for _, id, _, _ in INVENTORY]
-    assert [image["src"] for image in page.images] == [file for *_, file, _ in INVENTORY]
-    for image in page.images:
+    files = [file for *_, file, _ in INVENTORY]
+    assert [image["src"] for image in page.images] == files * 2
+    for image in page.images[len(files) :]:  # the first are the thumbnails
         with Image.open(folder / image["src"]) as file:
             assert (
                 0.99 < int(image["width"]) / int(image["height"]) / file.width * file.height < 1.01
             )
         assert image["alt"]
+    ids = [f"#{id}" for id in page.figures]
+    assert [link for link in page.links if link[0] == "#"] == ids + ["#contents"] * len(ids)
     for link in page.links:
-        assert link.startswith("https://") or (folder / link).exists()
+        assert link.startswith(("https://", "#")) or (folder / link).exists()
     for id, spec in SPECS.items():
         command = f"chainer-vae figures --only {id}{'' if lang == 'en' else ' --lang ja'}"
         assert f"<code>{command}</code>" in text
         assert spec.original in text
+
+
+def test_commands_are_copied(tmp_path, browser):
+    (tmp_path / SPECS["manifold"].file).write_bytes(b"")
+    figures.write_index(tmp_path, "en")
+    with browser.new_context(permissions=["clipboard-read", "clipboard-write"]) as context:
+        page = context.new_page()
+        page.goto((tmp_path / "index.html").as_uri())
+        page.click("text=Copy")
+        page.wait_for_selector("text=Copied")
+        command = "chainer-vae figures --only manifold"
+        assert page.evaluate("navigator.clipboard.readText()") == command
+        assert page.evaluate("getSelection().toString()") == command
+        page.click("nav a")
+        assert page.url.endswith("#manifold")
+    with browser.new_context() as context:  # where it is refused
+        page = context.new_page()
+        page.goto((tmp_path / "index.html").as_uri())
+        page.evaluate("void (navigator.clipboard.writeText = () => Promise.reject('no'))")
+        page.click("text=Copy")
+        assert page.evaluate("getSelection().toString()") == command
 
 
 ROOT = Path(__file__).parent.parent
@@ -710,7 +734,7 @@ def test_what_one_figure_lacks_does_not_keep_the_others(tmp_path):
 def test_a_damaged_file_does_not_keep_the_page(tmp_path):
     (tmp_path / SPECS["manifold"].file).write_bytes(b"not a picture")
     assert figures.write_index(tmp_path, "en") == 1
-    assert (tmp_path / "index.html").read_text(encoding="utf-8").count("<img") == 1
+    assert (tmp_path / "index.html").read_text(encoding="utf-8").count("<img") == 2
 
 
 def test_a_picture_of_terabytes_does_not_keep_the_page(tmp_path):
@@ -723,11 +747,12 @@ def test_a_picture_of_terabytes_does_not_keep_the_page(tmp_path):
 
 def test_an_arrow_that_leads_out_of_the_map_is_drawn_within():
     """As that of a model of few epochs."""
-    fig = Figure(figsize=(4, 4), dpi=50)
-    axes = plane.map_axes(fig)
+    fig, axes = plane.map_figure((28, 28))
+    fig.set(figwidth=4, figheight=4, dpi=50)
     means = np.array([[-1.0, -1.0], [3.0, 3.0]])
     first = {plane.START: 0, plane.END: 1}.get
-    plane.draw_arrow(axes, SimpleNamespace(latent_means=means, first=first), "red")
+    z2 = SimpleNamespace(latent_means=means, first=first, plane=principal_plane(means))
+    plane.draw_arrow(axes, z2, "red")
     canvas = FigureCanvasAgg(fig)
     canvas.draw()
     red = np.asarray(canvas.buffer_rgba())[..., :3] == (255, 0, 0)
@@ -735,3 +760,87 @@ def test_an_arrow_that_leads_out_of_the_map_is_drawn_within():
     box = axes.get_window_extent()
     assert columns.max() > box.x0 + 0.9 * box.width  # up to the edge
     assert columns.max() <= box.x1 + 1 and 200 - rows.min() <= box.y1 + 1
+
+
+# A linear RGB colour as people without one kind of cone see it: G. M. Machado, M. M. Oliveira and
+# L. A. F. Fernandes, "A Physiologically-based Model for Simulation of Color Vision Deficiency"
+# (2009), severity 1.
+COLOUR_BLIND = {
+    "protanopia": [[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]],
+    "deuteranopia": [[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]],
+    "tritanopia": [[1.256, -0.077, -0.179], [-0.078, 0.931, 0.148], [0.005, 0.691, 0.304]],
+}
+
+
+def least_difference(colors, eye):
+    """Between two of the colours, CIE76, as an eye sees them."""
+    rgb = np.array([to_rgb(color) for color in colors])
+    linear = np.where(rgb > 0.04045, ((rgb + 0.055) / 1.055) ** 2.4, rgb / 12.92)
+    linear = (linear @ np.transpose(COLOUR_BLIND.get(eye, np.eye(3)))).clip(0, 1)
+    to_xyz = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+    xyz = linear @ np.transpose(to_xyz) / (0.9505, 1, 1.089)
+    f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    lab = np.stack([116 * f[:, 1] - 16, 500 * (f[:, 0] - f[:, 1]), 200 * (f[:, 1] - f[:, 2])], 1)
+    return min(np.linalg.norm(a - b) for i, a in enumerate(lab) for b in lab[:i])
+
+
+@pytest.mark.parametrize("eye", ["usual", *COLOUR_BLIND])
+def test_the_colour_blind_can_tell_the_digits_apart(eye):
+    ours, rainbow = (style.class_colors(10, rainbow=r)(range(10)) for r in (False, True))
+    assert least_difference(ours, eye) > 13 > least_difference(rainbow, "deuteranopia")
+
+
+def test_class_colours_are_the_digits_or_the_articles_rainbow():
+    assert style.class_colors(4).N == 4
+    assert np.array_equal(style.class_colors(4)(range(4)), style.DIGIT_COLORS(range(4)))
+    rainbow = matplotlib.colormaps["rainbow"].resampled(26)(range(26))
+    assert np.array_equal(style.class_colors(26)(range(26)), rainbow)  # more than ten
+    fig = draw(SPECS["latent-scatter"], figures.Context("en", RUNS, rainbow=True))
+    shown = fig.axes[0].collections[0].cmap(range(10))
+    assert np.array_equal(shown, matplotlib.colormaps["rainbow"].resampled(10)(range(10)))
+
+
+def test_labels_leave_the_arrow_clear():
+    fig = drawn_figure("latent-arrow")
+    renderer = FigureCanvasAgg(fig).get_renderer()
+    fig.draw(renderer)
+    axes = fig.axes[0]
+    arrow = next(text for text in axes.texts if not text.get_text())
+    share = np.linspace(0, 1, 1000)[:, None]
+    line = axes.transData.transform((1 - share) * arrow.xyann + share * arrow.xy)
+    for label in axes.texts:
+        if label.get_text():
+            box = Text.get_window_extent(label, renderer)
+            assert not any(box.contains(*point) for point in line), label.get_text()
+
+
+def test_the_maps_arrow_stops_at_the_frames_of_its_ends(trained):
+    axes = drawn_figure("manifold").axes[0]
+    model, means = trained["z2"]
+    for image, frame, digit in zip(axes.images[1:], axes.patches, (0, 7)):
+        left, right, bottom, top = image.get_extent()
+        assert ((left + right) / 2, (bottom + top) / 2) == pytest.approx(tuple(means[digit]))
+        assert frame.get_bbox().extents == pytest.approx((left, bottom, right, top))
+        expected = model.decode(means[digit : digit + 1]).array.reshape(28, 28)
+        np.testing.assert_allclose(image.get_array(), expected, rtol=1e-4, atol=1e-5)
+    arrow = next(text for text in axes.texts if not text.get_text())
+    assert arrow.arrowprops["shrinkA"] == arrow.arrowprops["shrinkB"] > 0
+
+
+def test_learning_curve_says_where_it_ends():
+    log = load_log(find_run("z20") / "log")[-1]
+    words = [text.get_text() for text in drawn_figure("learning-curve").axes[0].texts]
+    assert words == [f"{log['main/loss']:.2f}", f"{log['validation/main/loss']:.2f}"]
+
+
+def test_a_colour_bar_s_japanese_is_upright():
+    label = draw(SPECS["latent-scatter"], context("ja")).axes[1].yaxis.label
+    assert (label.get_text(), label.get_rotation()) == ("数\n字", 0)
+
+
+def test_a_point_on_the_line_moves_beside_it():
+    line = np.array([[0.0, 0.0], [2.0, 0.0]])
+    points = np.array([[1.0, 0.1], [1.0, -0.1], [1.0, 3.0], [-2.0, 0.0]])
+    moved = plane.beside(points, line, 0.5)
+    np.testing.assert_allclose(moved, [[1, 0.5], [1, -0.5], [1, 3], [-2, 0]])
+    assert np.array_equal(plane.beside(points, line[[0, 0]], 0.5), points)  # no line at all

@@ -97,11 +97,8 @@ def test_from_the_user_s_run(tmp_path, mnist):
             ["eq_elbo_kl.png"],
         ),
         (
-            ("--only", "latent-arrow", "eq-elbo-kl", "manifold", "--run-z2", "z20"),
-            [
-                "latent-arrow, manifold: this figure needs a model with 2 latent dimensions"
-                r" \(z2\), but z20 has 20; choose another with --run-z2"
-            ],
+            ("--only", "latent-arrow", "eq-elbo-kl", "manifold", "--run-z2", "ae2"),
+            ["latent-arrow, manifold: ae2 has --model autoencoder, but --model vae is needed"],
             ["eq_elbo_kl.png"],
         ),
         (
@@ -184,3 +181,17 @@ def test_a_page_of_pdfs(tmp_path):
     assert result.stdout.splitlines()[-1].startswith("1 figure drawn; ")
     page = (tmp_path / "figures" / "index.html").read_text(encoding="utf-8")
     assert '<a href="eq_elbo.pdf">eq_elbo.pdf</a>' in page
+
+
+def test_rainbow_reaches_the_figures(tmp_path, monkeypatch, capsys):
+    asked = []
+
+    class Asked(figures.Context):
+        def __init__(self, lang, runs, gpu=-1, rainbow=False):
+            super().__init__(lang, runs, gpu, rainbow)
+            asked.append(rainbow)
+
+    monkeypatch.setattr(figures, "Context", Asked)
+    for more in ([], ["--rainbow"]):
+        assert main(["figures", "--only", "eq-elbo", "--out", str(tmp_path / "f"), *more]) == 0
+    assert asked == [False, True]

@@ -20,8 +20,9 @@ import pytest
 from chainer.backends import cuda
 
 import chainer_vae
-from chainer_vae import VAE, Config, Run, devices, evaluate, load_model
+from chainer_vae import VAE, Config, Run, devices, evaluate, likelihood, load_model
 from chainer_vae.engine import Engine, thread_pool
+from chainer_vae.errors import InputError
 from chainer_vae.random_numbers import cupy_random
 from chainer_vae.runs import checkpoints
 
@@ -232,9 +233,11 @@ def test_cublas_that_cannot_begin(status, error, monkeypatch):
         gpu_kernels._handle(0, 0)
 
 
-def test_a_run_is_that_of_the_cpu(gpu, small_set, tmp_path):
+@pytest.mark.parametrize("binarize", ["none", "stochastic"])
+def test_a_run_is_that_of_the_cpu(gpu, binarize, small_set, tmp_path):
     """The same random numbers: the same losses, but for rounding."""
     settings = dict(epoch=3, dimz=3, dim_h=16, batchsize=60, k=2, dataset=str(small_set))
+    settings["binarize"] = binarize
     runs = [Run.start(Config(gpu=gpu, **settings), tmp_path / f"{gpu}") for gpu in (-1, 0)]
     assert runs[1].model.xp is gpu
     assert [(run.backend.name, run.backend.reason) for run in runs] == 2 * [("fused", None)]
@@ -247,6 +250,13 @@ def test_a_run_is_that_of_the_cpu(gpu, small_set, tmp_path):
     for expected, found in zip(*(run.log for run in runs)):
         for key in ("main/loss", "main/rec_loss", "validation/main/loss"):
             assert found[key] == pytest.approx(expected[key], rel=1e-4), key
+
+
+def test_a_warm_up_of_C_is_chainers(gpu, small_set, tmp_path):
+    run = Run.start(Config(gpu=0, C_warmup=1, dataset=str(small_set)), tmp_path / "run")
+    assert (run.backend.name, run.backend.reason) == ("chainer", "on a GPU, --C-warmup")
+    with pytest.raises(InputError, match="--engine fused is not possible: on a GPU, --C-warmup; "):
+        Run.resume(run.folder, engine="fused")
 
 
 def _decay(run):
@@ -450,6 +460,18 @@ def test_evaluation_draws_no_more_at_a_time_than_it_may(gpu, mnist, monkeypatch)
     assert drawn == [10_000, 10_000, 4000, 10_000, 2000]
 
 
+def test_ln_p_of_x_agrees_with_that_of_the_cpu(gpu, mnist, monkeypatch):
+    """By Chainer's functions on the GPU; the noise is the same on both."""
+    monkeypatch.setattr(likelihood, "GPU_BLOCK", 30)
+    images = mnist.test_images[:3]
+    model, _ = load_model("z20", gpu=0)
+    assert model.xp is gpu
+    found = likelihood.log_likelihood(model, gpu.asarray(images), k=100)
+    model.to_device("@numpy")
+    expected = likelihood.log_likelihood(model, images, k=100)
+    np.testing.assert_allclose(found.of_images, expected.of_images, rtol=1e-4)
+
+
 def test_the_stand_in_leaves_nothing_behind():
     def gpu_modules():
         return {name: sys.modules.get(name) for name in cupy_on_cpu.GPU_MODULES}
@@ -497,6 +519,35 @@ def test_an_old_program(tmp_path):
     result = subprocess.run(command, capture_output=True, text=True)
     assert result.returncode == 13, result.stderr
     assert "validation/main/accuracy" in result.stdout
+
+
+@on_gpu_only
+@pytest.mark.parametrize("name", ["z20", "ae2"])
+def test_reconstructions_are_the_same(name, mnist):
+    from chainer_vae.evaluation import latent_vectors, reconstruction_errors
+    from chainer_vae.runs import load_any_model
+
+    (ours, _), (theirs, _) = load_any_model(name, gpu=0), load_any_model(name)
+    x = mnist.test_images[:250]
+    for function in (latent_vectors, reconstruction_errors):
+        found = function(ours, x), function(theirs, x)
+        assert {type(array) for array in found} == {np.ndarray}
+        np.testing.assert_allclose(*found, rtol=1e-4, atol=1e-3)
+
+
+@on_gpu_only
+def test_commands_that_show_a_model(tmp_path, monkeypatch):
+    from chainer_vae.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    for command in (
+        ["sample"],
+        ["reconstruct", "ae2"],
+        ["interpolate"],
+        ["encode", "-o", "a.npz"],
+        ["evaluate", "ae2"],
+    ):
+        assert main([*command, "--gpu", "0"]) == 0
 
 
 @on_gpu_only

@@ -3,6 +3,8 @@
 import ast
 import importlib
 import re
+from pathlib import Path
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -12,6 +14,7 @@ nbformat = pytest.importorskip("nbformat", reason="nbformat is not installed")
 pytest.importorskip("nbclient", reason="nbclient is not installed")
 builder = importlib.import_module("build_notebooks")  # of scripts
 
+ROOT = Path(__file__).resolve().parent.parent
 LESSONS = builder.lessons()
 BOTH = [(lesson, lang) for lesson in LESSONS for lang in builder.LANGUAGES]
 JAPANESE = re.compile("[ぁ-んァ-ヶ一-龥]")
@@ -68,8 +71,8 @@ def without_texts(code):
     return ast.dump(tree)
 
 
-def test_there_are_five():
-    assert [lesson.name[:2] for lesson in LESSONS] == ["01", "02", "03", "04", "05"]
+def test_there_are_seven():
+    assert [lesson.name[:2] for lesson in LESSONS] == [f"0{number}" for number in range(7)]
 
 
 @for_each_lesson
@@ -126,6 +129,55 @@ def test_lesson_has_exercises_with_hidden_solutions(lesson):
         assert sum(PYTHON.search(part) is not None for part in found) >= 3
         outside = [PYTHON.search(SOLUTION.sub("", text)) for text in texts]
         assert not any(outside)  # it would not be run
+
+
+OPENING = {
+    "ja": ("時間", "目標", "前提", "エクスプローラー"),
+    "en": ("Time", "Goals", "You need", "In the explorer"),
+}
+ENDING = {"ja": ("まとめ", "次に読むもの"), "en": ("Summary", "What to read next")}
+
+
+@for_each_notebook
+def test_lesson_says_what_it_takes_and_gives(lesson, lang):
+    texts = texts_of(lesson, lang)
+    for word in OPENING[lang]:
+        assert re.search(rf"^- \*\*{word}\*\*", texts[0], re.MULTILINE), word
+    assert "(explorer:" in texts[0]
+    headings = re.findall("^## (.*)", "\n".join(texts), re.MULTILINE)
+    assert [heading for heading in headings if heading in ENDING[lang]] == list(ENDING[lang])
+    next_lesson = LESSONS[LESSONS.index(lesson) + 1 :][:1]
+    ending = texts[-1].split(f"## {ENDING[lang][1]}")[1]
+    assert all(f"(lesson:{file.name[:2]})" in ending for file in next_lesson)
+
+
+@for_each_notebook
+def test_links_lead_somewhere(lesson, lang):
+    page = (ROOT / "chainer_vae" / "explorer" / "web" / "page.html").read_text(encoding="utf-8")
+    for cell in builder.build(lesson, lang).cells:
+        if cell.cell_type == "markdown":
+            for link in re.findall(r"\]\(((?!http)[^)]*)\)", cell.source):
+                path, _, state = link.partition("#")
+                assert (builder.NOTEBOOKS / path).resolve().is_file(), link
+                if state:
+                    asked = parse_qs(state, strict_parsing=True)
+                    assert asked.pop("lang") == [lang]
+                    ids = [f"tab-{name}" for name in asked.pop("tab", ())]
+                    ids += [f"{name}-section" for name in asked.pop("section", ())]
+                    assert len(ids) == 1 and f'id="{ids[0]}"' in page, link
+                    assert asked in ({}, {"a": ["0"], "b": ["7"]})
+
+
+@for_each_notebook
+def test_what_is_printed_says_what_it_is(lesson, lang):
+    notebook = nbformat.read(builder.path_of(lesson, lang), as_version=4)
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            if output.output_type == "stream":
+                first = output.text.splitlines()[0]
+                assert re.search(r"[A-Za-z]{2}|[ぁ-んァ-ヶ一-龥]|\w\)? =", first), output.text
+            elif output.output_type == "execute_result":
+                raise AssertionError(cell.source)
 
 
 @pytest.mark.slow

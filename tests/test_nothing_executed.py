@@ -13,7 +13,15 @@ import zipfile
 import numpy as np
 import pytest
 
-from chainer_vae import InputError, Run, graph, load_autoencoder, load_mnist, load_model
+from chainer_vae import (
+    InputError,
+    Run,
+    graph,
+    load_autoencoder,
+    load_images,
+    load_mnist,
+    load_model,
+)
 from chainer_vae.cli import main
 from chainer_vae.figures import write_index
 from chainer_vae.projector import write_projector
@@ -58,7 +66,7 @@ LOADED = [
     "train-images-idx3-ubyte", "t10k-labels-idx1-ubyte.gz",
 ]  # fmt: skip
 FUNCTIONS = [
-    load_model, load_autoencoder, load_info, describe_run, Run.resume, load_mnist,
+    load_model, load_autoencoder, load_info, describe_run, Run.resume, load_mnist, load_images,
     lambda run: load_log(f"{run}/log"), lambda run: list(load_snapshots(run)),
     lambda run: checkpoints.load_npz(f"{run}/mlp_2.model"),
 ]  # fmt: skip
@@ -70,6 +78,12 @@ COMMANDS = [
     ["train", "--dataset", "run", "-e", "1", "-o", "new"],
     ["evaluate", "run"],
     ["projector", "run", "-o", "new"],
+    ["sample", "run", "-o", "new.png"],
+    ["reconstruct", "run", "-o", "new.png"],
+    ["interpolate", "run", "--index", "0", "1", "-o", "new.png"],
+    ["encode", "run", "-o", "new.npz"],
+    ["export", "run", "--format", "npz", "-o", "new.npz"],
+    ["import-torch", "run/mlp_2.model", "-o", "new.model"],
     ["explore", "--run-z2", "run", "--run-z20", "run", "--run-ae2", "run", "-o", "new"],
     ["figures", "--only", "manifold", "--run-z2", "run", "-o", "new"],
 ]  # fmt: skip

@@ -2,12 +2,7 @@
 
 import io
 import json
-import os
 import re
-import sys
-import time
-from urllib.parse import urlencode
-from urllib.request import ProxyHandler, build_opener
 
 import numpy as np
 import pytest
@@ -80,6 +75,34 @@ def test_double_precision_and_other_sizes(tmp_path):
     assert (tmp_path / "projector_config.pbtxt").read_text().count("single_image_dim: 5\n") == 2
 
 
+@pytest.mark.parametrize("image_shape", [(3, 5), (5, 3), (1, 4)])
+def test_oblong_images_get_margins(image_shape, tmp_path):
+    """The projector shows squares."""
+    images = np.ones((5, np.prod(image_shape)))
+    write_projector(tmp_path, np.eye(5), images, np.zeros(5, int), image_shape)
+    side = max(image_shape)
+    with Image.open(tmp_path / "sprite.png") as file:
+        first = np.asarray(file)[:side, :side]
+    (rows, columns), (top, left) = image_shape, np.argwhere(first)[0]
+    assert first.sum() == 255 * rows * columns == first[top : top + rows, left:].sum()
+    assert (top, left) == ((side - rows) // 2, (side - columns) // 2)
+    config = (tmp_path / "projector_config.pbtxt").read_text()
+    assert config.count(f"single_image_dim: {side}\n") == 2
+
+
+def test_classes_are_called_by_their_names(tmp_path):
+    labels, names = np.array([1, 0, 1]), ("ボート", "air\tplane\n")
+    for each in (tmp_path / "a", tmp_path / "b"):
+        write_projector(each, np.eye(3), np.zeros((3, 4)), labels, (2, 2), class_names=names)
+    lines = (tmp_path / "a" / "metadata.tsv").read_text(encoding="utf-8").splitlines()
+    assert lines == ["class\tindex", r"air\tplane\n" + "\t0", "ボート\t1", r"air\tplane\n" + "\t2"]
+    with pytest.raises(InputError, match="there are labels up to 1, but 1 names"):
+        write_projector(
+            tmp_path / "c", np.eye(3), np.zeros((3, 4)), labels, (2, 2), class_names=names[:1]
+        )
+    assert not (tmp_path / "c").exists()
+
+
 @pytest.mark.parametrize("n_latent", [1, 2, 3])
 def test_few_dimensions(tmp_path, n_latent):
     """The projector opens with a 3-D view, which shows no vectors of fewer dimensions."""
@@ -116,7 +139,6 @@ def test_few_dimensions(tmp_path, n_latent):
             dict(images=np.zeros((9, 0)), image_shape=(0, 0)),
             "image_shape must be a whole number from 1 to 1000000, not 0",
         ),
-        (dict(image_shape=(56, 14)), "shows only square images, not 56 x 14 pixels"),
         (dict(images=np.full((9, 784), 255.0)), "the images must be in [0, 1]"),
         (dict(images=np.full((9, 784), -0.1)), "the images must be in [0, 1]"),
         (dict(images=np.full((9, 784), np.nan)), "the images must be in [0, 1]"),
@@ -167,38 +189,6 @@ def test_unwritable_folder(tmp_path):
     assert (tmp_path / "file").read_text() == ""
 
 
-@pytest.fixture
-def tensorboard(tmp_path, start):
-    """A function that starts TensorBoard on a folder and returns one to query its projector."""
-    log = tmp_path / "tensorboard.log"
-
-    def show(folder):
-        (tmp_path / "tmp").mkdir()  # for the file that says TensorBoard is running
-        options = ["--logdir", str(folder), "--port", "0", "--load_fast", "false"]
-        with open(log, "w") as file:
-            server = start(
-                [sys.executable, "-m", "tensorboard.main", *options],
-                stdout=file, stderr=file,
-                # Its html5lib warns.
-                env={**os.environ, "TMPDIR": str(tmp_path / "tmp"), "PYTHONWARNINGS": ""},
-            )  # fmt: skip
-        end = time.monotonic() + 60
-        while not (address := re.search(r"http://localhost:\d+/", log.read_text())):
-            assert server.poll() is None and time.monotonic() < end, log.read_text()
-            time.sleep(0.05)
-        opener = build_opener(ProxyHandler({}))
-
-        def ask(what, **query):
-            query = f"?{urlencode(query)}" if query else ""
-            url = f"{address[0]}data/plugin/projector/{what}{query}"
-            with opener.open(url, timeout=30) as answer:
-                return answer.read()
-
-        return ask
-
-    return show
-
-
 def test_tensorboard_shows_them(tmp_path, mnist, tensorboard):
     n = 500
     model, _ = load_model("z2")
@@ -209,21 +199,21 @@ def test_tensorboard_shows_them(tmp_path, mnist, tensorboard):
     (tmp_path / "written").rename(tmp_path / "moved")
     ask = tensorboard(tmp_path / "moved")
 
-    (run,) = json.loads(ask("runs"))
-    (embedding,) = json.loads(ask("info", run=run))["embeddings"]
+    (run,) = json.loads(ask("projector/runs"))
+    (embedding,) = json.loads(ask("projector/info", run=run))["embeddings"]
     assert embedding["tensorShape"] == [n, 3]
     assert embedding["sprite"]["singleImageDim"] == [28, 28]
     names = {"run": run, "name": embedding["tensorName"]}
 
-    tensor = np.frombuffer(ask("tensor", **names), np.float32).reshape(n, 3)
+    tensor = np.frombuffer(ask("projector/tensor", **names), np.float32).reshape(n, 3)
     np.testing.assert_array_equal(tensor, np.pad(latents, ((0, 0), (0, 1))))
 
-    header, *rows = ask("metadata", **names).decode().splitlines()
+    header, *rows = ask("projector/metadata", **names).decode().splitlines()
     assert header.split("\t") == ["class", "index"]
     expected = np.stack([labels, np.arange(n)], axis=1)
     np.testing.assert_array_equal([[int(v) for v in row.split("\t")] for row in rows], expected)
 
-    with Image.open(io.BytesIO(ask("sprite_image", **names))) as file:
+    with Image.open(io.BytesIO(ask("projector/sprite_image", **names))) as file:
         assert (file.format, file.size) == ("PNG", (32 * 28, 32 * 28))
         sprite = np.asarray(file)
     np.testing.assert_array_equal(images_of(sprite, n), as_bytes(images))

@@ -137,6 +137,15 @@ def test_forged_settings(z2, changes):
         load_info(z2)
 
 
+def test_settings_of_another_version(z2):
+    """A setting that is not known may make the run another."""
+    content = json.loads((z2 / "config.json").read_text())
+    changed(z2 / "config.json", arguments={**content["arguments"], "dropout": 0.5})
+    expected = r"config.json has the setting 'dropout', which chainer-vae \S+ does not know"
+    with pytest.raises(InputError, match=expected):
+        load_info(z2)
+
+
 @pytest.mark.parametrize(
     "changes",
     [

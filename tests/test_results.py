@@ -68,6 +68,7 @@ def test_shipped_model(name, mnist, monkeypatch, tmp_path):
     assert found.loss == pytest.approx(recorded["validation/main/loss"], abs=0.15)
     assert sorted(f.name for f in (MODELS_DIR / name).iterdir()) == [
         "config.json",
+        *(["epochs.npz"] if name == "z2" else []),  # for the explorer
         "log",
         f"mlp_{config.dimz}.model",
     ]
@@ -90,7 +91,7 @@ def test_first_epoch_is_reproduced(tmp_path):
 @pytest.mark.parametrize("name", ["explorer.gif", "explorer.ja.gif"])
 def test_recording_of_the_explorer(name):
     """Small enough for a README, endless, and without a jump where it begins again."""
-    assert (RESULTS / name).stat().st_size < 3_000_000
+    assert (RESULTS / name).stat().st_size < 2_000_000
     with Image.open(RESULTS / name) as image:
         assert image.info["loop"] == 0 and 800 <= image.width <= 960
         first = image.convert("RGB").tobytes()

@@ -56,6 +56,9 @@ def test_a_data_set_that_has_changed(run_folder, small_set, tmp_path, mnist, cap
     for command in (
         ["evaluate", run],
         ["projector", run, *out],
+        ["reconstruct", run, "--out", f"{out[1]}.png"],
+        ["interpolate", run, "--out", f"{out[1]}.png"],
+        ["encode", run, "--out", f"{out[1]}.csv"],
         ["explore", "--run-z2", run, *out],
         ["figures", "--run-z2", run, "--only", "latent-scatter", *out],
         ["train", "--resume", run, "--epoch", "2"],

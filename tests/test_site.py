@@ -122,6 +122,18 @@ def test_links_of_guides(link, expected, published, tmp_path, monkeypatch):
     assert found == (published or expected).replace("(A/", "(https://example.org/a/")
 
 
+def test_links_of_notebooks():
+    """In JSON, where a quotation mark has a backslash."""
+    text = (
+        "[a](02_x_ja.ipynb), [b](../docs/ja/gpu.md), [$c$](../results/explorer.html#tab=d&lang=ja)"
+    )
+    notebook = json.dumps({"cells": [{"source": [text]}]}, indent=1)
+    (cell,) = json.loads(build_site.notebook_with_links(notebook))["cells"]
+    assert cell["source"] == [
+        '[a](02_x.ipynb), [b](../gpu.md), <a href="../../explorer.html#tab=d&lang=ja">$c$</a>'
+    ]
+
+
 @pytest.mark.slow
 class TestFiles:
     def test_every_link_leads_somewhere(self, site):
@@ -166,8 +178,8 @@ class TestFiles:
                 )
         assert (site / lang / "lessons" / f"{name}.ipynb").is_file()
 
-    def test_there_are_ten_lessons(self):
-        assert len(LESSONS) == 10
+    def test_there_are_fourteen_lessons(self):
+        assert len(LESSONS) == 14
 
 
 @pytest.mark.slow

@@ -10,8 +10,8 @@ import pytest
 
 from chainer_vae import Config, InputError, NonFiniteLossError, Run, evaluate, load_model
 from chainer_vae.datasets import load_data
+from chainer_vae.decoders import build_model
 from chainer_vae.engine import CpuSteps, cpu_evaluation, cpu_kernels
-from chainer_vae.model import build_model
 from chainer_vae.runs import checkpoints, load_info
 from chainer_vae.runs import run as run_module
 from chainer_vae.training import Training
@@ -48,10 +48,11 @@ def assert_same(run, other):
     assert without_time[0] == without_time[1]
 
 
+@pytest.mark.parametrize("lr", [0.001, 0.004])
 @pytest.mark.parametrize("engine", ["chainer", "fused"])
-def test_the_loop_is_the_articles(engine, small_set, tmp_path):
+def test_the_loop_is_the_articles(engine, lr, small_set, tmp_path):
     """Against the loop written out: one stream of random numbers, in the article's order."""
-    run = Run.start(config(small_set, C=0.5, k=2, engine=engine), tmp_path / "run")
+    run = Run.start(config(small_set, C=0.5, k=2, lr=lr, engine=engine), tmp_path / "run")
     assert run.backend.name == engine
     rounding = {"chainer": 1e-12, "fused": 1e-6}[engine]
     finish(run)
@@ -59,7 +60,7 @@ def test_the_loop_is_the_articles(engine, small_set, tmp_path):
     data = load_data(run.config)
     np.random.seed(5)
     model = build_model(run.config, 784)
-    optimizer = chainer.optimizers.Adam()
+    optimizer = chainer.optimizers.Adam(alpha=lr)
     optimizer.setup(model)
     for epoch in range(4):
         sum_loss = sum_rec_loss = 0
@@ -466,7 +467,7 @@ FORGED = [
     ("random/position", 0.5), ("random/has_gauss", 2), ("random/has_gauss", -1),
     ("random/cached_gaussian", np.nan), ("random/cached_gaussian", 1),
     ("random/keys", KEYS[:-1]), ("random/keys", KEYS.astype(float)),
-    ("random/keys", -KEYS.astype(int)),
+    ("random/keys", -KEYS.astype(int)), ("random/keys", KEYS.astype(int) | 2**32),
     ("model/le1/W", np.full((16, 784), np.nan)), ("model/le1/W", np.full((16, 784), 1e39)),
     ("model/le1/W", np.zeros((16, 783))), ("model/ld3/b", np.full(784, -np.inf)),
 ]  # fmt: skip
@@ -667,6 +668,21 @@ def test_load_model_and_evaluate(small_set, tmp_path):
         (dict(batchsize=2.5), "batchsize must be a whole number from 1"),
         (dict(C=-1.0), "C must be a finite number"),
         (dict(C=float("nan")), "C must be a finite number"),
+        (dict(C_warmup=-1), "C_warmup must be a whole number from 0 to 1000000, not -1"),
+        (dict(C_warmup=0.5), "C_warmup must be a whole number from 0 to 1000000, not 0.5"),
+        (dict(C=0, C_warmup=2), "a C of 0 has no warm-up: leave C_warmup out"),
+        (dict(lr=0), "lr must be a finite number above 0, not 0"),
+        (dict(lr=-0.1), "lr must be a finite number above 0, not -0.1"),
+        (dict(lr=float("inf")), "lr must be a finite number above 0, not inf"),
+        (dict(lr="fast"), "lr must be a finite number above 0, not 'fast'"),
+        (dict(binarize="otsu"), "binarize must be one of none, threshold, stochastic, not 'otsu'"),
+        (dict(likelihood="beta"), "likelihood must be one of bernoulli, continuous-bernoulli, gau"),
+        (dict(likelihood="gaussian", binarize="threshold"), "pixels are not 0 and 1 alone: leave"),
+        (dict(objective="vimco"), "objective must be one of elbo, iwae, not 'vimco'"),
+        (dict(objective="iwae"), "iwae needs several samples, such as k = 5, not k = 1"),
+        (dict(objective="iwae", k=5, C=0.5), "the objective iwae has no C: leave C and C_warmup"),
+        (dict(objective="iwae", k=5, C_warmup=1), "the objective iwae has no C: leave C and"),
+        (dict(objective="iwae", k=5, model="autoencoder"), "no likelihood and objective: leave"),
         (dict(seed=-1), "seed must be a whole number from 0 to 4294967295"),
         (dict(seed=2**32), "seed must be a whole number from 0 to 4294967295"),
         (dict(act="elu"), "act must be one of softplus, tanh, relu, sigmoid, not 'elu'"),

@@ -20,11 +20,12 @@ from chainer_vae import (
     graph,
     latent,
     load_autoencoder,
+    load_images,
     load_mnist,
     load_model,
     validation,
 )
-from chainer_vae.datasets import load_data, require_images, size_in_words
+from chainer_vae.datasets import first_images, load_data, require_images, size_in_words
 from chainer_vae.evaluation import squared_error
 from chainer_vae.explorer import write_page
 from chainer_vae.figures import Context, draw_figures, write_index
@@ -104,15 +105,19 @@ def test_settings_are_kept_as_python_s(tmp_path):
     """So that they can be written into config.json, and compared with what it says."""
     given = Config(
         epoch=np.int32(3), dimz=np.int64(2), dim_h=np.uint8(8), C=np.float32(0.5), k=np.int16(2),
-        batchsize=np.int64(7), seed=np.uint32(2**32 - 1), gpu=np.int8(-1), act=np.str_("tanh"),
-        dataset=Path("a") / "b", test=np.bool_(True), snapshots=np.bool_(False),
+        batchsize=np.int64(7), lr=np.float16(0.5), seed=np.uint32(2**32 - 1), gpu=np.int8(-1),
+        act=np.str_("tanh"), dataset=Path("a") / "b", test=np.bool_(True), C_warmup=np.int64(0),
+        snapshots=np.bool_(False), binarize=np.str_("threshold"), size=[np.int64(3), np.uint8(4)],
+        likelihood=np.str_("bernoulli"), objective=np.str_("elbo"),
     )  # fmt: skip
     plain = Config(
-        epoch=3, dimz=2, dim_h=8, C=0.5, k=2, batchsize=7, seed=2**32 - 1, gpu=-1, act="tanh",
-        dataset=str(Path("a") / "b"), test=True, snapshots=False,
+        epoch=3, dimz=2, dim_h=8, C=0.5, k=2, batchsize=7, lr=0.5, seed=2**32 - 1, gpu=-1,
+        act="tanh", dataset=str(Path("a") / "b"), test=True, C_warmup=0,
+        snapshots=False, binarize="threshold", likelihood="bernoulli", size=(3, 4),
+        objective="elbo",
     )  # fmt: skip
     assert given == plain and repr(given) == repr(plain)
-    assert {type(value) for value in vars(given).values()} == {int, float, str, bool}
+    assert {type(value) for value in vars(given).values()} == {int, float, str, bool, tuple}
     assert Config(**json.loads(json.dumps(vars(given)))) == plain
 
 
@@ -235,6 +240,7 @@ PATHS = {
     "load_npz": checkpoints.load_npz,
     "choose_run": lambda path: choose_run("z2", path),
     "load_mnist": load_mnist,
+    "load_images": load_images,
     "write_page": lambda path: write_page(path, "z2"),
     "draw_figures": lambda path: list(draw_figures([], Context("en", {}), path)),
     "write_index": lambda path: write_index(path, "en"),
@@ -329,8 +335,10 @@ def test_words():
 
 WRONG = {
     "load_data": (lambda: load_data(None), TypeError, "object of class Config, not NoneType"),
+    "first_images": (lambda: first_images("data"), TypeError, "class Dataset, not str"),
     "require_images": (lambda: require_images("data"), TypeError, "class Dataset, not str"),
     "size_in_words": (lambda: size_in_words(None), TypeError, "class tuple or list, not NoneType"),
+    "Context": (lambda: Context("en", None), TypeError, "object of class Mapping, not NoneType"),
     "dump": (lambda: graph.dump(None), TypeError, "object of class Variable, not NoneType"),
     "get_loss_func": (lambda: vae().get_loss_func(C=None), InputError, "C must be a finite number"),
     "choose_run": (lambda: choose_run(5), InputError, "name must be one of z20, z2, ae2, not 5"),
@@ -415,7 +423,13 @@ def test_what_evaluate_cannot_draw_from(fused, random):
 def test_names_that_no_file_can_have(tmp_path):
     """In one line, not in the system's error."""
     long = tmp_path / ("a" * 300)
-    for call in (load_model, load_mnist, Run.resume, lambda path: Run.start(Config(), path)):
+    for call in (
+        load_model,
+        load_mnist,
+        load_images,
+        Run.resume,
+        lambda path: Run.start(Config(), path),
+    ):
         with pytest.raises(InputError, match=r"(cannot read .*: |does not exist)"):
             call(long)
 

@@ -9,7 +9,20 @@ import sys
 from typing import Optional
 
 from chainer_vae import devices
-from chainer_vae.cli import doctor, evaluate, explore, figures, projector, train
+from chainer_vae.cli import (
+    doctor,
+    encode,
+    evaluate,
+    explore,
+    export,
+    figures,
+    import_torch,
+    interpolate,
+    projector,
+    reconstruct,
+    sample,
+    train,
+)
 from chainer_vae.cli.parser import Command, Parser, did_you_mean
 from chainer_vae.cli.progress import discard_output
 from chainer_vae.errors import InputError, NonFiniteLossError, printable
@@ -19,9 +32,15 @@ from chainer_vae.version import __version__
 COMMANDS: dict[str, Command] = {
     "train": train,
     "evaluate": evaluate,
+    "sample": sample,
+    "reconstruct": reconstruct,
+    "interpolate": interpolate,
+    "encode": encode,
     "figures": figures,
     "explore": explore,
     "projector": projector,
+    "export": export,
+    "import-torch": import_torch,
     "doctor": doctor,
 }
 

@@ -6,6 +6,7 @@ import webbrowser
 from chainer_vae.cli.parser import add_out
 from chainer_vae.errors import InputError, printable
 from chainer_vae.runs import choose_run
+from chainer_vae.runs.files import check_writable
 
 SUMMARY = "write the explorer, an interactive page of the latent space"
 DESCRIPTION = (
@@ -36,6 +37,7 @@ def run(args: argparse.Namespace) -> int:
         raise InputError(f"--out {args.out} is a folder; give the name of a file in it")
     runs = {name: getattr(args, f"run_{name}") for name in ("z2", "z20", "ae2")}
     runs = {name: choose_run(name) if run is None else run for name, run in runs.items()}
+    check_writable(args.out)  # before what takes long
     print("fitting the models into the page; this takes about 20 seconds", flush=True)
     written = write_page(args.out, **runs)
     for name, words in written.shown.items():

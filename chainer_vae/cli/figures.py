@@ -28,13 +28,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name, n_latent in SHIPPED.items():
         parser.add_argument(
             f"--run-{name}", metavar="RUN",
-            help=f"the run with {n_latent} latent dimensions to draw from (default: your last one"
-            f" on MNIST in runs, or {name}, which comes with the package)",
+            help=f"the run to draw the figures of {name} from (default: your last one on MNIST with"
+            f" {n_latent} latent dimensions in runs, or {name}, which comes with the package)",
         )  # fmt: skip
     add_out(parser, "figures", "DIR", "folder for the figures")
     parser.add_argument(
         "--format", choices=("png", "svg", "pdf"), default="png",
         help="format of still figures (default: png); animations are GIFs",
+    )  # fmt: skip
+    parser.add_argument(
+        "--rainbow", action="store_true",
+        help="colour the classes as the article does, not for colour-blind readers",
     )  # fmt: skip
     add_gpu(parser)
     parser.add_argument(
@@ -69,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
     if args.out.is_file():
         raise InputError(f"--out {args.out} is a file; give the name of a folder")
     check_writable(args.out / "index.html")
-    context = figures.Context(args.lang, runs, args.gpu)
+    context = figures.Context(args.lang, runs, args.gpu, args.rainbow)
     n_drawn = 0
     with Progress(len(chosen), "figure") as bar:
         for result in figures.draw_figures(chosen, context, args.out, args.format):

@@ -4,16 +4,33 @@ import argparse
 import sys
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, Optional
 
-from chainer_vae import devices, shell
-from chainer_vae.cli.parser import a_path, absolute_folder
+from chainer_vae import binarization, devices, shell
+from chainer_vae.cli.parser import a_path, absolute_path, add_size
 from chainer_vae.cli.progress import Progress, discard_output
-from chainer_vae.config import ACTIVATIONS, ENGINES, MODELS, Config
+from chainer_vae.config import (
+    ACTIVATIONS,
+    BINARIZE,
+    ENGINES,
+    LIKELIHOODS,
+    MODELS,
+    OBJECTIVES,
+    Config,
+)
 from chainer_vae.datasets import TEST_IMAGES
+from chainer_vae.distributed import COMMUNICATORS, Communicator
+from chainer_vae.environment import blamed_on
 from chainer_vae.errors import InputError, accessory, printable, warn_of_missing
 from chainer_vae.runs import Run, article_log
 from chainer_vae.runs.folder import CONFIG
+from chainer_vae.runs.ranks import follow, lead, require_possible
+
+if TYPE_CHECKING:  # its images need matplotlib, which takes a while
+    from chainer_vae.tensorboard import TensorBoard
+
+# In the first line, where they are not the article's.
+SHOWN = ("C", "C_warmup", "k", "lr", "objective", "likelihood", "binarize")
 
 SUMMARY = "train the article's VAE"
 DESCRIPTION = "Train the article's VAE. The defaults are the article's settings."
@@ -56,10 +73,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"activation of the hidden layers (default: {default.act})",
     )  # fmt: skip
     add("--C", type=float, metavar="X", help=f"weight of the KL divergence (default: {default.C})")
+    add("--lr", type=float, metavar="X", help=f"learning rate of Adam (default: {default.lr})")
+    integer(
+        "--C-warmup", help="epochs in which C grows from 0, step by step", default=default.C_warmup
+    )
     integer("--k", help="samples of z for each training image", default=default.k)
     add(
-        "--dataset", type=absolute_folder, metavar="DIR",
-        help="folder of IDX files to use instead of MNIST",
+        "--dataset", type=absolute_path, metavar="PATH",
+        help="images to use instead of MNIST: a folder of IDX, PNG or JPEG files, or an .npz file",
+    )  # fmt: skip
+    add_size(parser, default=argparse.SUPPRESS)
+    add(
+        "--objective", choices=OBJECTIVES,
+        help="what training maximizes: the ELBO, or the bound by k weighted samples (default:"
+        f" {default.objective})",
+    )  # fmt: skip
+    add(
+        "--likelihood", choices=LIKELIHOODS,
+        help=f"distribution of a pixel (default: {default.likelihood})",
+    )  # fmt: skip
+    add(
+        "--binarize", choices=BINARIZE,
+        help="pixels of 0 and 1 instead of grey: above 0.5, or at random, for training anew in each"
+        f" epoch (default: {default.binarize})",
     )  # fmt: skip
     add(
         "--engine", choices=ENGINES,
@@ -75,12 +111,47 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="also save the model after epochs 0, 1, 2, 3, 5, 7, 10 and so on, so that `explore`"
         " can replay the training",
     )  # fmt: skip
+    add(
+        "--communicator", choices=COMMUNICATORS,
+        help="train in the processes that mpiexec has started: ChainerMN's communicator, naive on"
+        " the CPU; they share each batch",
+    )  # fmt: skip
+    add(
+        "--tensorboard", type=a_path, metavar="DIR",
+        help="after each epoch, write what TensorBoard shows of it into this folder",
+    )  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> int:
     given = vars(args)
     given.pop("command")
-    resume, initmodel, out = (given.pop(name, None) for name in ("resume", "initmodel", "out"))
+    name = given.pop("communicator", None)
+    if name is None:
+        return _train(*_prepared(given))
+    communicator = Communicator(name)
+    if communicator.rank > 0:
+        with communicator.ending_together():
+            follow(communicator)
+        return 0
+    try:
+        run, board = _prepared(given)
+        require_possible(run)
+    except BaseException:
+        communicator.from_first(None)  # the others end, too
+        raise
+    lead(run, communicator)
+    with communicator.ending_together():
+        return _train(run, board)
+
+
+def _prepared(given: dict[str, Any]) -> "tuple[Run, Optional[TensorBoard]]":
+    """The run, and what shows it in TensorBoard."""
+    resume, initmodel, out, watched = (
+        given.pop(name, None) for name in ("resume", "initmodel", "out", "tensorboard")
+    )
+    if watched is not None:
+        with blamed_on("MPLBACKEND"):
+            from chainer_vae.tensorboard import TensorBoard, require_usable
     if resume is not None and initmodel is None:
         run = Run.resume(_run_folder(resume), out, **given)
     else:
@@ -92,14 +163,29 @@ def run(args: argparse.Namespace) -> int:
         kind = "z" if config.model == "vae" else "ae"
         quick = "-test" if config.test else ""
         default = Path("runs") / f"{kind}{config.dimz}-seed{config.seed}{quick}"
+        if watched is not None:
+            require_usable(watched)  # before the run is there
         run = Run.start(config, out or default, initmodel, resume)
+    return run, None if watched is None else TensorBoard(watched, run)
+
+
+def _train(run: Run, board: "Optional[TensorBoard]") -> int:
     config = run.config
     sizes = f"{run.images.shape[1]}-{config.dim_h}-{config.dim_h}-{config.dimz}"
     _say(
-        f"{type(run.model).__name__} {sizes} ({config.act}),"
+        f"{type(run.model).__name__} {sizes} ({', '.join([config.act, *config.options(SHOWN)])}),"
         f" {len(run.images):,} training and {len(run.test_images):,} test images,"
         f" seed {config.seed}, on {devices.describe(config.gpu)}"
     )
+    if run.communicator is not None:
+        size = run.communicator.size
+        _say(
+            f"{size} processes, which share each batch of {config.batchsize} images"
+            if size > 1
+            else "1 process: start more with mpiexec -n N"
+        )
+    if board is not None:
+        _say(f"to watch: {printable(shell.command('tensorboard', '--logdir', board.folder))}")
     if run.epoch >= config.epoch:
         epochs = f"{run.epoch} epoch" + "s" * (run.epoch != 1)
         _say(f"{printable(run.folder)} is already trained for {epochs}")
@@ -115,7 +201,9 @@ def run(args: argparse.Namespace) -> int:
             closing(run.train(progress=bar.update)) as entries,
         ):
             for entry in entries:
-                _say(_losses_in_words(entry), bar.write)
+                _say(_losses_in_words(entry) + binarization.in_words(config), bar.write)
+                if board is not None:
+                    board.write(entry)
     except (KeyboardInterrupt, SystemExit):  # a signal that was not the training's, or is passed on
         if run.saved_step == run.steps_done:
             _say_stopped(run)
@@ -184,12 +272,7 @@ def _compared_with_the_article(run: Run) -> str:
             last["validation/main/rec_loss"],
         )
     ]
-    differing = [
-        f"--{name.replace('_', '-')} {getattr(run.config, name)}".replace(" True", "")
-        for name, setting in vars(Config()).items()
-        if name not in ("epoch", "seed", "gpu", "engine", "snapshots")
-        and getattr(run.config, name) != setting
-    ]
+    differing = article_log.differences(run.config)
     logs = article_log.load_logs()
     unit = "nats" if run.config.model == "vae" else "squared error"
     if differing:
@@ -200,7 +283,7 @@ def _compared_with_the_article(run: Run) -> str:
         note = "article: Chainer 2.0.0 on a GPU; the author's two runs, test with k = 10"
         rows += [(f"article, run {i}", *log[epoch]) for i, log in enumerate(logs, 1)]
     lines = [
-        f"after epoch {epoch}, {unit} per image ({note}):",
+        f"after epoch {epoch}, {unit} per image{binarization.in_words(run.config)} ({note}):",
         f"{'':16}{'train loss':>12}{'train rec.':>12}{'test loss':>12}{'test rec.':>12}",
     ]
     for name, *losses in rows:

@@ -1,27 +1,90 @@
 """Loading what :func:`chainer_vae.cli.parser.add_run_and_data` names."""
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple, Optional, Union
 
+import numpy as np
+
+from chainer_vae import validation
+from chainer_vae.binarization import binarized
 from chainer_vae.config import Config
-from chainer_vae.datasets import Dataset, load_data
-from chainer_vae.model import VAE
-from chainer_vae.runs import find_run, load_info, load_model
+from chainer_vae.datasets import Dataset, drawn_once, load_data
+from chainer_vae.errors import InputError
+from chainer_vae.model import VAE, Autoencoder
+from chainer_vae.runs import find_run, load_any_model, load_info
 from chainer_vae.runs.images import load_run_data, require_same_images
+from chainer_vae.runs.models import MODELS_DIR
 
 
-def load_trained(args: argparse.Namespace) -> tuple[VAE, Config, Dataset]:
+def load_trained(args: argparse.Namespace) -> tuple[Union[VAE, Autoencoder], Config, Dataset]:
     """The model, the settings of its run, and the images.
 
     Raises:
-        InputError: There is no such model or data set, or they do not fit each other.
+        InputError: There is no such model or data set, they do not fit each other, or several
+            arguments choose images.
     """
-    model, config = load_model(args.run, args.gpu)
+    if getattr(args, "pictures", ()):
+        for option in ("dataset", "size", "n", "index", "set"):
+            if getattr(args, option, None) is not None:
+                raise InputError(f"give either images or --{option}, not both")
+        for picture in args.pictures:
+            if args.out.exists() and picture.exists() and args.out.samefile(picture):
+                raise InputError(f"--out {args.out} is one of the images: choose another file")
+    model, config = load_any_model(args.run, args.gpu)
     folder = find_run(args.run)
     if args.dataset is None:
+        if args.size is not None:
+            raise InputError("--size is for the images of --dataset: name those, too")
         return model, config, load_run_data(folder)
-    config = replace(config, dataset=args.dataset)
+    config = replace(config, dataset=args.dataset, size=args.size or config.size)
     data = load_data(config)
     others = replace(load_info(folder), config=config, checksums=None)
     require_same_images(others, data, args.run)  # of the same size
-    return model, config, data
+    return model, config, drawn_once(data, config)
+
+
+class Images(NamedTuple):
+    """Images that a command shows, and what a user knows them by."""
+
+    pixels: np.ndarray  # (number, n_in)
+    of: dict[str, np.ndarray]  # where each is in its set, from 0, and its class; or its path
+
+
+def images_of(
+    data: Dataset, which: str = "test", indices: Optional[Sequence[int]] = None
+) -> Images:
+    """Some or all images of a set, "test" or "train".
+
+    Raises:
+        InputError: It has no image of an index.
+    """
+    pixels, labels = (getattr(data, f"{which}_{part}") for part in ("images", "labels"))
+    if indices is None:
+        return Images(pixels, {"index": np.arange(len(pixels)), "label": labels})
+    last = len(pixels) - 1
+    chosen = [validation.whole_number("--index", index, 0, last) for index in indices]
+    return Images(pixels[chosen], {"index": np.array(chosen), "label": labels[chosen]})
+
+
+def pictures_of(args: argparse.Namespace, data: Dataset, config: Config) -> Images:
+    """The files that ``args.pictures`` names, as the run's own images are.
+
+    Raises:
+        InputError: One cannot be read.
+    """
+    from chainer_vae.formats.image_folder import read_files  # here: only pictures need Pillow
+
+    pictures = read_files("the files", args.pictures, data.image_shape)
+    pixels = pictures.reshape(len(pictures), -1).astype(np.float32) / 255
+    files = np.array([str(file) for file in args.pictures])
+    return Images(binarized(pixels, config.binarize), {"path": files})
+
+
+def in_words(run: str) -> str:
+    """A run as the first line of an output names it."""
+    folder = find_run(run)
+    if folder.parent == MODELS_DIR:
+        return f"{folder.name}, which comes with chainer-vae"
+    return f"the run in {folder}"

@@ -12,6 +12,7 @@ nobody else: ``numpy``, ``cupy`` and ``sys.modules`` stay as the user has them. 
     runner.py               ``python -m chainer_vae.compat PROGRAM``: runs any Chainer program
     lending.py              ``--lend``: gives programs the names that libraries have dropped
     dropped_names.py        these names
+    fix_report.py           ``--explain``, ``--fix-report``: where a program uses them
     hints.py                what may help a program that ends with an error
     children/               patches Chainer in the processes that such a program starts
 

@@ -39,35 +39,33 @@ _MD5 = {
 }
 
 
-class DownloadError(URLError):
-    """A file that Chainer could not download, and where it looks for it."""
-
-    def __str__(self) -> str:
-        return str(self.reason)
-
-
 def _say_where_to_put_it(download: Any) -> None:
     retrieve = download.request.urlretrieve
 
     def urlretrieve(url: str, path: str) -> Any:
+        name = f"the file {url.rsplit('/', 1)[1]}".rstrip() if url[-1] != "/" else "that file"
+        known = f" (MD5 {_MD5[url]})" if url in _MD5 else ""
+        cache = os.path.abspath(os.path.join(download._dataset_root, "_dl_cache"))
+        place = os.path.join(cache, hashlib.md5(url.encode(), usedforsecurity=False).hexdigest())
+
+        def told(reason: object) -> str:
+            return (
+                f"{reason}; cannot download {url}: if you have {name}{known},"
+                f" copy it to {place}, where Chainer looks first"
+            )
+
         try:
             result = retrieve(url, path)
-            wrong = url in _MD5 and _md5(path) != _MD5[url]
-            reason: object = "what came is another file" if wrong else None
-        except OSError as error:
-            if isinstance(error, HTTPError):
-                error.close()  # the page that came with it
-            reason = error.reason if type(error) is URLError else error
-        if reason is None:
-            return result
-        name = url.rsplit("/", 1)[1]
-        known = f" (MD5 {_MD5[url]})" if url in _MD5 else ""
-        cache = os.path.join(download._dataset_root, "_dl_cache")
-        place = os.path.join(cache, hashlib.md5(url.encode(), usedforsecurity=False).hexdigest())
-        raise DownloadError(
-            f"cannot download {url} ({reason}); if you have the file {name}{known},"
-            f" copy it to {place}, where Chainer looks first"
-        ) from None
+        except HTTPError as error:
+            error.close()  # the page that came with it
+            error.msg = told(error.msg)
+            raise error.with_traceback(None) from None  # without the web's own calls
+        except URLError as error:
+            error.reason = told(error.reason)
+            raise error.with_traceback(None) from None
+        if url in _MD5 and _md5(path) != _MD5[url]:
+            raise URLError(told("what came is another file"))
+        return result
 
     download.request = Extended(download.request, urlretrieve=urlretrieve)
 

@@ -1,30 +1,34 @@
 """``--lend``: the program's own modules find the names again that the libraries have dropped.
 
-They get them by what ``import`` gives them: the library with these names added.  The library itself
-and the modules of all others stay as they are.
+A library asks its ``__getattr__`` for a name that it has not.  Here that looks who asks: the
+program, and packages that it names, get what is gone; everybody else gets the library's own answer.
 """
 
-import atexit
 import builtins
-import difflib
+import dis
+import importlib
+import json
 import os
 import platform
-import re
 import sys
 import types
 import warnings
-from importlib import import_module
+from collections.abc import Iterator
+from importlib import import_module, metadata
 from typing import Any, Callable, Optional
 
 from packaging.version import Version
 
-from chainer_vae.compat.dropped_names import DROPPED, MOVED, Dropped
+from chainer_vae.compat.dropped_names import DROPPED, GONE, MOVED
 from chainer_vae.compat.importer import PACKAGES
 
-# Of the environment: the packages, for the Pythons that the program starts.
-VARIABLE = "LENT_BY_CHAINER_VAE"
-_ROOTS = {module.partition(".")[0] for module in (*DROPPED, *MOVED)}
+# Of the environment, for the Pythons that the program starts: the packages, and the file that keeps
+# what all of them used.
+VARIABLE, RECORD = "LENT_BY_CHAINER_VAE", "LENT_RECORD_OF_CHAINER_VAE"
+_ROOTS = {module.partition(".")[0] for module in (*DROPPED, *MOVED, "pylab")}
 _STANDARD_LIBRARY = os.path.dirname(os.__file__) + os.sep
+# ``from numpy import *`` never gave what Python has under the same name.
+_NEVER_BY_STAR = set(dir(builtins)) | {"long", "unicode"}
 
 
 class Lender:
@@ -32,47 +36,96 @@ class Lender:
 
     Args:
         packages: The installed packages whose modules borrow, too.
+        record: A file; a line for each use is added to it.
     """
 
-    def __init__(self, packages: tuple[str, ...]) -> None:
-        self.packages = packages
-        #: For each file and line: the names used there.
-        self.used: dict[tuple[str, int], set[tuple[str, str]]] = {}
+    def __init__(self, packages: tuple[str, ...], record: Optional[str]) -> None:
+        self.packages, self.record = packages, record
         self._import: Callable[..., Any] = builtins.__import__
-        self._borrows: dict[str, bool] = {}
-        self._lent: dict[str, _Lent] = {}
+        self._import_by_name: Callable[..., Any] = import_module
+        self._borrows: dict[tuple[str, str], bool] = {}
+        self._used: set[tuple[str, int, str, str]] = set()
+        self._made: dict[tuple[str, str], Any] = {}
+        self._gone: dict[str, types.ModuleType] = {}
 
     def import_module(
         self, name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0
     ) -> Any:
-        """What stands for ``builtins.__import__``."""
-        if level or name.partition(".")[0] not in _ROOTS or not self._is_borrower(globals):
+        """What stands for ``builtins.__import__``: sees what is imported, and finds modules that
+        are gone."""
+        root = name.partition(".")[0]
+        if level or root not in _ROOTS:
             return self._import(name, globals, locals, fromlist, level)
         try:
             module = self._import(name, globals, locals, fromlist, level)
         except ModuleNotFoundError as error:
-            if error.name is None or not f"{name}.".startswith(f"{error.name}."):
-                raise
-            module = self._stand_in(name, fromlist)
-            if module is None:
-                raise
-        return self.lent(module)
+            return self._in_place(name, fromlist, error, sys._getframe(1))
+        self._watch(root)
+        if "*" in (fromlist or ()) and globals is not None:
+            self._give_by_star("numpy" if root == "pylab" else name, globals, sys._getframe(1))
+        return module
 
-    def _is_borrower(self, names: Any) -> bool:
-        """Whether the module with these names is the program's own, or of a named package."""
-        if not names:
-            return False
-        module, file = names.get("__name__") or "", names.get("__file__") or ""
-        if module not in self._borrows:
+    def import_by_name(self, name: str, package: Optional[str] = None) -> Any:
+        """What stands for ``importlib.import_module``."""
+        root = name.partition(".")[0]
+        if root not in _ROOTS:  # that of ".part" is ""
+            return self._import_by_name(name, package)
+        try:
+            module = self._import_by_name(name, package)
+        except ModuleNotFoundError as error:
+            return self._in_place(name, ("*",), error, sys._getframe(1))
+        self._watch(root)
+        return module
+
+    def watch_all(self) -> None:
+        """Answer for the libraries that are there already."""
+        for root in _ROOTS:
+            self._watch(root)
+
+    def _watch(self, root: str) -> None:
+        """Answer for the modules of a library, as far as they are there."""
+        for name in {*DROPPED, *(each.rpartition(".")[0] for each in GONE)}:
+            module = sys.modules.get(name)
+            if module is not None and name.partition(".")[0] == root:
+                own = vars(module).get("__getattr__")
+                if not isinstance(own, types.MethodType) or not isinstance(own.__self__, _Answer):
+                    vars(module)["__getattr__"] = _Answer(self, module, own).get
+
+    def _asker(self, frame: Optional[types.FrameType]) -> Optional[types.FrameType]:
+        """The frame that asks, if its module is the program's own or of a named package."""
+        while frame is not None:
+            file, names = frame.f_code.co_filename, frame.f_globals
+            module = names.get("__name__") or ""
+            # What exec runs belongs to who calls it; what imports, to who asks for that.
+            nobody_s = file.startswith("<") and module != "__main__" and "__file__" not in names
+            if not (nobody_s or file.startswith("<frozen importlib") or file == __file__):
+                return frame if self._is_borrower(module, names) else None
+            frame = frame.f_back
+        return None
+
+    def _is_borrower(self, module: str, names: dict[str, Any]) -> bool:
+        file = names.get("__file__") or ""
+        if (module, file) not in self._borrows:
             root, path = module.partition(".")[0], os.path.abspath(file)
             own = bool(file) or module == "__main__"
             own = own and not path.startswith(_STANDARD_LIBRARY)
             own = own and not {"site-packages", "dist-packages"} & set(path.split(os.sep))
             own = own and root not in (*PACKAGES, "chainer_vae")
-            self._borrows[module] = own or root in self.packages
-        return self._borrows[module]
+            self._borrows[module, file] = own or root in self.packages
+        return self._borrows[module, file]
 
-    def _stand_in(self, name: str, fromlist: Any) -> Any:
+    def _in_place(
+        self, name: str, fromlist: Any, error: ModuleNotFoundError, frame: types.FrameType
+    ) -> Any:
+        """What is lent for a module that has not been found, or else the error again."""
+        missing = error.name is not None and f"{name}.".startswith(f"{error.name}.")
+        asker = self._asker(frame) if missing else None
+        found = None if asker is None else self._stand_in(name, fromlist, asker)
+        if found is None:
+            raise error
+        return found
+
+    def _stand_in(self, name: str, fromlist: Any, asker: types.FrameType) -> Any:
         """For a module that is gone; None if there is none."""
         root, _, rest = name.partition(".")
         if root in MOVED:
@@ -81,151 +134,133 @@ class Lender:
                 module = import_module(f"{place}.{rest}" if rest else place)
             except ImportError:
                 return None
-            self.note(root, "", 3)
+            self._note(asker, root, "")
             return module if fromlist else import_module(place)
-        if name not in DROPPED:
+        if name not in GONE:
             return None
-        if rest and not fromlist:
-            return import_module(root)
-        return types.ModuleType(name)
+        self._note(asker, name, "")
+        return import_module(root) if rest and not fromlist else self.gone_module(name)
 
-    def lent(self, module: types.ModuleType) -> types.ModuleType:
-        """The module with what is gone from it, or from modules in it."""
-        name = module.__name__
-        if not any(f"{each}.".startswith(f"{name}.") for each in DROPPED):
-            return module
-        if name not in self._lent:
-            self._lent[name] = _Lent(module, self)
-        return self._lent[name]
+    def gone_module(self, name: str) -> types.ModuleType:
+        """What stands for a module that is gone."""
+        if name not in self._gone:
+            module = self._gone[name] = types.ModuleType(name)
+            vars(module)["__getattr__"] = _Answer(self, module, None).get
+        return self._gone[name]
 
-    def note(self, module: str, name: str, depth: int) -> None:
-        """Keep where a name is used: in the frame that is so far above this one."""
-        frame = sys._getframe(depth)
-        place = frame.f_code.co_filename, frame.f_lineno
-        self.used.setdefault(place, set()).add((module, name))
+    def _give_by_star(self, module: str, names: dict[str, Any], frame: types.FrameType) -> None:
+        """What ``from module import *`` no longer gives; what the importing module says is used."""
+        asker = self._asker(frame)
+        if asker is None or module not in DROPPED:
+            return
+        said = set(_names_in(frame.f_code))
+        for name, dropped in DROPPED[module].items():
+            here = name in vars(sys.modules[module]) or not _has_come(dropped.since)
+            if not here and name not in _NEVER_BY_STAR and name not in names:
+                names[name] = self.made(module, name)
+                if name in said:
+                    self._note(asker, module, name)
+
+    def lent(self, module: str, name: str, asker: types.FrameType) -> Any:
+        """What is lent for a name, to who asks."""
+        self._note(asker, module, name)
+        return self.made(module, name)
+
+    def made(self, module: str, name: str) -> Any:
+        """What stands for a name, always the same object."""
+        if (module, name) not in self._made:
+            self._made[module, name] = DROPPED[module][name].make()
+        return self._made[module, name]
+
+    def _note(self, asker: types.FrameType, module: str, name: str) -> None:
+        file = asker.f_code.co_filename
+        use = file if file.startswith("<") else os.path.abspath(file), asker.f_lineno, module, name
+        if self.record is not None and use not in self._used:
+            self._used.add(use)
+            with open(self.record, "a", encoding="utf-8") as record:
+                record.write(json.dumps(use) + "\n")
 
 
-class _Lent(types.ModuleType):
-    """A library as the borrowers see it."""
+class _Answer:
+    """A library's ``__getattr__``, as the lender gives it."""
 
-    def __init__(self, module: types.ModuleType, lender: Lender) -> None:
-        super().__init__(module.__name__, module.__doc__)
-        attributes = ("__package__", "__loader__", "__spec__")
-        self.__dict__.update({name: getattr(module, name, None) for name in attributes})
-        self.__dict__.update(_module=module, _lender=lender, _made={})
+    def __init__(
+        self, lender: Lender, module: types.ModuleType, own: Optional[Callable[[str], Any]]
+    ) -> None:
+        self.lender, self.module, self.own = lender, module, own
+        self.come: dict[str, bool] = {}  # which names are gone from the version that is here
 
-    def __getattr__(self, name: str) -> Any:
-        module, lender = self.__dict__["_module"], self.__dict__["_lender"]
-        dropped = DROPPED.get(self.__name__, {}).get(name)
+    def get(self, name: str) -> Any:
+        module = self.module.__name__
+        dropped = DROPPED.get(module, {}).get(name)
+        gone = f"{module}.{name}" in GONE
+        if dropped is None and not gone:
+            return self._own(name)
+        asker = self.lender._asker(sys._getframe(1))
+        if asker is None or _only_looks(asker):
+            return self._own(name)
         if dropped is not None:
-            return self._lend(name, dropped)
+            if name not in self.come:
+                self.come[name] = _has_come(dropped.since)
+            if self.come[name]:  # without asking the library, which may warn of it
+                return self.lender.lent(module, name, asker)
         try:
-            value = getattr(module, name)
+            return self._own(name)
         except AttributeError:
-            if f"{self.__name__}.{name}" not in DROPPED:
-                raise
-            value = types.ModuleType(f"{self.__name__}.{name}")
-        return lender.lent(value) if isinstance(value, types.ModuleType) else value
+            if gone:
+                return self.lender.gone_module(f"{module}.{name}")
+            raise
 
-    def _lend(self, name: str, dropped: Dropped) -> Any:
-        made = self.__dict__["_made"]
-        if name not in made:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # that it will be gone
-                try:
-                    return getattr(self.__dict__["_module"], name)
-                except AttributeError:
-                    made[name] = dropped.make()
-        self.__dict__["_lender"].note(self.__name__, name, 3)
-        return made[name]
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        setattr(self.__dict__["_module"], name, value)
-
-    def __dir__(self) -> list[str]:
-        return dir(self.__dict__["_module"])
+    def _own(self, name: str) -> Any:
+        if self.own is not None:
+            return self.own(name)
+        raise AttributeError(f"module {self.module.__name__!r} has no attribute {name!r}")
 
 
-def lend(packages: str) -> Lender:
+def _only_looks(asker: types.FrameType) -> bool:
+    """Whether this is ``hasattr``, of a program that helps itself where there is no such name."""
+    code = asker.f_code
+    if not dis.opname[code.co_code[asker.f_lasti]].startswith(("CALL", "PRECALL")):
+        return False
+    starts, line = dict(dis.findlinestarts(code)), None
+    for instruction in dis.get_instructions(code):
+        line = starts.get(instruction.offset, line)
+        if line == asker.f_lineno and instruction.argval == "hasattr":
+            return True
+    return False
+
+
+def _names_in(code: types.CodeType) -> Iterator[str]:
+    """The global names that code uses, and what is defined in it."""
+    for instruction in dis.get_instructions(code):
+        if instruction.opname in ("LOAD_NAME", "LOAD_GLOBAL"):
+            yield instruction.argval
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _names_in(constant)
+
+
+def lend(packages: str, record: Optional[str] = None) -> None:
     """Lend to the program and to these packages (``a,b``), from now on, and in the Pythons that it
-    starts."""
+    starts; keep what is used in the file ``record``."""
     os.environ[VARIABLE] = packages
-    lender = Lender(tuple(filter(None, packages.split(","))))
+    if record is not None:
+        os.environ[RECORD] = record
+    lender = Lender(tuple(filter(None, packages.split(","))), record)
     builtins.__import__ = lender.import_module
-    return lender
-
-
-def borrowed(lender: Lender) -> list[str]:
-    """A line for each use of a name that was lent, by file and line."""
-    lines = []
-    for (file, line), names in sorted(lender.used.items()):
-        for module, name in sorted(names):
-            lines.append(f"{_shown(file)}:{line}: {gone(module, name)}")
-    return lines
+    importlib.import_module = lender.import_by_name
+    lender.watch_all()
 
 
 def gone(module: str, name: str) -> str:
     """What is said of a name: since when it is gone, and what to write."""
-    if not name:
+    if module in MOVED:
         since, place = MOVED[module]
         return f"{module} is gone since {since}: write {place}"
+    if not name:
+        return f"{module} is gone since {GONE[module]}"
     dropped = DROPPED[module][name]
     return f"{module}.{name} is gone since {dropped.since}: write {dropped.mend}"
-
-
-def _shown(file: str) -> str:
-    try:
-        path = os.path.relpath(file)
-    except ValueError:  # on another drive of Windows
-        return file
-    return file if path.startswith("..") else path
-
-
-def as_patch(lender: Lender) -> str:
-    """What would mend the sources, as a unified diff; where a line cannot be rewritten by its text
-    alone, a comment says what to write."""
-    parts: list[str] = []
-    for file in sorted({file for file, _ in lender.used}):
-        try:
-            with open(file, encoding="utf-8") as source:
-                old = source.readlines()
-        except (OSError, ValueError):  # <stdin>, or not UTF-8
-            continue
-        new = list(old)
-        for (where, line), names in lender.used.items():
-            if where == file and line <= len(new):
-                for module, name in sorted(names):
-                    new[line - 1] = _mended(new[line - 1], module, name)
-        parts += difflib.unified_diff(old, new, _shown(file), _shown(file))
-    return "".join(part if part.endswith("\n") else f"{part}\n" for part in parts)
-
-
-def _mended(line: str, module: str, name: str) -> str:
-    mend = DROPPED[module][name].mend if name else ""
-    pattern = rf"\b([A-Za-z_][\w.]*)\.{name}\b"
-    if name and re.search(pattern, line):
-        if mend.startswith(f"{module}."):
-            return re.sub(pattern, rf"\1.{mend[len(module) + 1 :]}", line)
-        if "." not in mend or re.fullmatch(r"-?[\d.]+", mend):
-            return re.sub(pattern, mend, line)
-    return f"{line.rstrip()}  # {gone(module, name)}\n"
-
-
-def report_at_exit(lender: Lender, explain: bool, patch_file: Optional[str]) -> None:
-    """Say at the end of the program what was lent: on stderr, and as a patch."""
-
-    @atexit.register
-    def report() -> None:
-        if explain:
-            for line in borrowed(lender):
-                print(f"chainer_vae.compat: {line}", file=sys.stderr)
-        if patch_file is not None:
-            try:
-                with open(patch_file, "w", encoding="utf-8") as file:
-                    file.write(as_patch(lender))
-            except OSError as error:
-                reason = f"{error.strerror or error}"
-                print(f"chainer_vae.compat: cannot write {patch_file}: {reason}", file=sys.stderr)
 
 
 def gone_here() -> dict[str, list[str]]:
@@ -248,13 +283,17 @@ def gone_here() -> dict[str, list[str]]:
             ]
         if lacking:
             result[module] = lacking
+    for module, (since, _) in MOVED.items():
+        if _has_come(since):
+            result[module] = ["all of it"]
     return result
 
 
 def _has_come(version: str) -> bool:
     """Whether that one of a library, or a later one, is installed."""
-    from chainer_vae.compat.patch import installed_version  # which imports NumPy
-
     library, _, number = version.rpartition(" ")
-    here = platform.python_version() if library == "Python" else installed_version(library)
-    return here is not None and Version(str(here)) >= Version(number)
+    try:
+        here = platform.python_version() if library == "Python" else metadata.version(library)
+    except metadata.PackageNotFoundError:
+        return False
+    return Version(here) >= Version(number)

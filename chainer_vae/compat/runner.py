@@ -1,12 +1,15 @@
 """Run a program in place of ``__main__``, as Python itself would, with Chainer patched."""
 
 import builtins
+import importlib.util
 import os
 import pkgutil
 import runpy
 import sys
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from tempfile import gettempdir
+from time import time_ns
 from types import TracebackType
 from typing import Any, Optional
 
@@ -24,8 +27,9 @@ Runs a Chainer program, unmodified, as `python SCRIPT ARGS...` would.
                        have dropped (np.float, collections.Iterable, distutils, scipy.misc ...)
   --lend=PACKAGE,...   lend them to these installed packages, too
   --explain            lend, and list at the end what was used: file, line, what to write
-  --fix-report=FILE    lend, and write a patch for the sources into FILE"""
+  --fix-report=FILE    lend, and write a patch for the sources into a new FILE"""
 FOLDER = str(Path(__file__).parent)
+KINDS = ("-", "-m", "-c")  # of programs that are no file or folder
 
 
 def main(args: list[str]) -> None:
@@ -43,7 +47,11 @@ def main(args: list[str]) -> None:
             print(USAGE, file=sys.stderr)
             sys.exit(2)
         args = args[1:]
-    if not args or args in (["-m"], ["-c"]):
+    if not args and not sys.stdin.isatty():
+        args = ["-"]
+    if args and args[0][:2] in ("-m", "-c") and args[0][2:]:
+        args = [args[0][:2], args[0][2:], *args[1:]]
+    if not args or args in (["-m"], ["-c"]) or (args[0][:1] == "-" and args[0] not in KINDS):
         print(USAGE, file=sys.stderr)
         sys.exit(2)
     activate_later()
@@ -51,7 +59,16 @@ def main(args: list[str]) -> None:
     options.apply()
     if sys.excepthook is sys.__excepthook__:
         sys.excepthook = show
+    try:
+        _start(args)
+    except KeyboardInterrupt:  # ends as Python does
+        sys.excepthook(*sys.exc_info())
+        sys.exit(130)
+
+
+def _start(args: list[str]) -> None:
     kind, first = args[0], args[1:2]
+    vars(sys.modules["__main__"]).pop("main", None)  # ours, which a module or folder would find
     if kind == "-m":
         sys.argv = args[1:]
         _look_first_in(os.getcwd())
@@ -78,7 +95,7 @@ class _Options:
     """What stands before the program."""
 
     def __init__(self) -> None:
-        self.packages: Optional[str] = None
+        self.packages: Optional[list[str]] = None
         self.explain = False
         self.patch_file: Optional[str] = None
 
@@ -86,10 +103,10 @@ class _Options:
         """Whether it is an option."""
         name, _, value = word.partition("=")
         if name == "--lend" and (value or "=" not in word):
-            self.packages = value
+            self.packages = [*(self.packages or ()), *filter(None, value.split(","))]
         elif word == "--explain":
             self.explain = True
-        elif name == "--fix-report" and value:
+        elif name == "--fix-report" and value not in ("", "-"):
             self.patch_file = os.path.abspath(value)
         else:
             return False
@@ -98,13 +115,36 @@ class _Options:
     def apply(self) -> None:
         if self.packages is None and not self.explain and self.patch_file is None:
             return
-        from chainer_vae.compat import lending
+        from chainer_vae.compat.lending import lend
 
-        if self.patch_file is not None and not os.path.isdir(os.path.dirname(self.patch_file)):
-            print(f"chainer_vae.compat: no folder for {self.patch_file}", file=sys.stderr)
+        fault = self._fault()
+        if fault is not None:
+            print(f"chainer_vae.compat: {fault}", file=sys.stderr)
             sys.exit(2)
-        lender = lending.lend(self.packages or "")
-        lending.report_at_exit(lender, self.explain, self.patch_file)
+        record = None
+        if self.explain or self.patch_file is not None:
+            from chainer_vae.compat.fix_report import report_at_exit
+
+            record = os.path.join(gettempdir(), f"chainer_vae-{os.getpid()}-{time_ns()}.lent")
+            with open(record, "x", encoding="utf-8"):
+                pass
+            report_at_exit(record, self.explain, self.patch_file)
+        lend(",".join(self.packages or ()), record)
+
+    def _fault(self) -> Optional[str]:
+        """What is wrong with the options."""
+        for package in self.packages or ():
+            if not package.isidentifier():
+                return f"--lend={package}: give the name by which a package is imported"
+            if importlib.util.find_spec(package) is None:
+                return f"--lend={package}: no package of this name is installed"
+        if self.patch_file is None:
+            return None
+        if os.path.exists(self.patch_file):
+            return f"--fix-report: {self.patch_file} is there already; name a new file"
+        if not os.access(os.path.dirname(self.patch_file), os.W_OK):
+            return f"--fix-report: {os.path.dirname(self.patch_file)} is no folder to write to"
+        return None
 
 
 def _patch_in_children() -> None:

@@ -17,12 +17,13 @@ from chainer_vae.engine.backend import Backend
 from chainer_vae.engine.cpu_step import CpuSteps, Engine
 from chainer_vae.engine.network import VAENetwork
 from chainer_vae.engine.support import unsupported
-from chainer_vae.engine.threads import ThreadPool, thread_pool
+from chainer_vae.engine.threads import TaskPool, ThreadPool, thread_pool
 
 __all__ = [
     "Backend",
     "CpuSteps",
     "Engine",
+    "TaskPool",
     "ThreadPool",
     "VAENetwork",
     "thread_pool",

@@ -112,6 +112,35 @@ def decode(model: Model, z: np.ndarray, batchsize: int) -> Iterator[np.ndarray]:
     return (found for _, found in _by_batches(model, z, batchsize, pixels))
 
 
+def log_weights(
+    model: VAE, images: np.ndarray, samples: Callable[[int], Iterator[tuple[np.ndarray, Any]]]
+) -> Iterator[np.ndarray]:
+    """ln p(x|z), and what is to be added to it, of the samples of each image.
+
+    Args:
+        model: The model, on the CPU.
+        images: Shape (number, n_in).
+        samples: Gives, by the number of an image, blocks of its latent vectors, shape
+            (k, n_latent), each with what is to be added, shape (k,); threads call it.
+
+    Yields:
+        Of each image, in order, an array (all its samples,), float64.
+    """
+
+    def weights(networks: Networks, numbers: np.ndarray, prepared: None) -> np.ndarray:
+        (number,) = numbers
+        found = []
+        for z, others in samples(number):
+            network = networks(1, len(z))
+            network.x[...] = images[number][:, None]
+            network.z[...] = z.T
+            network.decode()
+            found.append(network.log_p() + others)
+        return np.concatenate(found)
+
+    return (found for _, found in _by_batches(model, np.arange(len(images)), 1, weights))
+
+
 def _by_batches(
     model: Model,
     rows: np.ndarray,

@@ -67,11 +67,14 @@ class Engine(FlatModel):
         network = self._forward(x)
         losses = network.losses(self.C)
         if math.isfinite(losses[0]):
-            self.optimizer.t += 1
-            for param in self.model.params():
-                param.update_rule.t += 1
+            self._count_update()
             network.backward(self.C, self._start_gradient, self._start_update)
         return losses
+
+    def _count_update(self) -> None:
+        self.optimizer.t += 1
+        for param in self.model.params():
+            param.update_rule.t += 1
 
     def gradients(self, x: np.ndarray) -> dict[str, np.ndarray]:
         """The gradient of the loss by every parameter, by the names of ``model.namedparams()``.
@@ -122,10 +125,14 @@ class Engine(FlatModel):
         network.x[...] = x.T
         network.encode()
         if isinstance(network, VAENetwork):
-            network.sample(self.kernels.draw((self.k, len(x), len(network.mu)), self.random))
+            network.sample(self._draw(len(x), len(network.mu)))
         network.decode()
         network.reconstruct(backward=True)
         return network
+
+    def _draw(self, n: int, n_latent: int) -> np.ndarray:
+        """The noise of ``n`` images, shape (k, n, n_latent)."""
+        return self.kernels.draw((self.k, n, n_latent), self.random)
 
 
 @dataclass
@@ -137,7 +144,7 @@ class CpuSteps:
 
     model: Model
     optimizer: chainer.optimizers.Adam
-    C: float  # weight of the KL divergence
+    C: Callable[[], float]  # weight of the KL divergence, asked before each step
     k: int  # samples for each image
     images: np.ndarray  # for training, shape (number, n_in)
     batchsize: int
@@ -153,10 +160,11 @@ class CpuSteps:
     ) -> Generator[tuple[float, float], None, None]:
         """As :meth:`Backend.epoch`."""
         with thread_pool() as pool:
-            engine = Engine(self.model, self.optimizer, self.C, self.k, pool, random=self.random)
+            engine = self._engine(pool)
             for start in range(first * self.batchsize, len(permutation), self.batchsize):
                 if not go_on():
                     break
+                engine.C = self.C()
                 # The caller reports a loss that overflows; NumPy need not warn of it, too.
                 with np.errstate(over="ignore", invalid="ignore"):
                     losses = engine.step(self.images[permutation[start : start + self.batchsize]])
@@ -168,3 +176,6 @@ class CpuSteps:
                     if not engine.is_current():
                         break
             engine.finish()
+
+    def _engine(self, pool: TaskPool) -> Engine:
+        return Engine(self.model, self.optimizer, self.C(), self.k, pool, random=self.random)

@@ -308,6 +308,15 @@ class VAENetwork(Network):
     def _pixel_losses(self, *arguments: Any) -> None:
         self.kernels.bernoulli(*arguments)
 
+    def log_p(self) -> Any:
+        """From ``d2`` and ``x``, of one image: ln p(x|z) of each sample, shape (k,)."""
+        layer = self.layers["ld3"]
+        # sum(x l - ln(1 + e^l)) of the logits l = a + c3
+        self.kernels.dot(layer.W, self.d2, self.a)
+        of_x = self.x.T.dot(self.a) + self.x.T.dot(layer.b)
+        self.kernels.ACTIVATIONS[F.softplus].apply(self.a, layer.b, self._scratch(self.a))
+        return (of_x - self.a.sum(axis=0, dtype=np.float64))[0]
+
     def _heads_from_z(self, C: float) -> None:
         # g(mu) = sum_k g(z) + C mu / B
         # g(ln_var) = sum_k g(z) sigma eps / 2 + C (sigma^2 - 1) / (2 B)

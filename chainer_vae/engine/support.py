@@ -42,7 +42,7 @@ RULE = {"enabled", "hyperparam", "t", "_state", "_hookable", "_use_fp32_update",
 FUNCTIONS = [
     (owner, name, getattr(owner, name))
     for owner, names in (
-        (VAE, ("__call__", "encode", "decode", "get_loss_func")),
+        (VAE, ("__call__", "encode", "decode", "_nll", "get_loss_func")),
         (Autoencoder, ("__call__", "encode", "decode", "get_loss_func")),
         (L.Linear, ("__call__", "forward")),
         (F, ("gaussian", "bernoulli_nll", "sigmoid", "squared_difference", "sum")),

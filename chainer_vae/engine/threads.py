@@ -20,6 +20,8 @@ import numpy as np
 import threadpoolctl
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from chainer_vae import random_numbers
+
 Task = Callable[[], object]
 
 
@@ -49,10 +51,11 @@ def default_threads() -> int:
     blas: list[int] = [
         pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"
     ]
-    return max(1, min([*blas, _processors(), MAX_THREADS]))
+    return max(1, min([*blas, processors(), MAX_THREADS]))
 
 
-def _processors() -> int:
+def processors() -> int:
+    """How many processors this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1  # no cover: on other systems than Linux
@@ -100,17 +103,22 @@ _one_blas_thread = _OneBlasThread()
 # A process is forked while no thread changes the limit: in the new one, OpenBLAS would wait for
 # that thread, which is not there, for ever.  Nor does any other thread still want the limit.
 def _before_fork() -> None:
+    # The other lock first: a thread that has it may want this one next, as in the test of an
+    # autoencoder, and would wait for a fork that waits for it.
+    random_numbers.lock.acquire()
     _one_blas_thread.lock.acquire()
 
 
 def _after_fork() -> None:
     _one_blas_thread.lock.release()
+    random_numbers.lock.release()
 
 
 def _after_fork_in_child() -> None:
     global _one_blas_thread
     _one_blas_thread.lift()
     _one_blas_thread = _OneBlasThread()
+    random_numbers.lock.release()
 
 
 if hasattr(os, "register_at_fork"):

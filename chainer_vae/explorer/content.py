@@ -1,43 +1,33 @@
 """The page's content, computed from trained models: arrays for its blob, and a JSON description."""
 
-import base64
-import io
 from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any, NamedTuple, Optional, Union
 
 import chainer
+import chainer.functions as F
 import numpy as np
-from PIL import Image
 
-from chainer_vae import latent
+from chainer_vae import latent, posterior
 from chainer_vae.config import Config
-from chainer_vae.datasets import MNIST_SHAPE, Dataset, size_in_words
+from chainer_vae.datasets import Dataset
 from chainer_vae.errors import InputError
 from chainer_vae.evaluation import encode
 from chainer_vae.explorer import compact
 from chainer_vae.explorer.blob import Blob
 from chainer_vae.model import VAE, Autoencoder
-from chainer_vae.runs import (
-    find_run,
-    load_autoencoder,
-    load_info,
-    load_log,
-    load_model,
-    load_snapshots,
-)
+from chainer_vae.runs import find_run, load_autoencoder, load_model
 from chainer_vae.runs.choose import about_run
-from chainer_vae.runs.folder import LOG
 from chainer_vae.runs.images import load_run_data
 
 N_POINTS = 5000  # test images in the latent plane
-N_EXAMPLES = 10  # test images of each class that the page contains with all pixels
-N_EPOCH_POINTS = 1000  # test images in the latent planes of earlier epochs
+N_EXAMPLES = 100  # test images that the page has with all grey levels, as many of each class
+PICTURED = 1500 * 784  # pixels of the test images that it has with LEVELS of grey only
+LEVELS = 16
 N_TRIED = 2000  # latent vectors and images that a network for the page is checked on
 SHARE = 0.6  # of the tolerance, allowed for these: the error elsewhere may be larger
 TOLERANCE = 1e-4  # of a pixel in [0, 1]: the largest difference from Chainer's decoder
 LIMIT = 5.0  # the plane shows [-5, 5] x [-5, 5], or more if latent means lie outside
-N_MAP, MAP_LIMIT = 11, 2.0  # maps of earlier epochs: digits along each side, from -2 to 2
 FARTHEST = 2.0**20  # a latent mean that the page can show
 LATENT_STEP, LN_VAR_STEP = 2.0**-10, 2.0**-4  # rounding of the points
 # For the two mu and the two ln_var of the images checked: errors too small to see.
@@ -50,7 +40,8 @@ class Fitted(NamedTuple):
     """A network for the page."""
 
     network: compact.Network
-    pixels: np.ndarray  # bool, shape (784,): the pixels among its inputs (encoder) or outputs
+    # The pixels among its inputs (encoder) or outputs: bool, shape (height * width,).
+    pixels: np.ndarray
     error: float  # a decoder's largest pixel error on the latent vectors checked; else NaN
 
 
@@ -66,20 +57,15 @@ class LatentPlane:
         """Load a run.
 
         Raises:
-            InputError: The run is missing, has other sizes or more than 10 classes, or its latent
-                means are not finite.
+            InputError: The run is missing, has not 2 latent dimensions, or its latent means are
+                not finite.
         """
         self.run = run
         self.model: VAE
         self.config: Config
         self.model, self.config = load_model(run)
-        _require_sizes(run, self.config, 2)
+        _require_kind(run, self.config, 2)
         self.data: Dataset = load_run_data(find_run(run))
-        if self.data.test_labels.max() >= latent.N_CLASSES:
-            raise InputError(
-                f"the page shows {latent.N_CLASSES} classes, 0 to {latent.N_CLASSES - 1}, but the"
-                f" images of {run} also have class {self.data.test_labels.max()}"
-            )
         self.mu, self.ln_var = encode(self.model, self.data.test_images[:N_POINTS])
         _require_shown(run, self.mu, self.ln_var)
         farthest = float(np.abs(self.mu).max())
@@ -101,25 +87,54 @@ class LatentPlane:
         images = self.data.test_images[:N_TRIED, used].astype(np.float64)
         return Fitted(compact.round_weights(network, images, ENCODER_TOLERANCE), used, np.nan)
 
+    def losses(self) -> dict[str, Any]:
+        """Both terms of the loss over the points' images, each with one z from q(z|x).
+
+        Returns:
+            dict: The number of images, ``n``; and in nats per image, each as the mean and the
+            standard deviation over them: ``rec``, ``kl``, and ``klOfDimension``, a pair each.
+        """
+        images = self.data.test_images[:N_POINTS]
+        eps = np.random.RandomState(0).standard_normal(self.mu.shape).astype(np.float32)
+        z = self.mu + np.exp(self.ln_var / 2) * eps
+        with chainer.no_backprop_mode():
+            logits = self.model.decode(z, sigmoid=False)
+            rec = F.bernoulli_nll(images, logits, "no").array.sum(axis=1)
+        kl = (self.mu**2 + np.exp(self.ln_var) - self.ln_var - 1) / 2
+        return {
+            "n": len(images),
+            "rec": _mean_and_deviation(rec),
+            "kl": _mean_and_deviation(kl.sum(axis=1)),
+            "klOfDimension": [_mean_and_deviation(column) for column in kl.T],
+        }
+
     def describe(self, blob: Blob) -> dict[str, Any]:
         """Add the arrays to the blob, and return the JSON description for the page."""
         labels = self.data.test_labels
-        examples = np.concatenate(
-            [np.flatnonzero(labels == digit)[:N_EXAMPLES] for digit in range(latent.N_CLASSES)]
-        )
-        pixels = _whole(self.data.test_images[examples] * 255)
+        classes = np.unique(labels)
+        each = max(1, N_EXAMPLES // len(classes))
+        examples = np.concatenate([np.flatnonzero(labels == c)[:each] for c in classes])
+        pixels = _rounded(self.data.test_images[examples] * 255).astype(np.uint8)
+        pictured = self.data.test_images[:N_POINTS][: PICTURED // self.data.test_images.shape[1]]
         return {
             "run": _about(self.run),
+            "mnist": self.config.dataset is None,
+            "shape": list(self.data.image_shape),
+            "names": {int(c): self.data.class_name(int(c)) for c in classes},
+            "images": blob.add(_rounded(pictured * (LEVELS - 1)).astype(np.uint8)),
+            "levels": LEVELS,
             "tolerance": _said(TOLERANCE, self.decoder.error),
+            "losses": self.losses(),
             "low": self.low.tolist(),
             "high": self.high.tolist(),
             "decoder": _add_network(blob, self.decoder),
             "encoder": _add_network(blob, self.encoder),
-            "mu": _add_latents(blob, self.mu),
-            "lnVar": {**blob.add(_whole(self.ln_var / LN_VAR_STEP)), "step": LN_VAR_STEP},
+            "mu": add_latents(blob, self.mu),
+            "lnVar": {**blob.add(_rounded(self.ln_var / LN_VAR_STEP)), "step": LN_VAR_STEP},
             "labels": blob.add(labels[:N_POINTS]),
             "examples": blob.add(pixels),
             "exampleLabels": blob.add(labels[examples]),
+            "exampleNumbers": blob.add(examples),
         }
 
 
@@ -137,17 +152,16 @@ class LatentDimensions:
         """Load a run.
 
         Raises:
-            InputError: The run is missing, its images have another size, or its latent means are
-                not finite.
+            InputError: The run is missing, or its latent means are not finite.
         """
         self.run = run
         self.model: VAE
         self.config: Config
         self.model, self.config = load_model(run)
-        _require_sizes(run, self.config, None)
+        _require_kind(run, self.config, None)
         mu, ln_var = encode(self.model, data.test_images)
         _require_shown(run, mu, ln_var)
-        self.kl = (mu**2 + np.exp(ln_var) - ln_var - 1).mean(axis=0) / 2
+        self.kl = posterior.dimensions(mu, ln_var).kl
         firsts = [latent.first_of_class(data.test_labels, d) for d in np.unique(data.test_labels)]
         self.labels = data.test_labels[firsts]
         self.mu = mu[firsts]
@@ -187,13 +201,14 @@ class PlainAutoencoder:
         """Load a run.
 
         Raises:
-            InputError: The run is missing, has other sizes, or its latent vectors are not finite.
+            InputError: The run is missing, has not 2 latent dimensions, or its latent vectors are
+                not finite.
         """
         self.run = run
         self.model: Autoencoder
         self.config: Config
         self.model, self.config = load_autoencoder(run)
-        _require_sizes(run, self.config, 2)
+        _require_kind(run, self.config, 2)
         with chainer.no_backprop_mode():
             self.latents = self.model.encode(data.test_images[:N_POINTS]).array
         _require_shown(run, self.latents)
@@ -216,7 +231,7 @@ class PlainAutoencoder:
             "low": self.low.tolist(),
             "high": self.high.tolist(),
             "decoder": _add_network(blob, decoder),
-            "latents": _add_latents(blob, self.latents),
+            "latents": add_latents(blob, self.latents),
         }
 
 
@@ -235,51 +250,19 @@ def _require_shown(run: Run, mu: np.ndarray, ln_var: Optional[np.ndarray] = None
             raise InputError(f"{run} cannot be shown: its latent variances are not all finite")
 
 
-def describe_epochs(plane: LatentPlane, blob: Blob) -> Optional[dict[str, Any]]:
-    """The latent plane after earlier epochs; None if the run saved fewer than two snapshots.
-
-    Raises:
-        InputError: The log or a snapshot cannot be used.
-    """
-    images = plane.data.test_images[:N_EPOCH_POINTS]
-    log = load_log(find_run(plane.run) / LOG)
-    epochs, means = [], []
-    grid = latent.grid(N_MAP, MAP_LIMIT).reshape(-1, 2)
-    for epoch, model in load_snapshots(plane.run):
-        if epoch > len(log):  # no cover: a run killed between a snapshot and its log
-            break
-        means.append(encode(model, images)[0])
-        tiles = latent.decode(model, grid).reshape(N_MAP, N_MAP, *MNIST_SHAPE)
-        epochs.append({"epoch": epoch, "map": _webp(latent.montage(tiles))})
-    if len(epochs) < 2:
-        return None
-    return {
-        "limit": MAP_LIMIT,
-        "epochs": epochs,
-        "means": _add_latents(blob, np.stack(means)),
-        "log": [
-            [round(entry["main/loss"], 3), round(entry["validation/main/loss"], 3)] for entry in log
-        ],
-    }
-
-
 def _about(run: Run) -> dict[str, Any]:
     """The description of a run. It has only the folder's name: the page may be published."""
-    shipped, folder, seed, epochs = about_run(run)
+    shipped, folder, seed, epochs, pixels = about_run(run)
     # Not every name of a folder can be written as UTF-8.
     name = folder.resolve().name.encode("utf-8", "replace").decode("utf-8")
-    return {"shipped": shipped, "name": name, "seed": seed, "epochs": epochs}
+    return {"shipped": shipped, "name": name, "seed": seed, "epochs": epochs, "pixels": pixels}
 
 
-def _require_sizes(run: Run, config: Config, n_latent: Optional[int]) -> None:
+def _require_kind(run: Run, config: Config, n_latent: Optional[int]) -> None:
     if n_latent is not None and config.dimz != n_latent:
         raise InputError(f"a model with 2 latent dimensions is needed, but {run} has {config.dimz}")
-    image_shape = load_info(find_run(run)).image_shape
-    if image_shape != MNIST_SHAPE:
-        raise InputError(
-            f"the page shows images of {size_in_words(MNIST_SHAPE)} pixels, but those of {run} have"
-            f" {size_in_words(image_shape)}"
-        )
+    if config.likelihood != "bernoulli":
+        raise InputError(f"the page shows Bernoulli pixels, but {run} has {config.likelihood} ones")
 
 
 def _lattice(low: np.ndarray, high: np.ndarray, n: int = 41) -> np.ndarray:
@@ -316,29 +299,27 @@ def _add_network(blob: Blob, fitted: Fitted) -> dict[str, Any]:
         step = np.broadcast_to(layer.step, (len(layer.b), 1))
         layers.append(
             {
-                "W": blob.add(_whole(layer.W / step)),
+                "W": blob.add(_rounded(layer.W / step)),
                 "b": blob.add(layer.b.astype(np.float32)),
-                "exponents": blob.add(_whole(np.log2(step[:, 0]))),
+                "exponents": blob.add(_rounded(np.log2(step[:, 0]))),
             }
         )
     return {
         "act": network.act,
         "sigmoid": network.sigmoid,
-        "pixels": blob.add(np.flatnonzero(fitted.pixels)),  # indices of 784: its inputs or outputs
+        "pixels": blob.add(np.flatnonzero(fitted.pixels)),  # of the image: its inputs or outputs
         "layers": layers,
     }
 
 
-def _add_latents(blob: Blob, latents: np.ndarray) -> dict[str, Any]:
-    return {**blob.add(_whole(latents / LATENT_STEP)), "step": LATENT_STEP}
+def add_latents(blob: Blob, latents: np.ndarray) -> dict[str, Any]:
+    """Add latent vectors to the blob, in multiples of LATENT_STEP; returns their reference."""
+    return {**blob.add(_rounded(latents.astype(np.float64) / LATENT_STEP)), "step": LATENT_STEP}
 
 
-def _whole(numbers: np.ndarray) -> np.ndarray:
+def _mean_and_deviation(numbers: np.ndarray) -> list[float]:
+    return [round(float(numbers.mean()), 3), round(float(numbers.std()), 3)]
+
+
+def _rounded(numbers: np.ndarray) -> np.ndarray:
     return np.rint(numbers).astype(np.int32)
-
-
-def _webp(image: np.ndarray) -> str:
-    """An image in [0, 1], shape (height, width), as a data URL."""
-    file = io.BytesIO()
-    Image.fromarray(np.rint(image * 255).astype(np.uint8)).save(file, format="WebP", quality=50)
-    return "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode("ascii")

@@ -12,8 +12,8 @@ from chainer_vae.explorer.content import (
     LatentPlane,
     PlainAutoencoder,
     Run,
-    describe_epochs,
 )
+from chainer_vae.explorer.epochs import describe_epochs
 from chainer_vae.runs import describe_run, find_run, load_info
 from chainer_vae.runs.files import check_writable, save_bytes
 from chainer_vae.runs.images import same_images
@@ -25,8 +25,9 @@ LIBRARIES = (
     "d3-transition", "d3-drag", "d3-zoom", "d3-quadtree", "d3-array",
 )  # fmt: skip
 SCRIPTS = (
-    "blob.js", "network.js", "digits.js", "text.js", "view.js", "plane.js", "drawing.js",
-    "interpolation.js", "dimensions.js", "comparison.js", "epochs.js", "main.js",
+    "blob.js", "network.js", "digits.js", "text.js", "view.js", "classes.js", "subject.js",
+    "plane.js", "neighbours.js", "flow.js", "drawing.js", "interpolation.js", "dimensions.js",
+    "prior.js", "comparison.js", "epochs.js", "tour.js", "place.js", "speech.js", "main.js",
 )  # fmt: skip
 LARGEST = 4_000_000  # bytes: the file must be smaller
 # Tolerances of the other models' decoders, per pixel in [0, 1]. The first plan that makes the file
@@ -35,6 +36,7 @@ PLANS: tuple[dict[str, float], ...] = (
     {"z20": TOLERANCE, "ae2": TOLERANCE},
     {"z20": TOLERANCE, "ae2": 1e-3},
     {"z20": TOLERANCE, "ae2": 1e-2},
+    {"z20": 1e-3, "ae2": 1e-2},
     {"z20": 1e-2, "ae2": 1e-2},
     {"z20": 1e-2},
     {},
@@ -132,6 +134,7 @@ def _page(content: dict[str, Any], blob: Blob) -> str:
     ]
     scripts = [(WEB / name).read_text("utf-8") for name in SCRIPTS]
     parts = {
+        "theme": (WEB / "theme.js").read_text("utf-8"),
         "style": (WEB / "style.css").read_text("utf-8"),
         "licences": "\n".join(licences),
         "libraries": "\n".join(libraries),

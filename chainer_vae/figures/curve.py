@@ -14,19 +14,22 @@ from chainer_vae.runs import article_log
 @figure(
     "learning-curve", (), "ours", "learning_curve.png", "",
     en="Learning curve: training and test loss at each epoch, compared with the two runs that the"
-    " article's author recorded. The test loss uses k = 10 samples.",
-    ja="学習曲線。各エポックの訓練損失とテスト損失を、記事の著者が記録した2回の学習と比較します。"
-    "テスト損失は k = 10 で評価しています。",
+    " article's author recorded, where the settings are the same. The test loss uses k = 10"
+    " samples. The numbers on the right are the last losses of this run.",
+    ja="学習曲線。各エポックの訓練損失とテスト損失を、設定が同じであれば、記事の著者が記録した2回の学習と比較します。"
+    "テスト損失は k = 10 で評価しています。右の数値は今回の学習の最後の損失です。",
     needs="z20",
 )  # fmt: skip
 def learning_curve(context: Context) -> Figure:
-    log = context.trained("z20").log
+    trained = context.trained("z20")
+    log = trained.log
     if not log:
         raise InputError("the run has no losses yet: it has not finished an epoch")
     epochs = [entry["epoch"] for entry in log]
     marker = "." if len(epochs) < 20 else ""
     runs: list[tuple[str, Any, Any, Any, dict[str, Any]]] = []
-    for i, author in enumerate(article_log.load_logs(), 1):
+    comparable = not article_log.differences(trained.config)
+    for i, author in enumerate(article_log.load_logs() if comparable else (), 1):
         runs.append((
             context.text(f"article, run {i}", f"記事 {i}回目"), list(author),
             [losses.train_loss for losses in author.values()],
@@ -41,7 +44,7 @@ def learning_curve(context: Context) -> Figure:
     ))  # fmt: skip
 
     fig = Figure(figsize=(style.WIDTH, 4.5))
-    axes = fig.add_axes((0.1, 0.115, 0.87, 0.765))
+    axes = fig.add_axes((0.1, 0.115, 0.82, 0.765))  # the last losses are to its right
     for name, x, train, test, how in runs:
         axes.plot(x, test, label=name + context.text(", test", "（テスト）"), **how)
         axes.plot(x, train, "--", label=name + context.text(", training", "（訓練）"), **how)
@@ -53,9 +56,20 @@ def learning_curve(context: Context) -> Figure:
     axes.set(
         xlim=(0, max(n, 2)), ylim=(bottom - 0.05 * (top - bottom), top + 0.02 * (top - bottom))
     )
+    for values in runs[-1][2:4]:
+        axes.annotate(
+            f"{values[-1]:.2f}", (epochs[-1], values[-1]), (6, 0), textcoords="offset points",
+            color=style.LOSS, va="center", annotation_clip=False,
+        )  # fmt: skip
     axes.grid(True)
     axes.set_xlabel(context.text("epoch", "エポック"))
-    axes.set_ylabel(context.text("loss, nats per image", "損失（nats / 画像）"))
+    unit = context.text("loss, nats per image", "損失（nats / 画像）")
+    binarize = trained.config.binarize
+    if trained.config.likelihood != "bernoulli":
+        unit += f", {trained.config.likelihood}"
+    if binarize != "none":
+        unit += context.text(f", binarized ({binarize})", f"、二値化（{binarize}）")
+    axes.set_ylabel(unit)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(
         frameon=False, ncol=len(runs), fontsize=10, loc="lower center", bbox_to_anchor=(0.5, 1)

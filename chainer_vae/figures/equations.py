@@ -292,11 +292,11 @@ def eq_two_terms(context: Context) -> Figure:
             r"-\;",
             Part(KL_PRIOR, style.LATENT,
                  text("regularization:\nkeeps $q(z|X)$\nnear the prior",
-                      "正則化項\nzの分布を\n事前分布に近づける")),
+                      "正則化項：\nzの分布を\n事前分布に近づける")),
             r"\qquad + \qquad",
             Part(RECONSTRUCTION, style.DECODER,
-                 text("reconstruction:\nmakes $z$\nexplain the image",
-                      "再構成項\nzから元の画像を\n再構成する")),
+                 text("reconstruction:\nhow well $z$ gives\nthe image back",
+                      "再構成項：\nzから元の画像を\nどれだけ再現できるか")),
         )),
     ])  # fmt: skip
 
@@ -311,15 +311,15 @@ def eq_bernoulli(context: Context) -> Figure:
     text = context.text
     return typeset([
         Line("p(x|z)", "=", (r"\prod_{i=1}^{D}\, y_i^{\,x_i} (1 - y_i)^{1 - x_i}",),
-             text("given z, pixels are independent", "zのもとで各画素は独立")),
+             text("given z, pixels are independent", "$z$ のもとで各画素は独立")),
         Line(r"\log p(x|z)", "=",
              (r"\sum_{i=1}^{D}\,",
               Part(r"\,\left\{x_i\,\log y_i + (1 - x_i)\,\log (1 - y_i)\right\}", style.DECODER)),
-             text("minus the cross-entropy", "クロスエントロピーの −1 倍")),
+             text("minus the cross-entropy", "負のクロスエントロピー")),
         Line("y", "=", (r"\mathrm{sigmoid}(W_3 h_2 + b_3)",),
              text("the decoder's output", "デコーダーの出力")),
         Line("h_2", "=", (r"f(W_2 h_1 + b_2), \quad h_1 = f(W_1 z + b_1)",),
-             text("hidden layers, softplus $f$", "隠れ層、$f$ はsoftplus")),
+             text("hidden layers, softplus $f$", "隠れ層の $f$ はsoftplus")),
     ])  # fmt: skip
 
 

@@ -19,14 +19,18 @@ WORDS = {
         "ja": "「Variational Autoencoder徹底解説」の図",
     },
     "about": {
-        "en": f'All figures of <a href="{ARTICLE}">the article</a> by kenmatsu4 (2017), in its'
-        " order, redrawn by chainer-vae. Click a figure to see it in full size.",
-        "ja": f'kenmatsu4氏の<a href="{ARTICLE}">記事</a>（2017）のすべての図を、記事の順に'
-        " chainer-vae で描き直したものです。クリックすると原寸で表示します。",
+        "en": f'Figures of <a href="{ARTICLE}">the article</a> by kenmatsu4 (2017), in its order,'
+        " redrawn by chainer-vae. Click a figure to see it in full size.",
+        "ja": f'kenmatsu4氏の<a href="{ARTICLE}">記事</a>（2017）の図を、記事の順に'
+        "chainer-vaeで描き直したものです。クリックすると原寸で表示します。",
     },
     "figure": {"en": "image", "ja": "画像"},
     "original": {"en": "in the article", "ja": "記事での名前"},
     "attached": {"en": "Also written:", "ja": "関連ファイル:"},
+    "contents": {"en": "Contents", "ja": "目次"},
+    "back": {"en": "contents", "ja": "目次へ"},
+    "copy": {"en": "Copy", "ja": "コピー"},
+    "copied": {"en": "Copied", "ja": "コピーしました"},
 }
 # What a figure writes to the same folder, by its ID.
 ATTACHED = {"network": "network.dot", "embedding": "embedding"}
@@ -83,12 +87,36 @@ figure {{ margin: 0 0 2.5rem; }}
 img {{ display: block; max-width: 100%; height: auto; margin: 0 auto .6rem; }}
 code {{ background: #f3f4f6; padding: .1em .4em; border-radius: 3px; }}
 small {{ color: #6b7280; display: block; }}
+nav h2 {{ margin: 1rem 0 .4rem; border: 0; font-size: 1rem; }}
+nav div {{ display: grid; gap: .5rem;
+          grid-template-columns: repeat(auto-fill, minmax(7rem, 1fr)); }}
+nav a {{ display: block; border: 1px solid #ddd; border-radius: 4px; padding: .3rem;
+        color: inherit; font-size: .75rem; text-align: center; text-decoration: none;
+        overflow-wrap: anywhere; }}
+nav a:hover, nav a:focus-visible {{ border-color: #2563eb; }}
+nav img {{ width: 100%; height: 5rem; object-fit: contain; margin: 0; }}
+button {{ font: inherit; color: inherit; cursor: pointer;
+         background: none; border: 1px solid #ddd; border-radius: 3px; }}
 </style>
 </head>
 <body>
 <h1>{title}</h1>
 <p>{about}</p>
+<nav id="contents" aria-label="{contents}">
+{thumbnails}
+</nav>
 {body}
+<script>
+for (const button of document.querySelectorAll("button")) {{
+  button.onclick = async () => {{
+    const code = button.previousElementSibling;
+    getSelection().selectAllChildren(code);  // for who copies by hand, where the next is refused
+    await navigator.clipboard.writeText(code.textContent);
+    button.textContent = "{copied}";
+    setTimeout(() => button.textContent = "{copy}", 2000);
+  }};
+}}
+</script>
 </body>
 </html>
 """
@@ -120,17 +148,20 @@ def write_index(folder: Union[str, Path], lang: str, suffix: str = "png") -> int
     folder = validation.path("folder", folder)
     lang = validation.choice("lang", lang, LANGUAGES)
     suffix = validation.choice("suffix", suffix, SUFFIXES)
-    parts = []
+    parts, contents = [], []
     shown = 0
     for section, titles in SECTIONS.items():
         specs = [spec for spec in all_figures() if spec.section == section]
         found = [(spec, _find(folder, spec, suffix)) for spec in specs]
-        entries = [_entry(folder, spec, file, lang) for spec, file in found if file is not None]
+        entries = [(spec, file) for spec, file in found if file is not None]
         if entries:
-            parts += [f"<h2>{escape(titles[lang])}</h2>", *entries]
+            heading = f"<h2>{escape(titles[lang])}</h2>"
+            thumbnails = [_thumbnail(spec, file, lang) for spec, file in entries]
+            contents += [heading, "<div>", *thumbnails, "</div>"]
+            parts += [heading, *(_entry(folder, spec, file, lang) for spec, file in entries)]
             shown += len(entries)
-    title, about = WORDS["title"][lang], WORDS["about"][lang]
-    page = PAGE.format(lang=lang, title=title, about=about, body="\n".join(parts))
+    words = {key: in_both[lang] for key, in_both in WORDS.items()}
+    page = PAGE.format(lang=lang, thumbnails="\n".join(contents), body="\n".join(parts), **words)
     save_text(folder / "index.html", page)
     return shown
 
@@ -141,6 +172,14 @@ def _find(folder: Path, spec: FigureSpec, suffix: str) -> Optional[Path]:
         if file.is_file():
             return file
     return None
+
+
+def _thumbnail(spec: FigureSpec, file: Path, lang: str) -> str:
+    name = spec.id
+    if spec.numbers:
+        name = f"{WORDS['figure'][lang]} {', '.join(map(str, spec.numbers))}"
+    image = "" if file.suffix == ".pdf" else f'<img src="{file.name}" alt="" loading="lazy">'
+    return f'<a href="#{spec.id}" title="{escape(spec.caption[lang])}">{image}{name}</a>'
 
 
 def _entry(folder: Path, spec: FigureSpec, file: Path, lang: str) -> str:
@@ -162,7 +201,8 @@ def _entry(folder: Path, spec: FigureSpec, file: Path, lang: str) -> str:
     return (
         f'<figure id="{spec.id}">\n<a href="{file.name}">{content}</a>\n'
         f"<figcaption>{caption}\n<small>{' · '.join(notes)}</small>\n"
-        f"<small><code>{command}</code></small></figcaption>\n</figure>"
+        f"<small><code>{command}</code> <button>{WORDS['copy'][lang]}</button>"
+        f' · <a href="#contents">{WORDS["back"][lang]}</a></small></figcaption>\n</figure>'
     )
 
 

@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from typing import Union
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -29,11 +30,12 @@ def pixels(figure: Figure) -> np.ndarray:
     return np.asarray(canvas.buffer_rgba())[:, :, :3].copy()
 
 
-def save(drawn: FigureOrAnimation, path: Path) -> None:
-    """Write a figure or an animation to a file.
+def save(drawn: Union[FigureOrAnimation, np.ndarray], path: Path) -> None:
+    """Write a figure, an animation or an image to a file.
 
     Args:
-        drawn: A figure, or an animation, which is always written as a GIF.
+        drawn: A figure; an animation, which is always written as a GIF; or an image, shape
+            (height, width), uint8, always written as a PNG.
         path: The file. For a figure, the suffix is the format: png, svg or pdf.
 
     Raises:
@@ -42,6 +44,8 @@ def save(drawn: FigureOrAnimation, path: Path) -> None:
     buffer = io.BytesIO()
     if isinstance(drawn, Animation):
         _write_gif(drawn, buffer)
+    elif isinstance(drawn, np.ndarray):
+        Image.fromarray(drawn).save(buffer, format="PNG")
     else:
         form = path.suffix[1:]
         drawn.savefig(buffer, format=form, metadata=METADATA[form])

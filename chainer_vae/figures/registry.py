@@ -5,28 +5,29 @@ with modules such as :mod:`chainer_vae.latent`, and returns a matplotlib ``Figur
 :class:`Animation`. It neither trains a model nor saves the figure.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Callable, NamedTuple, Optional, Union
 
 import numpy as np
+from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 
 from chainer_vae import latent, validation
 from chainer_vae.config import Config
-from chainer_vae.datasets import MNIST_SHAPE, Dataset, load_mnist, size_in_words
-from chainer_vae.errors import InputError
+from chainer_vae.datasets import Dataset, load_mnist
+from chainer_vae.errors import InputError, printable
 from chainer_vae.evaluation import encode
 from chainer_vae.figures import style
 from chainer_vae.model import VAE
-from chainer_vae.runs import SHIPPED, find_run, load_info, load_log, load_model
+from chainer_vae.plane import Plane, principal_plane
+from chainer_vae.runs import find_run, load_info, load_log, load_model
 from chainer_vae.runs.folder import LOG
 from chainer_vae.runs.images import load_run_data
 
-SIDE = MNIST_SHAPE[0]  # pixels: the figures are laid out for images of 28 x 28 pixels
-
+LONGEST = 12  # letters of a class's name in a figure, of which Japanese ones take two
 LANGUAGES = ("en", "ja")
 # The sections of the article in its order, followed by figures that it does not have.
 SECTIONS = {
@@ -185,23 +186,19 @@ class Trained:
         gpu: The number of the GPU for the model; negative for the CPU.
 
     Raises:
-        InputError: The run is missing or has other sizes, or its files or the GPU cannot be used.
+        InputError: The run is missing or has one latent dimension, or its files or the GPU cannot
+            be used.
     """
 
     def __init__(self, name: str, run: Union[str, Path], gpu: int = -1) -> None:
         self.folder = find_run(run)
         info = load_info(self.folder)
-        n_latent = SHIPPED[name]
-        if info.config.dimz != n_latent:
+        if info.config.dimz < 2:
             raise InputError(
-                f"this figure needs a model with {n_latent} latent dimensions ({name}),"
-                f" but {run} has {info.config.dimz}; choose another with --run-{name}"
+                f"the figures need 2 latent dimensions or more, but {run} has"
+                f" {info.config.dimz}; choose another with --run-{name}"
             )
-        if info.image_shape != MNIST_SHAPE:
-            raise InputError(
-                f"the figures show images of {size_in_words(MNIST_SHAPE)} pixels,"
-                f" but those of {run} have {size_in_words(info.image_shape)}"
-            )
+        self.image_shape = info.image_shape
         self.model: VAE
         self.config: Config
         self.model, self.config = load_model(run, gpu)
@@ -220,10 +217,24 @@ class Trained:
         """The classes that the test images have, in order."""
         return np.unique(self.data.test_labels).tolist()
 
+    def class_name(self, label: int) -> str:
+        """What a class is called in figures; never taken for a formula, and no longer than fits."""
+        name = printable(self.data.class_name(label))
+        if style.width_of(name) > LONGEST:
+            while style.width_of(name) > LONGEST - 1:
+                name = name[:-1]
+            name += "…"
+        return name.replace("$", r"\$")
+
     @cached_property
     def latent_means(self) -> np.ndarray:
         """The means mu of q(z|x) for all test images, shape (number, n_latent)."""
         return encode(self.model, self.data.test_images)[0]
+
+    @cached_property
+    def plane(self) -> Plane:
+        """The latent plane: all of a space of two dimensions, else the principal one."""
+        return principal_plane(self.latent_means)
 
     @cached_property
     def log(self) -> list[dict[str, float]]:
@@ -239,8 +250,9 @@ class Trained:
         return latent.first_of_class(self.data.test_labels, digit)
 
     def decode(self, z: np.ndarray) -> np.ndarray:
-        """Decode latent vectors (number, n_latent) into images in [0, 1], (number, 28, 28)."""
-        return latent.decode(self.model, z).reshape(-1, SIDE, SIDE)
+        """Decode latent vectors (number, n_latent) into images in [0, 1], (number, height,
+        width)."""
+        return latent.decode(self.model, z).reshape(-1, *self.image_shape)
 
 
 class Context:
@@ -250,9 +262,11 @@ class Context:
         lang: Language of the labels, "en" or "ja".
         runs: The run for each name in ``SHIPPED``: a folder, or the name of a shipped model.
         gpu: The number of the GPU for the models; negative for the CPU.
+        rainbow: Whether the classes have the article's colours, which not everyone can tell apart.
 
     Raises:
         InputError: The language is neither.
+        TypeError: The runs are no mapping.
 
     Example:
         >>> from chainer_vae.figures import Context
@@ -266,9 +280,13 @@ class Context:
         ['note.txt']
     """
 
-    def __init__(self, lang: str, runs: dict[str, Union[str, Path]], gpu: int = -1) -> None:
+    def __init__(
+        self, lang: str, runs: dict[str, Union[str, Path]], gpu: int = -1, rainbow: bool = False
+    ) -> None:
         self.lang = validation.choice("lang", lang, LANGUAGES)
         self.gpu = gpu
+        self._rainbow = validation.flag("rainbow", rainbow)
+        validation.instance("Context", runs, Mapping)
         self._runs = runs
         self._trained: dict[str, Union[Trained, InputError]] = {}
         self._attached: list[tuple[str, Callable[[Path], None]]] = []
@@ -294,6 +312,23 @@ class Context:
                 " or draw with --lang en"
             )
         return ja
+
+    def class_colors(self, n: int) -> Colormap:
+        """The colours of ``n`` classes.
+
+        Args:
+            n: How many.
+
+        Returns:
+            matplotlib.colors.Colormap: Colours that the colour-blind can tell apart, if there are
+            ten classes or fewer; the article's rainbow otherwise, and where it was asked for.
+
+        Example:
+            >>> from chainer_vae.figures import Context
+            >>> Context("en", {}).class_colors(4).N
+            4
+        """
+        return style.class_colors(n, self._rainbow)
 
     def trained(self, name: str) -> Trained:
         """The model for figures that need ``name``.

@@ -18,9 +18,10 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.mathtext import MathTextParser
 from numpy.typing import ArrayLike
 
+from chainer_vae.datasets import MNIST_SHAPE
 from chainer_vae.evaluation import encode
 from chainer_vae.figures import style
-from chainer_vae.figures.registry import SIDE, Context, figure
+from chainer_vae.figures.registry import Context, figure
 from chainer_vae.latent import decode
 from chainer_vae.model import VAE
 from chainer_vae.runs import load_model
@@ -234,7 +235,7 @@ def digits(context: Context) -> tuple[np.ndarray, np.ndarray]:
     image = context.mnist.test_images[:1]
     mu, _ = encode(shipped_model(), image)
     output = decode(shipped_model(), mu)
-    return image.reshape(SIDE, SIDE), output.reshape(SIDE, SIDE)
+    return image.reshape(MNIST_SHAPE), output.reshape(MNIST_SHAPE)
 
 
 def encoder_word(context: Context) -> str:
@@ -258,7 +259,7 @@ def whole(context: Context, bell: bool) -> Figure:
         digit(axes, 683, y, 98, output),
     ]
     chain(axes, *shapes)
-    latent = r"$z \sim N(0, 1)$" if bell else "$z$"
+    latent = r"$z \sim N(0, I)$" if bell else "$z$"
     names = ["$X$", encoder_word(context), latent, decoder_word(context), OUTPUT]
     colors = [style.INK, style.ENCODER, style.LATENT, style.DECODER, style.INK]
     for shape, text, color in zip(shapes, names, colors):
@@ -364,8 +365,10 @@ def half(context: Context, backwards: bool) -> Figure:
 @figure(
     "vae-model", (18,), "3", "vae_model.png", "VAE",
     en="The whole model: the encoder does not output z itself, but the mean μ and the standard"
-    " deviation σ of the normal distribution that z is sampled from.",
-    ja="VAE全体のモデル。エンコーダーはzそのものではなく、zが従う正規分布のμとσを出力します。",
+    " deviation σ of the normal distribution that z is sampled from. Here N(μ, σ²) has the variance"
+    " in second place; the article writes N(μ, σ).",
+    ja="VAE全体のモデル。エンコーダーはzそのものではなく、zが従う正規分布の平均μと標準偏差σを出力します。"
+    "ここでは N(μ, σ²) のように2番目に分散を書きます（記事の表記は N(μ, σ) です）。",
 )  # fmt: skip
 def vae_model(context: Context) -> Figure:
     fig, axes = canvas(310)
@@ -383,7 +386,7 @@ def vae_model(context: Context) -> Figure:
     for shape, text, color in (
         (x, "$X$", style.INK),
         (enc, rf"{encoder_word(context)} ($\phi$)", style.ENCODER),
-        (z, r"$z \sim N(\mu, \sigma)$", style.LATENT),
+        (z, r"$z \sim N(\mu, \sigma^2)$", style.LATENT),
         (dec, rf"{decoder_word(context)} ($\theta$)", style.DECODER),
         (out, OUTPUT, style.INK),
     ):
@@ -509,9 +512,9 @@ def backpropagation(context: Context, axes: Axes, x: float, trick: bool) -> None
         chain_with_gradient(axes, enc, both)
         chain_with_gradient(axes, mu, plus, z)
         chain_with_gradient(axes, sigma, times, plus)
-        write(axes, x + 32, z.y, r"$z = \mu + \varepsilon \odot \sigma$", ha="left")
+        write(axes, x + 32, z.y, r"$z = \mu + \sigma \odot \varepsilon$", ha="left")
     else:
-        distribution = r"$z \sim N(\mu(X), \sigma(X))$"
+        distribution = r"$z \sim N(\mu(X), \sigma^2(X))$"
         draw = box(axes, x, 416, 170, 42, style.LATENT, distribution, random=True)
         chain_with_gradient(axes, draw, z)
         arrow(axes, enc, both)

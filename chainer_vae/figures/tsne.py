@@ -1,4 +1,4 @@
-"""The 20-dimensional latent means, reduced to three and two dimensions by t-SNE."""
+"""The latent means, reduced to three and two dimensions by t-SNE."""
 
 import os
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from chainer_vae.errors import InputError
 from chainer_vae.figures import style
 from chainer_vae.figures.digits import pixel_axes, pixel_figure
 from chainer_vae.figures.output import pixels
-from chainer_vae.figures.registry import SIDE, Animation, Context, figure
+from chainer_vae.figures.registry import Animation, Context, figure
 from chainer_vae.latent import class_means
 from chainer_vae.projector import write_projector
 
@@ -70,6 +70,7 @@ def embed(latents: np.ndarray, n_dims: int, seed: int = 0) -> np.ndarray:
         raise InputError("t-SNE needs images of different latent means, but all are equal")
     from sklearn.manifold import TSNE  # here, because the import is slow
 
+    latents = np.pad(latents, ((0, 0), (0, max(0, n_dims - latents.shape[1]))))
     perplexity = min(N_NEIGHBORS, (n - 1) / 3)
     with threadpool_limits(1), _not_counting_cores():  # one thread, to sum in a fixed order
         tsne = TSNE(n_dims, perplexity=perplexity, init="pca", random_state=seed, **FAST[n_dims])
@@ -112,11 +113,11 @@ def project(points: np.ndarray, azimuth: float, distance: float = 3.5) -> np.nda
 
 @figure(
     "embedding", (30,), "extra", "embedding.gif", "Tensorboard Embedding for MNIST with VAE",
-    en=f"The 20-dimensional latent means of up to {N_POINTS:,} test images, reduced to three and"
-    " two dimensions by t-SNE. The folder embedding/, written with this figure, opens in"
+    en=f"The latent means of up to {N_POINTS:,} test images, reduced to three and two dimensions by"
+    " t-SNE. The folder embedding/, written with this figure, opens in"
     " TensorBoard's Embedding Projector.",
-    ja=f"テスト画像（最大{N_POINTS:,}枚）の20次元の潜在変数の平均を、t-SNEで3次元と2次元に次元削減したもの。"
-    "同時に書き出す embedding フォルダーは、TensorBoard の Embedding Projector で開けます。",
+    ja=f"テスト画像（最大{N_POINTS:,}枚）の潜在変数の平均を、t-SNEで3次元と2次元に次元削減したもの。"
+    "同時に書き出すembeddingフォルダーは、TensorBoardのEmbedding Projectorで開けます。",
     needs="z20",
 )  # fmt: skip
 def embedding(context: Context) -> Animation:
@@ -130,11 +131,12 @@ def embedding(context: Context) -> Animation:
             data.test_images[:N_PROJECTOR],
             data.test_labels[:N_PROJECTOR],
             data.image_shape,
+            class_names=data.class_names,
         ),
     )
     latents, labels = z20.latent_means[:N_POINTS], data.test_labels[:N_POINTS]
-    images = data.test_images[:N_POINTS].reshape(-1, SIDE, SIDE)
-    colors = style.class_colors(len(z20.classes))(np.searchsorted(z20.classes, labels))[:, :3]
+    images = data.test_images[:N_POINTS].reshape(-1, *data.image_shape)
+    colors = context.class_colors(len(z20.classes))(np.searchsorted(z20.classes, labels))[:, :3]
 
     fig = pixel_figure(2 * PANEL + 20, PANEL + 40)
     for column, title in enumerate((
@@ -147,7 +149,8 @@ def embedding(context: Context) -> Animation:
     flat = embed(latents, 2)
     flat = np.concatenate([flat, np.ones((len(flat), 1))], axis=1)
     draw_sprites(background[36 : 36 + PANEL, PANEL + 20 :], flat, images, colors)
-    background = label_classes(background, class_means(flat[:, :2], labels))
+    names = {label: z20.class_name(label) for label in z20.classes}
+    background = label_classes(background, class_means(flat[:, :2], labels), names)
     space = embed(latents, 3)
     frames = []
     for azimuth in np.arange(N_FRAMES) * 2 * np.pi / N_FRAMES:
@@ -157,12 +160,13 @@ def embedding(context: Context) -> Animation:
     return Animation(frames, 150, colors=128)
 
 
-def label_classes(image: np.ndarray, means: np.ndarray) -> np.ndarray:
+def label_classes(image: np.ndarray, means: np.ndarray, names: dict[int, str]) -> np.ndarray:
     """Label each class at its mean in the right panel.
 
     Args:
         image: Shape (height, width, 3), uint8.
         means: The mean of each class, as in the panel, shape (classes, 2); NaN: no label.
+        names: What each class is called.
 
     Returns:
         numpy.ndarray: A new image of the same shape.
@@ -172,11 +176,14 @@ def label_classes(image: np.ndarray, means: np.ndarray) -> np.ndarray:
     axes = pixel_axes(fig, 0, 0, width, height)
     axes.imshow(image, extent=(0, width, height, 0))
     axes.set_axis_off()
+    size = 17 if max(map(style.width_of, names.values())) <= 3 else 11
     for digit, (x, y) in enumerate(means):
         if np.isfinite(x):
             column, row = PANEL + 20 + PANEL / 2 + x * REACH, 36 + PANEL / 2 - y * REACH
-            label = axes.text(column, row, str(digit), size=17, weight="bold", ha="center")
-            label.set(va="center", family="DejaVu Sans")
+            label = axes.text(
+                column, row, names[digit], size=size, ha="center", va="center",
+                **style.label_font(names[digit]),
+            )  # fmt: skip
             label.set_path_effects([withStroke(linewidth=3.5, foreground="white")])
     return pixels(fig)
 
@@ -190,14 +197,15 @@ def draw_sprites(
         panel: The image to draw into, shape (PANEL, PANEL, 3), uint8.
         points: Shape (number, 3): the positions to the right of the centre and above it, and the
             sizes, as :func:`project` returns them.
-        images: Pixels in [0, 1], shape (number, 28, 28).
+        images: Pixels in [0, 1], shape (number, height, width).
         colors: Red, green and blue in [0, 1], shape (number, 3).
     """
     for i in np.argsort(points[:, 2], kind="stable"):
         side = round(SPRITE * points[i, 2])
+        height, width = (max(1, round(side * n / max(images.shape[1:]))) for n in images.shape[1:])
         sprite = Image.fromarray(np.rint(images[i] * 255).astype(np.uint8))
-        ink = np.asarray(sprite.resize((side, side), Image.Resampling.BOX))[:, :, None] / 255
-        column = round(PANEL / 2 + points[i, 0] * REACH - side / 2)
-        row = round(PANEL / 2 - points[i, 1] * REACH - side / 2)
-        area = panel[row : row + side, column : column + side]
+        ink = np.asarray(sprite.resize((width, height), Image.Resampling.BOX))[:, :, None] / 255
+        column = round(PANEL / 2 + points[i, 0] * REACH - width / 2)
+        row = round(PANEL / 2 - points[i, 1] * REACH - height / 2)
+        area = panel[row : row + height, column : column + width]
         area[...] = area * (1 - ink) + colors[i] * 255 * ink

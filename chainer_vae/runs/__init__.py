@@ -6,7 +6,6 @@
     folder.py       a run's files: their names, config.json, the log
     images.py       the images that a run was trained on, and no others
     checkpoints.py  models, optimizers and training states as npz files, without pickle
-    npz.py          npz files: what each array may be is checked before it is read
     new_run.py      a new run appears in its folder whole, or not at all
     lock.py         one program at a time in a run's folder
     files.py        files written atomically
@@ -22,6 +21,7 @@ from chainer_vae.runs.models import (
     PACKAGE,
     SHIPPED,
     find_run,
+    load_any_model,
     load_autoencoder,
     load_model,
     load_snapshots,
@@ -35,6 +35,7 @@ __all__ = [
     "choose_run",
     "describe_run",
     "find_run",
+    "load_any_model",
     "load_autoencoder",
     "load_info",
     "load_log",

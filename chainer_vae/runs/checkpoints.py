@@ -18,12 +18,12 @@ from chainer.serializers import DictionarySerializer, NpzDeserializer
 
 from chainer_vae import validation
 from chainer_vae.config import Config
+from chainer_vae.decoders import build_model
 from chainer_vae.errors import InputError, NonFiniteLossError
-from chainer_vae.model import build_model
+from chainer_vae.npz import Arrays, Entry, Npz, check_headers, header_of, read_entries
 from chainer_vae.random_numbers import numpy_random
 from chainer_vae.runs.files import written_whole
 from chainer_vae.runs.folder import LOG_COLUMNS, is_entry
-from chainer_vae.runs.npz import Arrays, Entry, Npz, check_headers, header_of, read_entries
 from chainer_vae.training import Training
 from chainer_vae.validation import MAX_SIZE
 
@@ -81,15 +81,26 @@ def check_sizes(
     Raises:
         InputError: A parameter is missing, or has another shape.
     """
+    shapes = parameter_shapes(config, n_in)
+    table = {prefix + name: Entry(shape, NUMBERS) for name, shape in shapes.items()}
+    check_headers(arrays, table, source)
+
+
+def parameter_shapes(config: Config, n_in: int) -> dict[str, tuple[int, ...]]:
+    """The shapes of a model's parameters, by their names in an npz file, without the model.
+
+    Args:
+        config: The settings of the model.
+        n_in: Number of pixels of an image.
+    """
     # A small model has the same parameters, and each of its sizes tells what it stands for.
     sizes = {1: n_in, 2: config.dimz, 3: config.dim_h}
     with numpy_random(np.random.RandomState(0)):
         small = build_model(replace(config, dimz=2, dim_h=3), n_in=1)
-    table = {}
-    for path, param in small.namedparams():
-        shape = tuple(sizes[size] for size in param.shape)
-        table[prefix + path.lstrip("/")] = Entry(shape, NUMBERS)
-    check_headers(arrays, table, source)
+    return {
+        path.lstrip("/"): tuple(sizes[size] for size in param.shape)
+        for path, param in small.namedparams()
+    }
 
 
 def restore_model(

@@ -4,7 +4,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Union
 
-from chainer_vae import validation
+from chainer_vae import binarization, validation
 from chainer_vae.errors import InputError
 from chainer_vae.runs.folder import LOG, load_info, load_log, model_file
 from chainer_vae.runs.images import same_images
@@ -20,7 +20,8 @@ from chainer_vae.runs.models import (
 def choose_run(name: str, folder: Union[str, Path] = "runs") -> Union[str, Path]:
     """The run to show where none is named: the user's last trained one, or the shipped model.
 
-    A run is passed over that was trained on other images than the shipped model, or for no epoch.
+    A run is passed over that was trained on other images than the shipped model, with pixels of
+    another distribution, or for no epoch.
 
     Args:
         name: A shipped model: "z20", "z2" or "ae2".
@@ -49,7 +50,8 @@ def choose_run(name: str, folder: Union[str, Path] = "runs") -> Union[str, Path]
             trained = len(load_log(file.parent / LOG)) > 0
         except InputError:
             continue
-        alike = info.config.model == shipped.config.model and same_images(info, shipped)
+        kinds = [(config.model, config.likelihood) for config in (info.config, shipped.config)]
+        alike = kinds[0] == kinds[1] and same_images(info, shipped)
         if trained and alike and not info.config.test:
             found.append((file.stat().st_mtime, file.parent))
     return max(found)[1] if found else PACKAGE + name
@@ -62,6 +64,7 @@ class About(NamedTuple):
     folder: Path
     seed: int
     epochs: int  # trained
+    pixels: str  # what they are taken for, as binarization.in_words says it
 
 
 def about_run(run: Union[str, Path]) -> About:
@@ -75,7 +78,8 @@ def about_run(run: Union[str, Path]) -> About:
     done = config.epoch
     with suppress(InputError):  # without a log, the setting stands for it
         done = len(load_log(folder / LOG))
-    return About(folder.parent == MODELS_DIR, folder, config.seed, done)
+    pixels = binarization.in_words(config)
+    return About(folder.parent == MODELS_DIR, folder, config.seed, done, pixels)
 
 
 def describe_run(run: Union[str, Path]) -> str:
@@ -95,6 +99,6 @@ def describe_run(run: Union[str, Path]) -> str:
         >>> describe_run("z2")
         'the model that comes with chainer-vae (seed 0, 100 epochs)'
     """
-    shipped, folder, seed, epochs = about_run(run)
+    shipped, folder, seed, epochs, pixels = about_run(run)
     where = "the model that comes with chainer-vae" if shipped else str(folder)
-    return f"{where} (seed {seed}, {epochs} epoch{'' if epochs == 1 else 's'})"
+    return f"{where} (seed {seed}, {epochs} epoch{'' if epochs == 1 else 's'}{pixels})"

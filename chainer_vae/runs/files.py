@@ -63,6 +63,27 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
         raise InputError(f"cannot write {path}: {error.strerror or error}") from None
 
 
+def append_whole(path: Path, content: bytes) -> None:
+    """Append to a file, which is made if missing: all of ``content``, or nothing.
+
+    Raises:
+        InputError: It cannot be written; what was there stays.
+    """
+    try:
+        make_folder(path.parent)
+        with open(path, "ab", buffering=0) as file:
+            size = file.seek(0, os.SEEK_END)
+            try:
+                rest = memoryview(content)
+                while rest:
+                    rest = rest[file.write(rest) :]
+            except BaseException:
+                file.truncate(size)
+                raise
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror or error}") from None
+
+
 def check_writable(path: Path) -> None:
     """Find out before a long computation whether its result can be written to ``path``.
 

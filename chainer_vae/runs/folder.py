@@ -23,6 +23,7 @@ from chainer_vae.errors import InputError
 from chainer_vae.reading import is_there
 from chainer_vae.runs.files import load_json, remove_temporaries, save_json
 from chainer_vae.validation import MAX_SIZE
+from chainer_vae.version import __version__
 
 CONFIG, LOG, GRAPH, SNAPSHOTS = "config.json", "log", "graph.dot", "snapshots"
 STARTING = ".config.json.starting"  # what config.json is called until a new run is whole
@@ -168,8 +169,10 @@ def read_info(file: Path) -> RunInfo:
     """
     content = load_json(file)
     try:
-        known = {field.name for field in fields(Config)}
-        arguments = {name: v for name, v in content["arguments"].items() if name in known}
+        arguments = {**content["arguments"]}
+        unknown = sorted(arguments.keys() - {field.name for field in fields(Config)})
+        for name in unknown:
+            del arguments[name]
         info = RunInfo(
             Config(**arguments),
             _image_shape(content),
@@ -181,6 +184,11 @@ def read_info(file: Path) -> RunInfo:
         sound = False
     if not sound:
         raise InputError(f"{file} does not hold the settings of a run")
+    if unknown:  # without which the run is another
+        raise InputError(
+            f"{file} has the setting {unknown[0]!r}, which chainer-vae {__version__} does not know:"
+            " use the version that trained the run"
+        )
     return info
 
 

@@ -6,7 +6,8 @@ from typing import Optional, Union
 
 import numpy as np
 
-from chainer_vae.datasets import Dataset, load_data, size_in_words
+from chainer_vae.config import ARRAYS
+from chainer_vae.datasets import Dataset, drawn_once, load_data, size_in_words
 from chainer_vae.errors import InputError
 from chainer_vae.runs.folder import RunInfo, load_info
 
@@ -24,7 +25,7 @@ def checksums(data: Dataset) -> dict[str, int]:
 
 def same_images(info: RunInfo, other: RunInfo) -> bool:
     """Whether two runs were trained on the same data set, or on its first images (``test``)."""
-    if info.image_shape != other.image_shape:
+    if info.image_shape != other.image_shape or info.config.binarize != other.config.binarize:
         return False
     if info.config.dataset is None and other.config.dataset is None:  # MNIST
         return True
@@ -46,7 +47,8 @@ def require_same_images(info: RunInfo, data: Dataset, run: Union[str, Path]) -> 
     Raises:
         InputError: Its images are others.
     """
-    where = info.config.dataset or "MNIST"
+    where = "MNIST" if info.config.dataset is None else info.config.dataset
+    where = "the arrays" if where == ARRAYS else where
     if data.image_shape != info.image_shape:
         raise InputError(
             f"the images of {where} have {size_in_words(data.image_shape)} pixels, but the model of"
@@ -55,12 +57,12 @@ def require_same_images(info: RunInfo, data: Dataset, run: Union[str, Path]) -> 
     if info.checksums is not None and info.checksums != checksums(data):
         raise InputError(
             f"the images of {where} are not those that the run in {run} was trained on;"
-            " put those back, or name their folder with --dataset"
+            " put those back (or name them with --dataset, where a command has it)"
         )
 
 
 def load_run_data(folder: Path) -> Dataset:
-    """The data set that the run in a folder was trained on.
+    """The data set that the run in a folder was trained on, as :func:`drawn_once` has it.
 
     Raises:
         InputError: There is no run, or its data set is gone, damaged or has changed since.
@@ -68,7 +70,7 @@ def load_run_data(folder: Path) -> Dataset:
     info = load_info(folder)
     data = load_data(info.config)
     require_same_images(info, data, folder)
-    return data
+    return drawn_once(data, info.config)
 
 
 def _recorded(info: RunInfo) -> Optional[dict[str, int]]:

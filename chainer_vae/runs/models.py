@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Union
+from typing import Any, Optional, Union
 
 import numpy as np
 
 from chainer_vae import devices, validation
 from chainer_vae.config import Config
+from chainer_vae.decoders import build_model
 from chainer_vae.errors import InputError
-from chainer_vae.model import VAE, Autoencoder, build_model
+from chainer_vae.model import VAE, Autoencoder
 from chainer_vae.random_numbers import numpy_random
 from chainer_vae.reading import is_there
 from chainer_vae.runs import checkpoints
@@ -116,6 +117,28 @@ def load_autoencoder(run: Union[str, Path], gpu: int = -1) -> tuple[Autoencoder,
     return _load(run, gpu, "autoencoder")
 
 
+def load_any_model(run: Union[str, Path], gpu: int = -1) -> tuple[Union[VAE, Autoencoder], Config]:
+    """A trained model of either kind, and the settings that it was trained with.
+
+    Args:
+        run: The folder of a run; or "z20", "z2" or "ae2", which come with the package.
+        gpu: Where to put the model: the number of a GPU, or a negative number for the CPU.
+
+    Returns:
+        tuple: The model (:class:`~chainer_vae.VAE` or :class:`~chainer_vae.Autoencoder`) and its
+        settings (:class:`~chainer_vae.Config`), whose ``model`` says which it is.
+
+    Raises:
+        InputError: There is no run, or its files or the GPU cannot be used.
+
+    Example:
+        >>> from chainer_vae.runs import load_any_model
+        >>> [load_any_model(name)[1].model for name in ("z2", "ae2")]
+        ['vae', 'autoencoder']
+    """
+    return _load(run, gpu, None)
+
+
 def load_snapshots(run: Union[str, Path]) -> Iterator[tuple[int, Any]]:
     """The models that a run saved after some epochs, in order.
 
@@ -143,10 +166,10 @@ def load_snapshots(run: Union[str, Path]) -> Iterator[tuple[int, Any]]:
         yield epoch, _restored(info, snapshot_file(folder, epoch))
 
 
-def _load(run: Union[str, Path], gpu: int, kind: str) -> tuple[Any, Config]:
+def _load(run: Union[str, Path], gpu: int, kind: Optional[str]) -> tuple[Any, Config]:
     folder = find_run(run)
     info = load_info(folder)
-    if info.config.model != kind:
+    if kind is not None and info.config.model != kind:
         raise InputError(f"{run} has --model {info.config.model}, but --model {kind} is needed")
     devices.use_device(gpu)
     model = _restored(info, model_file(folder, info.config.dimz))

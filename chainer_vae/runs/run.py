@@ -14,8 +14,8 @@ import chainer
 import numpy as np
 
 from chainer_vae import devices, graph, validation
-from chainer_vae.config import CHANGEABLE, Config
-from chainer_vae.datasets import Dataset, load_data
+from chainer_vae.config import ARRAYS, CHANGEABLE, Config
+from chainer_vae.datasets import Dataset, for_run, load_data, size_in_words
 from chainer_vae.errors import InputError, NonFiniteLossError, accessory
 from chainer_vae.random_numbers import numpy_random
 from chainer_vae.runs import checkpoints
@@ -58,6 +58,7 @@ class Run(Training):
     Attributes:
         folder (pathlib.Path): Where it is saved; see :mod:`chainer_vae.runs.folder`.
         log (list): The losses of every epoch, as :meth:`train` yields them.
+        test_labels (numpy.ndarray): The classes of the test images.
         environments (list): What the run was computed on.
         interrupted (bool): Whether the last :meth:`train` was ended by a signal, such as Ctrl-C.
         saved_step (int): How many steps the files in the folder hold.
@@ -84,6 +85,7 @@ class Run(Training):
         super().__init__(config, data)
         self.folder = validation.path("folder", folder)
         self.checksums = checksums(data)
+        self.test_labels = data.test_labels
         self.log: list[dict[str, float]] = []
         self.environments: list[dict[str, Any]] = []
         self.interrupted = False
@@ -100,6 +102,7 @@ class Run(Training):
         folder: Union[str, Path],
         initmodel: Optional[Union[str, Path]] = None,
         initstate: Optional[Union[str, Path]] = None,
+        data: Optional[Dataset] = None,
     ) -> "Run":
         """A new run.
 
@@ -108,20 +111,28 @@ class Run(Training):
             folder: Where to save it; must not hold a run or a model of this name already.
             initmodel: A saved model to take the weights from.
             initstate: A saved optimizer to take the state from, also of another program.
+            data: The images, as of :func:`chainer_vae.make_dataset`; by default, those that
+                the settings name.
 
         Returns:
             Run: The run, saved, with no epoch trained.
 
         Raises:
             InputError: The folder holds a run or cannot be written, or a file, the data set, the
-                GPU or the engine that the settings name cannot be used.
-            TypeError: ``config`` is no :class:`~chainer_vae.Config`.
+                GPU or the engine that the settings name cannot be used; or ``data`` is no images in
+                [0, 1], or the settings name a data set, too.
+            TypeError: ``config`` is no :class:`~chainer_vae.Config`, or ``data`` no
+                :class:`~chainer_vae.Dataset`.
         """
         validation.instance("Run.start", config, Config)
         folder = validation.path("folder", folder)
+        if data is not None:
+            if config.dataset is not None:
+                raise InputError(f"give either data or the dataset {config.dataset}, not both")
+            config = replace(config, dataset=ARRAYS)
         require_free(folder, config.dimz)
         devices.use_device(config.gpu)
-        run = cls(config, folder, load_data(config))
+        run = cls(config, folder, _images(config, data))
         if initmodel is not None:
             with checkpoints.load_npz(initmodel) as arrays:
                 checkpoints.restore_model(run.model, arrays, initmodel, finite=True)
@@ -134,15 +145,21 @@ class Run(Training):
 
     @classmethod
     def resume(
-        cls, folder: Union[str, Path], out: Optional[Union[str, Path]] = None, **changes: Any
+        cls,
+        folder: Union[str, Path],
+        out: Optional[Union[str, Path]] = None,
+        data: Optional[Dataset] = None,
+        **changes: Any,
     ) -> "Run":
         """Resume a saved run, exactly as if it had not stopped.
 
         Args:
             folder: Where the run is.
             out: Where to save from here on; by default, ``folder``.
+            data: The run's images, as they were given to :meth:`start`; by default, those that its
+                settings name.
             changes: Settings given anew.  ``epoch``, ``gpu``, ``engine``, ``snapshots`` and
-                ``dataset`` (the same data in another folder) may differ from the saved ones; the
+                ``dataset`` (the same images at another path) may differ from the saved ones; the
                 rest must agree.
 
         Returns:
@@ -152,7 +169,10 @@ class Run(Training):
             InputError: There is no sound run in the folder, a setting differs, is out of range or
                 does not exist, the data set is another, ``out`` holds a run or cannot be written,
                 or the GPU or the engine cannot be used.
+            TypeError: ``data`` is no :class:`~chainer_vae.Dataset`.
         """
+        if data is not None and "dataset" in changes:
+            raise InputError("give either data or a dataset, not both")
         folder = validation.path("folder", folder)
         out = folder if out is None else validation.path("out", out)
         saved = load_info(folder)
@@ -178,7 +198,7 @@ class Run(Training):
         saved_as = _identity(state)
         with checkpoints.load_npz(state) as arrays:
             checkpoints.check_sizes(arrays, config, saved.n_in, state, "training/model/")
-            data = load_data(config)
+            data = _images(config, data)
             require_same_images(replace(saved, config=config), data, folder)
             run = cls(config, out, data)
             log = checkpoints.restore_training(run, arrays, state)
@@ -262,7 +282,10 @@ class Run(Training):
             except GeneratorExit:  # the caller stops here
                 self._save_if_needed()
                 raise
-        self.interrupted = stop.signal is not None
+        # A signal may have been another process's.
+        self.interrupted = stop.signal is not None or self.epoch < self.config.epoch
+        if self.communicator is not None:
+            self.communicator.wait()  # else one that ends now would end this before it has saved
         stop.pass_on()
 
     def save(self) -> None:
@@ -389,6 +412,24 @@ class Run(Training):
                 "engine": self.backend.name,
             }
         )
+
+
+def _images(config: Config, data: Optional[Dataset]) -> Dataset:
+    """What was given in Python, or what the settings name.
+
+    Raises:
+        InputError: As :func:`load_data`; or what was given has not the settings' size.
+        TypeError: It is no :class:`~chainer_vae.Dataset`.
+    """
+    if data is None:
+        return load_data(config)
+    validation.instance("a run", data, Dataset)
+    if config.size not in (None, data.image_shape):
+        raise InputError(
+            f"the setting size, {size_in_words(config.size)}, is not that of data,"
+            f" {size_in_words(data.image_shape)}: leave it out"
+        )
+    return for_run(data, config)
 
 
 def _identity(file: Path) -> Optional[tuple[int, ...]]:

@@ -1,18 +1,25 @@
 # %% [markdown] lang="ja"
 r"""
-# 2. Chainer で組み立てる VAE と計算グラフ
+# 2. Chainerで組み立てるVAEと計算グラフ
 
-記事の第 2 節は、VAE 全体を 100 行ほどのコードで示しています。このレッスンでは、それを 1 行ずつ自分で組み立て直します。
+記事の第2節は、VAE全体を100行ほどのコードで示しています。このレッスンでは、それを1行ずつ自分で組み立て直します。
 
-1. Chainer の使い方（必要な部分だけ）
+- **時間**：読んで実行するのに約40分、演習に約40分
+- **目標**：ChainerでVAEを書ける。損失の式とコードを1対1で対応させられる。計算グラフを読める
+- **前提**：[レッスン1](lesson:01)、微分
+- **エクスプローラー**（`chainer-vae explore --open`）：[エポックごとの学習の経過](explorer:section=epochs)
+
+内容は次のとおりです。
+
+1. Chainerの使い方（必要な部分だけ）
 2. 重みの初期化 `Xavier`
 3. エンコーダーとデコーダー
 4. 損失関数 `get_loss_func(C, k)`
 5. 計算グラフ
 6. 学習、保存、読み込み
 
-各段階で、別の計算方法（差分、手計算、NumPy）でも同じ値になることをコードで確かめます。$\mu$、$\sigma$、$z$ の意味は、記事の 1-2 節の知識で足ります。
-損失がなぜその式になるのかは記事の 3 節の話題です。ここでは式を所与として、コードとの対応に集中します。
+各段階で、別の計算方法（差分、手計算、NumPy）でも同じ値になることをコードで確かめます。$\mu$、$\sigma$、$z$ の意味は、記事の1-2節の知識で足ります。
+損失がなぜその式になるのかは記事の3節の話題です。ここでは式を所与として、コードとの対応に集中します。
 """
 
 # %% [markdown] lang="en"
@@ -20,6 +27,13 @@ r"""
 # 2. The VAE in Chainer, and its computational graph
 
 Section 2 of the article shows the whole VAE in about 100 lines of code. In this lesson you rebuild it yourself, line by line.
+
+- **Time**: about 40 minutes to read and run, and 40 more for the exercises
+- **Goals**: write the VAE in Chainer; match each part of the loss with its line of code; read the computational graph
+- **You need**: [lesson 1](lesson:01), and derivatives
+- **In the explorer** (`chainer-vae explore --open`): [the model at each epoch of its training](explorer:section=epochs)
+
+The sections are:
 
 1. Chainer basics (only what we need)
 2. Weight initialization: `Xavier`
@@ -33,7 +47,7 @@ Why the loss has this form is the subject of the article's section 3. Here we ta
 """
 
 # %%
-import chainer_vae  # ⟦Chainer を使えるようにする。最初に読み込む|makes Chainer usable: import it first⟧
+import chainer_vae  # ⟦Chainerを使えるようにする。最初に読み込む|makes Chainer usable: import it first⟧
 
 # isort: split
 import shutil
@@ -56,14 +70,14 @@ from chainer_vae.runs import checkpoints
 plt.rcParams.update(style.settings("⟦ja|en⟧"))
 
 # %% tags=["parameters"] small={"quick": True, "repeats": 20}
-quick = False  # ⟦True なら画像を 100 枚だけ使う|True uses only 100 images⟧
-repeats = 100  # ⟦損失の計算を繰り返す回数（2-4 節）|how often a loss is recomputed (section 2-4)⟧
+quick = False  # ⟦Trueなら画像を100枚だけ使う|True uses only 100 images⟧
+repeats = 100  # ⟦損失の計算を繰り返す回数（2-4節）|how often a loss is recomputed (section 2-4)⟧
 
 # %% [markdown] lang="ja"
 r"""
-## 2-1. 5 分でわかる Chainer
+## 2-1. 5分でわかるChainer
 
-### Variable と backward
+### Variableとbackward
 
 `chainer.Variable` は、配列と、その配列がどう計算されたかの記録をまとめたものです。最後の値で `backward()` を呼ぶと、記録を逆向きにたどって勾配を計算し、`grad` に格納します。
 
@@ -89,7 +103,7 @@ def f(x):
 
 x = chainer.Variable(np.array([0.5, 1.0, 2.0]))
 f(x).backward()
-print(x.grad)
+print("⟦xの勾配|gradient of x⟧:", x.grad)
 np.testing.assert_allclose(x.grad, np.sin(x.array) + x.array * np.cos(x.array))
 
 # %% [markdown] lang="ja"
@@ -100,7 +114,7 @@ $$
 \frac{\partial f}{\partial x_i} \approx \frac{f(x + h e_i) - f(x - h e_i)}{2h}
 $$
 
-$e_i$ は $i$ 番目の成分だけが 1 のベクトルで、下の `np.eye(3)` の行です。
+$e_i$ は $i$ 番目の成分だけが1のベクトルで、下の `np.eye(3)` の行です。
 """
 
 # %% [markdown] lang="en"
@@ -126,7 +140,7 @@ r"""
 
 ### define-by-run
 
-記録は、式を定義したときではなく、計算を実行したときに作られます（define-by-run）。そのため、Python の `for` や `if` をそのまま使えます。
+記録は、式を定義したときではなく、計算を実行したときに作られます（define-by-run）。そのため、Pythonの `for` や `if` をそのまま使えます。
 次の関数は、実行のたびに $n - 1$ 回の掛け算を記録します。勾配は $n x^{n-1}$ になるはずです。
 """
 
@@ -152,7 +166,7 @@ def power(x, n):
 for n in (2, 5):
     x = chainer.Variable(np.array(3.0))
     power(x, n).backward()
-    print(f"n = {n}: {x.grad:g}")
+    print(f"n = {n}: ⟦勾配|gradient⟧ {x.grad:g}")
     assert x.grad == n * 3 ** (n - 1)
 
 # %% [markdown] lang="ja"
@@ -161,7 +175,7 @@ $2 \times 3 = 6$ と $5 \times 3^4 = 405$ で、そのとおりになりまし�
 
 ### Link
 
-学習するパラメーターを持つ関数を Link といいます。このモデルで使うのは全結合層 `L.Linear(n_in, n_out)` だけです。重み $W$ の形は `(n_out, n_in)` です。画像 1 枚を 1 行とするバッチに対して、次の値を計算します。
+学習するパラメーターを持つ関数をLinkといいます。このモデルで使うのは全結合層 `L.Linear(n_in, n_out)` だけです。重み $W$ の形は `(n_out, n_in)` です。画像1枚を1行とするバッチに対して、次の値を計算します。
 
 $$
 y = x W^\top + b
@@ -185,16 +199,16 @@ $$
 np.random.seed(0)
 linear = L.Linear(3, 2)
 x = np.random.randn(4, 3).astype(np.float32)
-print("W:", linear.W.shape, " b:", linear.b.shape, " y:", linear(x).shape)
+print("⟦形|shapes⟧: W", linear.W.shape, " b", linear.b.shape, " y", linear(x).shape)
 np.testing.assert_allclose(linear(x).array, x @ linear.W.array.T + linear.b.array, rtol=1e-6)
 
 # %% [markdown] lang="ja"
 r"""
-NumPy で書いた式と一致しました。
+NumPyで書いた式と一致しました。
 
-### Chain とオプティマイザー
+### Chainとオプティマイザー
 
-複数の Link を 1 つのモデルにまとめるのが `chainer.Chain` です。`init_scope()` の中で代入した Link のパラメーターが、そのモデルのパラメーターとして登録されます。
+複数のLinkを1つのモデルにまとめるのが `chainer.Chain` です。`init_scope()` の中で代入したLinkのパラメーターが、そのモデルのパラメーターとして登録されます。
 """
 
 # %% [markdown] lang="en"
@@ -221,14 +235,17 @@ class Tiny(chainer.Chain):
 
 np.random.seed(0)
 tiny = Tiny()
-print({name: param.shape for name, param in tiny.namedparams()})
+print(
+    "⟦パラメーターの形|shapes of the parameters⟧:",
+    {name: param.shape for name, param in tiny.namedparams()},
+)
 
 # %% [markdown] lang="ja"
 r"""
-4 つのパラメーターが、Link の名前とともに登録されています。
+4つのパラメーターが、Linkの名前とともに登録されています。
 
-オプティマイザーは、勾配を使ってパラメーターを更新します。`optimizer.update(loss_func, ...)` を 1 回呼ぶと、勾配をクリアし、損失を計算し、`backward()` を呼び、パラメーターを更新します。
-最も単純な SGD の更新は $W \leftarrow W - \eta \, \partial L / \partial W$ です（$L$ は損失、$\eta$ は学習率で、コードでは `lr`）。手で計算した値と比べます。
+オプティマイザーは、勾配を使ってパラメーターを更新します。`optimizer.update(loss_func, ...)` を1回呼ぶと、勾配をクリアし、損失を計算し、`backward()` を呼び、パラメーターを更新します。
+最も単純なSGDの更新は $W \leftarrow W - \eta \, \partial L / \partial W$ です（$L$ は損失、$\eta$ は学習率で、コードでは `lr`）。手で計算した値と比べます。
 """
 
 # %% [markdown] lang="en"
@@ -251,20 +268,20 @@ print("⟦変化量の最大値|largest change of a weight⟧:", f"{abs(tiny.l1.
 
 # %% [markdown] lang="ja"
 r"""
-更新後の重みは手計算と一致しました。VAE に必要な Chainer の機能はこれですべてです。
+更新後の重みは手計算と一致しました。VAEに必要なChainerの機能はこれですべてです。
 
 ## 2-2. 重みの初期化：`Xavier`
 
 学習は、乱数で初期化した重みから始まります。乱数の大きさはどう決めればよいのでしょうか。
 
-$n_{\mathrm{in}}$ 個の入力を持つ層 $y = W h$ を考えます。重みと入力が独立で平均が 0 なら、分散は
+$n_{\mathrm{in}}$ 個の入力を持つ層 $y = W h$ を考えます。重みと入力が独立で平均が0なら、分散は
 
 $$
 \mathrm{Var}[y] = n_{\mathrm{in}} \, \mathrm{Var}[W] \, \mathrm{Var}[h]
 $$
 
 です。層を通っても分散が変わらないためには $\mathrm{Var}[W] = 1 / n_{\mathrm{in}}$ が必要です。逆向きに伝わる勾配は $W^\top$ を通るので、同じ議論から $\mathrm{Var}[W] = 1 / n_{\mathrm{out}}$ が必要です。
-この 2 つは一般に両立しません。Glorot と Bengio は、その間をとって $\mathrm{Var}[W] = 2 / (n_{\mathrm{in}} + n_{\mathrm{out}})$ とすることを提案しました。一様分布 $U(-a, a)$ の分散は $a^2 / 3$ なので、
+この2つは一般に両立しません。GlorotとBengioは、その間をとって $\mathrm{Var}[W] = 2 / (n_{\mathrm{in}} + n_{\mathrm{out}})$ とすることを提案しました。一様分布 $U(-a, a)$ の分散は $a^2 / 3$ なので、
 
 $$
 W \sim U(-a, a), \qquad a = \sqrt{\frac{6}{n_{\mathrm{in}} + n_{\mathrm{out}}}}
@@ -309,8 +326,8 @@ np.testing.assert_allclose(W.std(), a / np.sqrt(3), rtol=0.01)
 r"""
 範囲も標準偏差も式のとおりです。
 
-次に、500 ユニットの層を 10 段重ね、重みを Xavier の 0.5 倍、1 倍、2 倍にします（この倍率は `Xavier` の引数 `constant` で指定します）。そして、ユニットの値と勾配の標準偏差が、層ごとにどう変わるかを測ります。勾配は、出力側から標準正規乱数を入れて測ります。
-活性化関数がなければ、標準偏差は 1 層ごとに、乱数によるばらつきを除いて `constant` 倍になるはずです。tanh を挟んだ場合は図にします。
+次に、500ユニットの層を10段重ね、重みをXavierの0.5倍、1倍、2倍にします（この倍率は `Xavier` の引数 `constant` で指定します）。そして、ユニットの値と勾配の標準偏差が、層ごとにどう変わるかを測ります。勾配は、出力側から標準正規乱数を入れて測ります。
+活性化関数がなければ、標準偏差は1層ごとに、乱数によるばらつきを除いて `constant` 倍になるはずです。tanhを挟んだ場合は図にします。
 """
 
 # %% [markdown] lang="en"
@@ -336,7 +353,9 @@ def layer_stds(constant, act_func, depth=10, n=500):
 for constant in (0.5, 1, 2):
     forward, backward = layer_stds(constant, F.identity)
     ratios = forward[-1] / forward[0], backward[0] / backward[-1]
-    print(f"constant = {constant}: {ratios[0]:.5g}, {ratios[1]:.5g}")
+    print(
+        f"constant = {constant}: ⟦値の比|ratio of the values⟧ {ratios[0]:.5g}, ⟦勾配の比|of the gradients⟧ {ratios[1]:.5g}"
+    )
     np.testing.assert_allclose(ratios, constant**10, rtol=0.1)
 
 # %%
@@ -350,24 +369,24 @@ for constant, color in ((0.5, style.ENCODER), (1, style.INK), (2, style.LOSS)):
 axes[0].set_title("⟦順伝播：ユニットの値|forward: unit values⟧")
 axes[1].set_title("⟦逆伝播：勾配（右から左へ）|backward: gradients (right to left)⟧")
 for ax in axes:
-    ax.set(xlabel="⟦層（0 は入力）|layer (0: the input)⟧", ylabel="⟦標準偏差|standard deviation⟧")
+    ax.set(xlabel="⟦層（0は入力）|layer (0: the input)⟧", ylabel="⟦標準偏差|standard deviation⟧")
     ax.grid(True)
 axes[0].legend()
 plt.show()
 
 # %% [markdown] lang="ja"
 r"""
-活性化関数がない場合は、10 層で約 $0.5^{10} \approx 0.001$ 倍、約 1 倍、約 $2^{10} = 1024$ 倍となり、式のとおりです。
+活性化関数がない場合は、10層で約 $0.5^{10} \approx 0.001$ 倍、約1倍、約 $2^{10} = 1024$ 倍となり、式のとおりです。
 
-tanh の図では、0.5 倍の重みだと、値も勾配も 10 層で 1000 分の 1 以下に消失します。2 倍の重みだと、値は tanh の上限 1 に抑えられて約 0.73 に張り付き（飽和）、勾配は入力側で 4 倍近くまで増大します。Xavier では、1 から始まった値が 0.23 に、勾配が 0.27 になるだけで、どちらも緩やかにしか減りません。
+tanhの図では、0.5倍の重みだと、値も勾配も10層で1000分の1以下に消失します。2倍の重みだと、値はtanhの上限1に抑えられて約0.73に張り付き（飽和）、勾配は入力側で4倍近くまで増大します。Xavierでは、1から始まった値が0.23に、勾配が0.27になるだけで、どちらも緩やかにしか減りません。
 
-記事の学習では tanh ではなく softplus を使います。softplus の傾きは 0 の近くで 0.5 なので、上の議論はそのままでは当てはまりません。それでも、エンコーダーもデコーダーも隠れ層が 2 つだけなので、後で見るように学習は順調に進みます。
+記事の学習ではtanhではなくsoftplusを使います。softplusの傾きは0の近くで0.5なので、上の議論はそのままでは当てはまりません。それでも、エンコーダーもデコーダーも隠れ層が2つだけなので、後で見るように学習は順調に進みます。
 
 ## 2-3. エンコーダーとデコーダー
 
 ### データ
 
-MNIST の画像は 28 × 28 画素で、1 枚を 784 個の数（0 から 1）の 1 行として保持します。以下では、100 枚のバッチを 1 つ用意して使います。
+MNISTの画像は28 × 28画素で、1枚を784個の数（0から1）の1行として保持します。以下では、100枚のバッチを1つ用意して使います。
 """
 
 # %% [markdown] lang="en"
@@ -390,7 +409,9 @@ config = chainer_vae.Config(epoch=1, seed=0, test=quick)  # ⟦記事の設定|t
 data = datasets.load_data(config)
 images = data.train_images
 x = images[:100]
-print(x.shape, x.dtype, x.min(), x.max())
+print(
+    f"⟦バッチの形|shape of the batch⟧ {x.shape}, {x.dtype}, ⟦値の範囲|values from⟧ {x.min()} ⟦から|to⟧ {x.max()}"
+)
 
 plt.figure(figsize=(8, 0.9))
 plt.imshow(latent.montage(x[:10].reshape(1, 10, 28, 28)))
@@ -401,7 +422,7 @@ plt.show()
 r"""
 ### 層
 
-エンコーダーとデコーダーは、それぞれ 3 層です。エンコーダーの 3 層目は 2 つに分かれ、$\mu$ と $\ln \sigma^2$ を出力します。層の名前は記事に合わせます。
+エンコーダーとデコーダーは、それぞれ3層です。エンコーダーの3層目は2つに分かれ、$\mu$ と $\ln \sigma^2$ を出力します。層の名前は記事に合わせます。
 
 | 層 | 入力 → 出力 | 役割 |
 |---|---|---|
@@ -413,7 +434,7 @@ r"""
 | `ld2` | 500 → 500 | デコーダーの隠れ層 |
 | `ld3` | 500 → 784 | 画素 |
 
-クラスは 4 段階に分けて作ります。最初は層だけです。同じシードから同じ重みが得られるように、層を作る順番も記事に合わせます。
+クラスは4段階に分けて作ります。最初は層だけです。同じシードから同じ重みが得られるように、層を作る順番も記事に合わせます。
 """
 
 # %% [markdown] lang="en"
@@ -457,7 +478,7 @@ class Layers(chainer.Chain):
 
 # %% [markdown] lang="ja"
 r"""
-1 つの層のパラメーター数は $n_{\mathrm{out}} (n_{\mathrm{in}} + 1)$ です（+1 はバイアス）。表から計算した値と、コードで数えた値を比べます。
+1つの層のパラメーター数は $n_{\mathrm{out}} (n_{\mathrm{in}} + 1)$ です（+1はバイアス）。表から計算した値と、コードで数えた値を比べます。
 """
 
 # %% [markdown] lang="en"
@@ -469,14 +490,16 @@ A layer has $n_{\mathrm{out}} (n_{\mathrm{in}} + 1)$ parameters (the +1 is for t
 table = [(784, 500), (500, 500), (500, 20), (500, 20), (20, 500), (500, 500), (500, 784)]
 by_formula = sum(n_out * (n_in + 1) for n_in, n_out in table)
 by_code = Layers(784, 20, 500, F.softplus).count_params()
-print(by_formula, by_code)
+print(
+    f"⟦パラメーター数：表から|parameters: from the table⟧ {by_formula}, ⟦コードから|from the code⟧ {by_code}"
+)
 assert by_formula == by_code
 
 # %% [markdown] lang="ja"
 r"""
-約 130 万個です。
+約130万個です。
 
-### 活性化関数 softplus
+### 活性化関数softplus
 
 記事のクラスの既定値は `F.tanh` ですが、学習では `F.softplus` を渡しています。
 
@@ -484,7 +507,7 @@ $$
 \mathrm{softplus}(x) = \ln (1 + e^x), \qquad \frac{d}{dx} \mathrm{softplus}(x) = \frac{1}{1 + e^{-x}} = \mathrm{sigmoid}(x)
 $$
 
-relu の角を丸めた形です。tanh、relu と並べて、値と傾きをプロットします。傾きは `backward()` で計算します。
+reluの角を丸めた形です。tanh、reluと並べて、値と傾きをプロットします。傾きは `backward()` で計算します。
 """
 
 # %% [markdown] lang="en"
@@ -521,7 +544,7 @@ plt.show()
 
 # %% [markdown] lang="ja"
 r"""
-softplus は滑らかで、傾きはどこでも 0 より大きくなります（relu は負の側で 0）。また、正の側で飽和しません（tanh は両側で飽和）。
+softplusは滑らかで、傾きはどこでも0より大きくなります（reluは負の側で0）。また、正の側で飽和しません（tanhは両側で飽和）。
 
 ### encode
 
@@ -569,22 +592,22 @@ class WithEncoder(Layers):
 np.random.seed(0)
 mu, ln_var = WithEncoder(784, 20, 500, F.softplus).encode(x)
 sigma = np.exp(ln_var.array / 2)
-print("mu:", mu.shape, " ln_var:", ln_var.shape)
-print(f"ln_var: [{ln_var.array.min():.2f}, {ln_var.array.max():.2f}]")
-print(f"sigma:  [{sigma.min():.2f}, {sigma.max():.2f}]")
+print("⟦形|shapes⟧: mu", mu.shape, " ln_var", ln_var.shape)
+print(f"⟦ln_varの範囲|range of ln_var⟧: [{ln_var.array.min():.2f}, {ln_var.array.max():.2f}]")
+print(f"⟦sigmaの範囲|range of sigma⟧: [{sigma.min():.2f}, {sigma.max():.2f}]")
 
 # %% [markdown] lang="ja"
 r"""
 全結合層の出力は、任意の実数をとります。実際、学習前の `ln_var` には負の値も正の値もあります。$\sigma$ は正でなければならないので、この出力を $\sigma$ そのものとして使うことはできません。
 $\ln \sigma^2$ とみなせば、どんな値でも $\sigma = e^{\ln \sigma^2 / 2} > 0$ になります。
 
-もう 1 つ理由があります。損失には、$q(z|x)$ が標準正規分布からどれだけ離れているかを表す KL ダイバージェンスが含まれます（2-4 節）。1 つの潜在次元では $D_{KL} = \frac{1}{2} (\mu^2 + \sigma^2 - \ln \sigma^2 - 1)$ で、その微分は
+もう1つ理由があります。損失には、$q(z|x)$ が標準正規分布からどれだけ離れているかを表すKLダイバージェンスが含まれます（2-4節）。1つの潜在次元では $D_{KL} = \frac{1}{2} (\mu^2 + \sigma^2 - \ln \sigma^2 - 1)$ で、その微分は
 
 $$
 \frac{\partial D_{KL}}{\partial \ln \sigma^2} = \frac{\sigma^2 - 1}{2}, \qquad \frac{\partial D_{KL}}{\partial \sigma} = \sigma - \frac{1}{\sigma}
 $$
 
-です。$\sigma$ が 0 に近づくと、前者は $-1/2$ に近づくだけですが、後者は発散します。数値で確かめます（左が $\ln \sigma^2$ による微分、右が $\sigma$ による微分）。
+です。$\sigma$ が0に近づくと、前者は $-1/2$ に近づくだけですが、後者は発散します。数値で確かめます（左が $\ln \sigma^2$ による微分、右が $\sigma$ による微分）。
 """
 
 # %% [markdown] lang="en"
@@ -606,7 +629,9 @@ for s in (1.0, 0.1, 0.001):
     v = chainer.Variable(np.array([[np.log(s**2)]]))  # ln(sigma^2)
     F.gaussian_kl_divergence(np.zeros((1, 1)), v).backward()
     np.testing.assert_allclose(v.grad, (s**2 - 1) / 2, atol=1e-12)
-    print(f"sigma = {s:5}:  {v.grad.item():+.4f}   {s - 1 / s:+.1f}")
+    print(
+        f"sigma = {s:5}:  ⟦ln σ² で|by ln sigma^2⟧ {v.grad.item():+.4f}   ⟦σ で|by sigma⟧ {s - 1 / s:+.1f}"
+    )
 
 # %% [markdown] lang="ja"
 r"""
@@ -614,7 +639,7 @@ $\sigma = 0.001$ では、左は約 $-0.5$ のままですが、右は約 $-1000
 
 ### decode：ロジットとシグモイド
 
-デコーダーは、潜在変数 $z$ から、各画素が 1（白）である確率 $p$ を計算します。確率は 0 から 1 の間の数なので、最後にシグモイドを通します。シグモイドに入力する前の値 $a$ をロジットといいます。
+デコーダーは、潜在変数 $z$ から、各画素が1（白）である確率 $p$ を計算します。確率は0から1の間の数なので、最後にシグモイドを通します。シグモイドに入力する前の値 $a$ をロジットといいます。
 
 $$
 p = \mathrm{sigmoid}(a) = \frac{1}{1 + e^{-a}}
@@ -651,7 +676,7 @@ class WithDecoder(WithEncoder):
         return F.sigmoid(h3) if sigmoid else h3
 
     def __call__(self, x):
-        return self.decode(self.encode(x)[0])  # ⟦平均 mu から再構成する|reconstructs from mu⟧
+        return self.decode(self.encode(x)[0])  # ⟦平均muから再構成する|reconstructs from mu⟧
 
 
 # %% [markdown] lang="ja"
@@ -662,7 +687,7 @@ $$
 -x \ln p - (1 - x) \ln (1 - p) = \ln (1 + e^a) - x a = \mathrm{softplus}(a) - x a
 $$
 
-で、左辺と右辺は数学的には同じです（$\ln p = a - \ln (1 + e^a)$ と $\ln (1 - p) = -\ln (1 + e^a)$ を代入するとわかります）。しかし、float32 で計算すると違いが出ます。
+で、左辺と右辺は数学的には同じです（$\ln p = a - \ln (1 + e^a)$ と $\ln (1 - p) = -\ln (1 + e^a)$ を代入するとわかります）。しかし、float32で計算すると違いが出ます。
 $x = 1$ と $x = 0$ のそれぞれについて、両辺を比べます。`F.bernoulli_nll` が右辺の計算です。
 """
 
@@ -685,7 +710,7 @@ def from_probability(x, p):
         return -x * np.log(p) - (1 - x) * np.log(1 - p)
 
 
-print("  x      a         p   ⟦p から|from p⟧   bernoulli_nll")
+print("  x      a         p   ⟦pから|from p⟧   bernoulli_nll")
 for pixel, logit in ((1, -2), (1, -20), (1, -120), (0, 2), (0, 20), (0, -120)):
     one, a = np.float32([[pixel]]), np.float32([[logit]])
     p = F.sigmoid(a).array
@@ -694,10 +719,10 @@ for pixel, logit in ((1, -2), (1, -20), (1, -120), (0, 2), (0, 20), (0, -120)):
 
 # %% [markdown] lang="ja"
 r"""
-$a = -120$ では、$p \approx e^{-120} \approx 10^{-52}$ が float32 で表せる最小の正の数（約 $10^{-45}$）より小さいため、0 になります。その結果、$x = 1$ では $-\ln 0 = \infty$、$x = 0$ では $0 \times \ln 0$ が NaN になります。正しい値は 120 と 0 です。
-$a = 20$ では $p$ が 1 に丸められ、$\ln (1 - p)$ が無限大になります。$a = -20$ の $p \approx 2 \times 10^{-9}$ は float32 で表せますが、0 になりました。`F.sigmoid` は $p$ を $\frac{1}{2} + \frac{1}{2} \tanh \frac{a}{2}$ と計算するので、$\tanh$ が $-1$ に丸められるからです。右辺は、どの行でも正しい値です。
+$a = -120$ では、$p \approx e^{-120} \approx 10^{-52}$ がfloat32で表せる最小の正の数（約 $10^{-45}$）より小さいため、0になります。その結果、$x = 1$ では $-\ln 0 = \infty$、$x = 0$ では $0 \times \ln 0$ がNaNになります。正しい値は120と0です。
+$a = 20$ では $p$ が1に丸められ、$\ln (1 - p)$ が無限大になります。$a = -20$ の $p \approx 2 \times 10^{-9}$ はfloat32で表せますが、0になりました。`F.sigmoid` は $p$ を $\frac{1}{2} + \frac{1}{2} \tanh \frac{a}{2}$ と計算するので、$\tanh$ が $-1$ に丸められるからです。右辺は、どの行でも正しい値です。
 
-これは実際に起きる問題です。学習済みのモデルで、画像 100 枚について両方を計算します。$p$ は、`F.sigmoid` と、式のとおりの $1 / (1 + e^{-a})$ の 2 通りで計算します。
+これは実際に起きる問題です。学習済みのモデルで、画像100枚について両方を計算します。$p$ は、`F.sigmoid` と、式のとおりの $1 / (1 + e^{-a})$ の2通りで計算します。
 """
 
 # %% [markdown] lang="en"
@@ -716,12 +741,12 @@ with np.errstate(over="ignore"):
     ways = {"F.sigmoid": F.sigmoid(logits).array, "1 / (1 + exp(-a))": 1 / (1 + np.exp(-logits))}
 for way, p in ways.items():
     broken = ~np.isfinite(from_probability(x, p))
-    print(f"{way}: ⟦NaN か無限大になる画素|pixels with NaN or infinity:⟧ {broken.mean():.0%}")
+    print(f"{way}: ⟦NaNか無限大になる画素|pixels with NaN or infinity:⟧ {broken.mean():.0%}")
 assert np.isfinite(F.bernoulli_nll(x, logits, reduce="no").array).all()
 
 # %% [markdown] lang="ja"
 r"""
-学習済みのモデルは、確実に黒い画素に、大きな負のロジットを与えます（最小は −275）。そのため、`F.sigmoid` の確率から計算すると 40 %、式のとおりの確率から計算しても 2 % の画素が NaN か無限大になります。1 画素でもそうなれば、その和である損失も NaN か無限大です。ロジットから計算すれば、そのような画素は 1 つもありません。
+学習済みのモデルは、確実に黒い画素に、大きな負のロジットを与えます（最小は −275）。そのため、`F.sigmoid` の確率から計算すると40%、式のとおりの確率から計算しても2%の画素がNaNか無限大になります。1画素でもそうなれば、その和である損失もNaNか無限大です。ロジットから計算すれば、そのような画素は1つもありません。
 
 ### 記事のモデルと比べる
 
@@ -764,13 +789,13 @@ $$
 L = \underbrace{\frac{1}{kB} \sum_{l=1}^{k} \sum_{n, i} \left[ \mathrm{softplus}(a^{(l)}_{ni}) - x_{ni} \, a^{(l)}_{ni} \right]}_{\text{reconstruction error}} + \underbrace{\frac{C}{B} \sum_{n, j} \frac{1}{2} \left( \mu_{nj}^2 + \sigma_{nj}^2 - \ln \sigma_{nj}^2 - 1 \right)}_{\text{latent loss}}
 $$
 
-$n$ は画像、$i$ は画素、$j$ は潜在次元の番号です。ロジット $a^{(l)}$ は、$l$ 番目のサンプル $z^{(l)} = \mu + \sigma \varepsilon^{(l)}$（$\varepsilon^{(l)} \sim \mathcal{N}(0, I)$）に対するデコーダーの出力です。次の 3 つの関数が、それぞれの部分を計算します。
+$n$ は画像、$i$ は画素、$j$ は潜在次元の番号です。ロジット $a^{(l)}$ は、$l$ 番目のサンプル $z^{(l)} = \mu + \sigma \varepsilon^{(l)}$（$\varepsilon^{(l)} \sim \mathcal{N}(0, I)$）に対するデコーダーの出力です。次の3つの関数が、それぞれの部分を計算します。
 
 - `F.gaussian(mu, ln_var)`：$z = \mu + \sigma \varepsilon$ をサンプリングする。
 - `F.bernoulli_nll(x, a)`：$\mathrm{softplus}(a) - x a$ の、画素と画像についての和。
-- `F.gaussian_kl_divergence(mu, ln_var)`：$q(z|x)$ と $\mathcal{N}(0, I)$ の KL ダイバージェンスの、画像についての和。
+- `F.gaussian_kl_divergence(mu, ln_var)`：$q(z|x)$ と $\mathcal{N}(0, I)$ のKLダイバージェンスの、画像についての和。
 
-損失の 2 つの項はどちらもバッチ全体の和なので、枚数 $B$ で割って画像 1 枚あたりの値にします。単位は nat（自然対数で測った情報量の単位）です。
+損失の2つの項はどちらもバッチ全体の和なので、枚数 $B$ で割って画像1枚あたりの値にします。単位はnat（自然対数で測った情報量の単位）です。
 """
 
 # %% [markdown] lang="en"
@@ -826,11 +851,11 @@ print(f"{mine.rec_loss.array:.3f} + {mine.latent_loss.array:.3f}")
 
 # %% [markdown] lang="ja"
 r"""
-すべての画素に確率 0.5 を与えるモデルの再構成誤差は $784 \ln 2 \approx 543$ です。学習前のモデルの再構成誤差は 607 で、それより 1 割ほど悪い値です。
+すべての画素に確率0.5を与えるモデルの再構成誤差は $784 \ln 2 \approx 543$ です。学習前のモデルの再構成誤差は607で、それより1割ほど悪い値です。
 
-### NumPy だけで同じ損失を計算する
+### NumPyだけで同じ損失を計算する
 
-Chainer を使わずに、重みの配列だけから同じ損失を計算します。`F.gaussian` と同じシード、同じ形で乱数を引けば、同じ値になります。
+Chainerを使わずに、重みの配列だけから同じ損失を計算します。`F.gaussian` と同じシード、同じ形で乱数を引けば、同じ値になります。
 """
 
 # %% [markdown] lang="en"
@@ -869,16 +894,16 @@ for model, C, k in ((mine, 1.0, 1), (trained, 1.0, 1), (trained, 4.0, 3)):
     by_chainer = model.get_loss_func(C, k)(x).array
     np.random.seed(1)
     by_numpy = numpy_loss(model, x, C, k)
-    print(f"C = {C}, k = {k}:  {by_chainer:.4f}  {by_numpy:.4f}")
+    print(f"C = {C}, k = {k}:  Chainer {by_chainer:.4f}  NumPy {by_numpy:.4f}")
     np.testing.assert_allclose(by_numpy, by_chainer, rtol=1e-5)
 
 # %% [markdown] lang="ja"
 r"""
-3 つの場合のどれでも、float32 の丸め誤差の範囲で一致しました。
+3つの場合のどれでも、float32の丸め誤差の範囲で一致しました。
 
 ### バッチの大きさで割る
 
-$B$ で割るので、バッチの損失は、画像 1 枚ずつの損失の平均です。1 枚ずつ計算しても乱数を引く順番は同じなので、シードを揃えれば、この関係は丸め誤差を除いて厳密に成り立ちます。
+$B$ で割るので、バッチの損失は、画像1枚ずつの損失の平均です。1枚ずつ計算しても乱数を引く順番は同じなので、シードを揃えれば、この関係は丸め誤差を除いて厳密に成り立ちます。
 """
 
 # %% [markdown] lang="en"
@@ -896,16 +921,18 @@ np.random.seed(2)
 of_batch = loss_func(x).array
 np.random.seed(2)
 one_by_one = [loss_func(x[i : i + 1]).array for i in range(len(x))]
-print(f"{of_batch:.3f}  {np.mean(one_by_one):.3f}")
+print(
+    f"⟦バッチの損失|loss of the batch⟧ {of_batch:.3f}, ⟦1枚ずつの平均|mean of the single images⟧ {np.mean(one_by_one):.3f}"
+)
 np.testing.assert_allclose(np.mean(one_by_one), of_batch, rtol=1e-5)
 
 # %% [markdown] lang="ja"
 r"""
-どちらも 91.255 です。
+どちらも91.255です。
 
 ### `k` の働き：損失のばらつきを減らす
 
-再構成誤差は、$\varepsilon$ をサンプリングするたびに変わります。`k` 個のサンプルの平均をとると、期待値は変わらず、分散が $1/k$ になるはずです。10 枚の画像について損失を何度も計算し、平均と分散を調べます。図の左は損失の分布、右は分散です。
+再構成誤差は、$\varepsilon$ をサンプリングするたびに変わります。`k` 個のサンプルの平均をとると、期待値は変わらず、分散が $1/k$ になるはずです。10枚の画像について損失を何度も計算し、平均と分散を調べます。図の左は損失の分布、右は分散です。
 `no_backprop_mode()` の中では計算の記録を作らないので、時間とメモリーを節約できます。
 """
 
@@ -944,7 +971,7 @@ axes[0].set(xlabel="⟦損失|loss⟧ [nat]", ylabel="⟦回数|count⟧")
 axes[0].legend()
 variances = np.array([samples[k].var(ddof=1) for k in counts])
 axes[1].loglog(counts, variances, "o", color=style.ENCODER, label="⟦測定|measured⟧")
-single = np.mean(counts * variances)  # ⟦k = 1 での分散の推定値|estimated variance for k = 1⟧
+single = np.mean(counts * variances)  # ⟦k = 1での分散の推定値|estimated variance for k = 1⟧
 axes[1].loglog(counts, single / counts, color=style.MUTED, label="∝ 1 / k")
 axes[1].set_xticks(counts, [str(k) for k in counts])
 axes[1].set_yticks([0.1, 0.2, 0.5, 1], ["0.1", "0.2", "0.5", "1"])
@@ -955,12 +982,12 @@ plt.show()
 
 # %% [markdown] lang="ja"
 r"""
-平均はどの `k` でもほぼ同じ 88.3 で、`k` × 分散は 1.0 から 1.2 の間でした。100 回の反復から求めた分散には $\sqrt{2/99} \approx 14\%$ ほどの誤差があるので、分散は $1/k$ に比例すると見てよいでしょう。
+平均はどの `k` でもほぼ同じ88.3で、`k` × 分散は1.0から1.2の間でした。100回の反復から求めた分散には $\sqrt{2/99} \approx 14\%$ ほどの誤差があるので、分散は $1/k$ に比例すると見てよいでしょう。
 つまり、計算量を `k` 倍にすると、標準偏差は $1/\sqrt{k}$ になります。記事は、学習では `k=1`、テストでは `k=10` を使っています。
 
-### `C` の働き：latent loss の重み
+### `C` の働き：latent lossの重み
 
-`C` は latent loss に掛かる係数です。同じシードで計算すると、再構成誤差は変わりません。
+`C` はlatent lossに掛かる係数です。同じシードで計算すると、再構成誤差は変わりません。
 """
 
 # %% [markdown] lang="en"
@@ -982,14 +1009,14 @@ for C in (0.5, 1.0, 4.0):
 
 # %% [markdown] lang="ja"
 r"""
-latent loss は `C` に比例しました。大きな `C` で学習すると、潜在変数が $\mathcal{N}(0, I)$ に強く引き寄せられ、その分、再構成誤差が大きくなります。`C` が 1 のときだけ、損失は変分下限の符号を変えたものになります。
+latent lossは `C` に比例しました。大きな `C` で学習すると、潜在変数が $\mathcal{N}(0, I)$ に強く引き寄せられ、その分、再構成誤差が大きくなります。`C` が1のときだけ、損失は変分下限の符号を変えたものになります。
 
 ## 2-5. 計算グラフ
 
 ### グラフを図にする
 
-損失を計算すると、そこに至る計算の記録が残ります。これを図にしたものが計算グラフです。`chainer_vae.graph.dump(loss)` は、グラフを Graphviz の言語で出力します。
-まず、ここで作ったクラスのグラフと、パッケージの VAE のグラフが、文字列として一致することを確かめます。続けて、出力の冒頭を表示し、関数の数を数えます。`n0 [...]` のような 1 行が 1 つのノードで、形が `octagon` なら変数、`record` なら関数です。
+損失を計算すると、そこに至る計算の記録が残ります。これを図にしたものが計算グラフです。`chainer_vae.graph.dump(loss)` は、グラフをGraphvizの言語で出力します。
+まず、ここで作ったクラスのグラフと、パッケージのVAEのグラフが、文字列として一致することを確かめます。続けて、出力の冒頭を表示し、関数の数を数えます。`n0 [...]` のような1行が1つのノードで、形が `octagon` なら変数、`record` なら関数です。
 """
 
 # %% [markdown] lang="en"
@@ -1010,11 +1037,14 @@ text = graph.dump(loss)
 assert text == graph.dump(theirs.get_loss_func()(x))
 print(*text.splitlines()[:4], "...", sep="\n")
 parsed = graph.parse(text)
-print(Counter(node.label for node in parsed.nodes.values() if node.function))
+print(
+    "⟦関数の数|number of each function⟧:",
+    Counter(node.label for node in parsed.nodes.values() if node.function),
+)
 
 # %% [markdown] lang="ja"
 r"""
-`LinearFunction` は 7 つ（層の数）、`Softplus` は 5 つです。活性化関数は 4 つなので、残りの 1 つは `F.bernoulli_nll` の中の $\mathrm{softplus}(a)$ です。`Gaussian` は 1 つで、乱数が入るのはここだけです。
+`LinearFunction` は7つ（層の数）、`Softplus` は5つです。活性化関数は4つなので、残りの1つは `F.bernoulli_nll` の中の $\mathrm{softplus}(a)$ です。`Gaussian` は1つで、乱数が入るのはここだけです。
 
 パッケージには、このグラフの図を描く関数もあります。描かれるのは付属の学習済みモデルのグラフで、重みの値以外は同じです。青い四角が関数、それ以外が変数です。計算は上から下へ進みます。
 """
@@ -1047,16 +1077,16 @@ r"""
 | `dec_h1` | デコーダーの隠れ層 | `self.act_func(self.ld1(z))` |
 | `dec_h2` | デコーダーの隠れ層 | `self.act_func(self.ld2(h1))` |
 | `dec_h3` | $a$ | `self.ld3(h2)` |
-| `reconstruction error` | $L$ の第 1 項 | `F.bernoulli_nll(x, logits) / (k * batchsize)` |
-| `latent loss` | $L$ の第 2 項 | `C * F.gaussian_kl_divergence(mu, ln_var) / batchsize` |
+| `reconstruction error` | $L$ の第1項 | `F.bernoulli_nll(x, logits) / (k * batchsize)` |
+| `latent loss` | $L$ の第2項 | `C * F.gaussian_kl_divergence(mu, ln_var) / batchsize` |
 | `loss` | $L$ | `self.rec_loss + self.latent_loss` |
 
 図の読み方は次のとおりです。
 
-- `x` から出る矢印は 2 本です。1 本はエンコーダーへ、もう 1 本は左端を通って、再構成誤差の $x a$ を計算する掛け算 `_ * _` へ向かいます。
-- `z_mu` と `z_ln_var` からは、`Gaussian` を経てデコーダーへ進む経路と、右側の latent loss へ進む経路が出ています。
+- `x` から出る矢印は2本です。1本はエンコーダーへ、もう1本は左端を通って、再構成誤差の $x a$ を計算する掛け算 `_ * _` へ向かいます。
+- `z_mu` と `z_ln_var` からは、`Gaussian` を経てデコーダーへ進む経路と、右側のlatent lossへ進む経路が出ています。
 - 右側の列は上から順に、$\mu^2$ と $e^{\ln \sigma^2}$ の和、$- \ln \sigma^2$、$- 1$、$\times 0.5$、和、`C` 倍（`_ * 1.0`）、$1 / B$ 倍（`_ * 0.01`）です。
-- `_ + 0` は、`rec_loss` を 0 から足し始めたためにできたノードです。
+- `_ + 0` は、`rec_loss` を0から足し始めたためにできたノードです。
 """
 
 # %% [markdown] lang="en"
@@ -1137,9 +1167,9 @@ print(f"⟦変数|variables⟧ {len(found)}, ⟦うちパラメーター|of whic
 
 # %% [markdown] lang="ja"
 r"""
-表の 12 個の変数がすべて見つかりました。`W` と `b` は 7 つずつ、合わせて 14 個です。
+表の12個の変数がすべて見つかりました。`W` と `b` は7つずつ、合わせて14個です。
 
-`backward()` は、まさにこの経路を `loss` から逆向きにたどり、関数ごとの微分を掛け合わせていきます。1 か所だけ手計算と比べてみます。$L$ の第 1 項をロジットで微分すると、$\mathrm{softplus}' = \mathrm{sigmoid}$ なので、
+`backward()` は、まさにこの経路を `loss` から逆向きにたどり、関数ごとの微分を掛け合わせていきます。1か所だけ手計算と比べてみます。$L$ の第1項をロジットで微分すると、$\mathrm{softplus}' = \mathrm{sigmoid}$ なので、
 
 $$
 \frac{\partial L}{\partial a_{ni}} = \frac{\mathrm{sigmoid}(a_{ni}) - x_{ni}}{B}
@@ -1174,7 +1204,7 @@ r"""
 
 ### 記事の学習ループ
 
-シードを固定し、重みを初期化し、画像の順番をシャッフルします。そして 100 枚ずつ、`loss_func` → `cleargrads` → `backward` → `update` を繰り返します。オプティマイザーは Adam です。Adam は、勾配とその 2 乗の移動平均から、ステップ幅をパラメーターの成分ごとに決めます。ここでは 1 エポック（全画像を 1 周）だけ学習します。
+シードを固定し、重みを初期化し、画像の順番をシャッフルします。そして100枚ずつ、`loss_func` → `cleargrads` → `backward` → `update` を繰り返します。オプティマイザーはAdamです。Adamは、勾配とその2乗の移動平均から、ステップ幅をパラメーターの成分ごとに決めます。ここでは1エポック（全画像を1周）だけ学習します。
 """
 
 # %% [markdown] lang="en"
@@ -1208,13 +1238,13 @@ mine = MyVAE(784, 20, 500, F.softplus)
 before = mine(data.test_images[:10]).array
 losses = train(mine, images)
 after = mine(data.test_images[:10]).array
-print(f"⟦最初の 3 ステップ|first three steps⟧: {np.round(losses[:3], 2)}")
-print(f"⟦1 エポックの平均|mean of the epoch⟧: {np.mean(losses):.3f}")
-print(f"⟦最後の 100 ステップの平均|mean of the last 100 steps⟧: {np.mean(losses[-100:]):.1f}")
+print(f"⟦最初の3ステップ|first three steps⟧: {np.round(losses[:3], 2)}")
+print(f"⟦1エポックの平均|mean of the epoch⟧: {np.mean(losses):.3f}")
+print(f"⟦最後の100ステップの平均|mean of the last 100 steps⟧: {np.mean(losses[-100:]):.1f}")
 
 # %% [markdown] lang="ja"
 r"""
-損失の推移をプロットします。比較のため、入力を見ずに、常に訓練画像の平均を出力するモデルの損失を破線で示します。再構成誤差は $x$ の 1 次式なので、その平均は、$x$ を平均画像で置き換えた値と同じです。
+損失の推移をプロットします。比較のため、入力を見ずに、常に訓練画像の平均を出力するモデルの損失を破線で示します。再構成誤差は $x$ の1次式なので、その平均は、$x$ を平均画像で置き換えた値と同じです。
 """
 
 # %% [markdown] lang="en"
@@ -1224,7 +1254,7 @@ We plot the losses. For comparison, the dashed line is the loss of a model that 
 
 # %%
 mean = images.mean(axis=0)
-mean_image_loss = np.nansum(from_probability(mean, mean))  # ⟦0 ln 0 は 0 とする|0 ln 0 is 0 here⟧
+mean_image_loss = np.nansum(from_probability(mean, mean))  # ⟦0 ln 0は0とする|0 ln 0 is 0 here⟧
 print(f"⟦平均画像の損失|loss of the mean image⟧: {mean_image_loss:.1f}")
 
 plt.figure(figsize=(8, 3))
@@ -1239,9 +1269,9 @@ plt.show()
 
 # %% [markdown] lang="ja"
 r"""
-損失は最初の数十ステップで破線（206.0）まで下がり、しばらく停滞します。この間、モデルは平均画像を出力するのと変わりません。その後、画像ごとの違いを潜在変数 $z$ で伝えられるようになると破線を離れ、最後の 100 ステップの平均は 139.0 まで下がりました。
+損失は最初の数十ステップで破線（206.0）まで下がり、しばらく停滞します。この間、モデルは平均画像を出力するのと変わりません。その後、画像ごとの違いを潜在変数 $z$ で伝えられるようになると破線を離れ、最後の100ステップの平均は139.0まで下がりました。
 
-テスト画像（上）を、学習前のモデル（中）と 1 エポック後のモデル（下）で再構成します。
+テスト画像（上）を、学習前のモデル（中）と1エポック後のモデル（下）で再構成します。
 """
 
 # %% [markdown] lang="en"
@@ -1260,11 +1290,11 @@ plt.show()
 
 # %% [markdown] lang="ja"
 r"""
-学習前の出力はノイズです。1 エポックで 7、1、0 と右端の 9 は読めるようになりましたが、2、4、5 はまだ他の数字と混ざっています。
+学習前の出力はノイズです。1エポックで7、1、0と右端の9は読めるようになりましたが、2、4、5はまだ他の数字と混ざっています。
 
 ### 同じ計算を速く
 
-Chainer の学習ループでは、行列積以外の処理にも多くの時間がかかります。そこでパッケージには、同じ計算を行うエンジン（`chainer_vae.engine`）があります。勾配は手で導いた式で計算し、配列は使い回します。乱数を引く順番も同じなので、同じシードなら、丸め誤差を除いて同じ損失になるはずです。最初の 10 ステップで比べます。
+Chainerの学習ループでは、行列積以外の処理にも多くの時間がかかります。そこでパッケージには、同じ計算を行うエンジン（`chainer_vae.engine`）があります。勾配は手で導いた式で計算し、配列は使い回します。乱数を引く順番も同じなので、同じシードなら、丸め誤差を除いて同じ損失になるはずです。最初の10ステップで比べます。
 """
 
 # %% [markdown] lang="en"
@@ -1289,15 +1319,15 @@ with thread_pool() as pool:  # ⟦計算を分担するスレッドプール|thr
     ]
     fused.finish()
 relative = np.abs(np.divide(fused_losses, losses[: len(fused_losses)]) - 1)
-print("⟦エンジンの最初の 3 ステップ|the engine's first three⟧:", np.round(fused_losses[:3], 2))
+print("⟦エンジンの最初の3ステップ|the engine's first three⟧:", np.round(fused_losses[:3], 2))
 print(f"⟦相対差の最大値|largest relative difference⟧: {relative.max():.0e}")
 np.testing.assert_allclose(fused_losses, losses[: len(fused_losses)], rtol=1e-5)
 
 # %% [markdown] lang="ja"
 r"""
-相対差は、float32 の丸め誤差と同じ $10^{-7}$ 程度です。
+相対差は、float32の丸め誤差と同じ $10^{-7}$ 程度です。
 
-`chainer_vae.Run` は、このエンジンによる学習、テスト画像での評価、保存を 1 つにまとめたものです。`chainer-vae train` コマンドは、これを実行します。同じシードで 1 エポック学習し、損失の平均を上のループと比べます。
+`chainer_vae.Run` は、このエンジンによる学習、テスト画像での評価、保存を1つにまとめたものです。`chainer-vae train` コマンドは、これを実行します。同じシードで1エポック学習し、損失の平均を上のループと比べます。
 """
 
 # %% [markdown] lang="en"
@@ -1309,21 +1339,24 @@ The relative difference is about $10^{-7}$, the size of float32 rounding errors.
 
 # %%
 folder = Path("lesson02")
-shutil.rmtree(folder, ignore_errors=True)  # ⟦Run は既存の結果を上書きしない|a Run never overwrites⟧
+shutil.rmtree(folder, ignore_errors=True)  # ⟦Runは既存の結果を上書きしない|a Run never overwrites⟧
 for entry in chainer_vae.Run.start(config, folder / "run").train():
     train_loss, test_loss = entry["main/loss"], entry["validation/main/loss"]
-    print(f"⟦訓練|train⟧ {train_loss:.3f}, ⟦テスト|test⟧ {test_loss:.3f}")
+    print(f"⟦訓練損失|training loss⟧ {train_loss:.3f}, ⟦テスト損失|test loss⟧ {test_loss:.3f}")
     np.testing.assert_allclose(train_loss, np.mean(losses), rtol=1e-5)
-print(sorted(file.name for file in (folder / "run").iterdir()))
+print(
+    "⟦フォルダーの中身|files of the run⟧:",
+    sorted(file.name for file in (folder / "run").glob("[!.]*")),
+)
 
 # %% [markdown] lang="ja"
 r"""
-訓練損失 170.986 は、ここで書いた学習ループと小数第 3 位まで一致しました。テスト損失 135.882 のほうが低いのは、訓練損失がエポック全体の平均で、テスト損失はエポックの終わりの重みで計算した値だからです。100 エポック学習すると、テスト損失は約 97 になります（README の表）。
+訓練損失170.986は、ここで書いた学習ループと小数第3位まで一致しました。テスト損失135.882のほうが低いのは、訓練損失がエポック全体の平均で、テスト損失はエポックの終わりの重みで計算した値だからです。100エポック学習すると、テスト損失は約97になります（READMEの表）。
 
 ### 保存と読み込み
 
-モデルは `chainer.serializers.save_npz` で保存します。保存されるのは、名前の付いた配列を集めた npz ファイルです。
-読み込みには注意が必要です。npz ファイルには Python のオブジェクトも格納でき、その読み込み（pickle）では任意のプログラムが実行される可能性があります。`chainer.serializers.load_npz` はこれを許すので、出どころのわからないファイルには使えません。
+モデルは `chainer.serializers.save_npz` で保存します。保存されるのは、名前の付いた配列を集めたnpzファイルです。
+読み込みには注意が必要です。npzファイルにはPythonのオブジェクトも格納でき、その読み込み（pickle）では任意のプログラムが実行される可能性があります。`chainer.serializers.load_npz` はこれを許すので、出どころのわからないファイルには使えません。
 `chainer_vae.runs.checkpoints.load_npz` は、同じ形式のファイルから数値の配列だけを読み込み、それ以外を含むファイルは拒否します。
 """
 
@@ -1341,8 +1374,12 @@ Loading needs care. An npz file can also hold Python objects, and restoring thes
 # %%
 file = folder / "mine.npz"
 chainer.serializers.save_npz(file, mine)
-arrays = checkpoints.load_npz(file)  # ⟦pickle を使わない|without pickle⟧
-print(len(arrays), {name: arrays[name].shape for name in sorted(arrays)[:4]})
+arrays = checkpoints.load_npz(file)  # ⟦pickleを使わない|without pickle⟧
+print(
+    len(arrays),
+    "⟦個の配列、最初の4個の形|arrays; shapes of the first 4⟧:",
+    {name: arrays[name].shape for name in sorted(arrays)[:4]},
+)
 
 loaded = chainer_vae.VAE(784, 20, 500, F.softplus)
 checkpoints.restore_model(loaded, arrays, file)
@@ -1350,17 +1387,17 @@ np.testing.assert_array_equal(loaded(x).array, mine(x).array)
 
 # %% [markdown] lang="ja"
 r"""
-14 個の配列を読み込みました。自作のクラスで学習した重みは、パッケージの VAE でも同じ出力になります。
+14個の配列を読み込みました。自作のクラスで学習した重みは、パッケージのVAEでも同じ出力になります。
 
 ## 演習
 
-### 演習 1（易）：`(B, 28, 28)` の画像
+### 演習1（易）：`(B, 28, 28)` の画像
 
 `mine` に形が `(100, 28, 28)` の画像を渡すと、`encode` は動きますが、損失の計算は失敗します。どの行で、なぜ失敗するのでしょうか。`MyVAE` のサブクラスで修正し、損失が `(100, 784)` のときと同じになることを確かめてください。
 
 <details><summary>解答例</summary>
 
-`L.Linear` は 2 つ目以降の軸を自動的に 1 つにまとめるので、`encode` は動きます。失敗するのは `F.bernoulli_nll(x, logits)` です。`x` は `(100, 28, 28)`、`logits` は `(100, 784)` で、形が違うからです。損失関数の最初で画像を平坦化します。
+`L.Linear` は2つ目以降の軸を自動的に1つにまとめるので、`encode` は動きます。失敗するのは `F.bernoulli_nll(x, logits)` です。`x` は `(100, 28, 28)`、`logits` は `(100, 784)` で、形が違うからです。損失関数の最初で画像を平坦化します。
 
 ```python
 class AnyShape(MyVAE):
@@ -1386,13 +1423,13 @@ assert results[0] == results[1]
 
 </details>
 
-### 演習 2（易）：活性化関数を変える
+### 演習2（易）：活性化関数を変える
 
-活性化関数を `F.tanh`、`F.relu`、`F.softplus` として、同じシードで最初の 10,000 枚（100 ステップ）を学習し、最後の 20 ステップの損失の平均を比べてください。
+活性化関数を `F.tanh`、`F.relu`、`F.softplus` として、同じシードで最初の10,000枚（100ステップ）を学習し、最後の20ステップの損失の平均を比べてください。
 
 <details><summary>解答例</summary>
 
-100 ステップでの差からわかるのは、学習初期の速さだけです。最終的にどれが良いかは、もっと長く学習しないとわかりません。
+100ステップでの差からわかるのは、学習初期の速さだけです。最終的にどれが良いかは、もっと長く学習しないとわかりません。
 
 ```python
 for act_func in (F.tanh, F.relu, F.softplus):
@@ -1403,13 +1440,13 @@ for act_func in (F.tanh, F.relu, F.softplus):
 
 </details>
 
-### 演習 3（中）：隠れ層を 1 つ増やす
+### 演習3（中）：隠れ層を1つ増やす
 
-`MyVAE` のサブクラスで、エンコーダーとデコーダーに隠れ層を 1 つずつ追加してください。名前は `le_extra`、`ld_extra` とします。計算グラフの `LinearFunction` が 9 つになること、学習で損失が下がることを確かめてください。
+`MyVAE` のサブクラスで、エンコーダーとデコーダーに隠れ層を1つずつ追加してください。名前は `le_extra`、`ld_extra` とします。計算グラフの `LinearFunction` が9つになること、学習で損失が下がることを確かめてください。
 
 <details><summary>解答例</summary>
 
-`encode` と `decode` をオーバーライドします。損失関数はこの 2 つを呼ぶだけなので、そのまま使えます。
+`encode` と `decode` をオーバーライドします。損失関数はこの2つを呼ぶだけなので、そのまま使えます。
 
 ```python
 class Deeper(MyVAE):
@@ -1446,9 +1483,9 @@ print(f"{curve[0]:.1f} -> {curve[-1]:.1f}")
 
 </details>
 
-### 演習 4（難）：Trainer と Updater
+### 演習4（難）：TrainerとUpdater
 
-Chainer の公式の例では、ループを書く代わりに `chainer.training.Trainer` を使います。`SerialIterator`、`StandardUpdater`、`Trainer` で同じ学習を 20 ステップ実行し、自分で書いたループと同じ損失になることを確かめてください。画像の順番はシャッフルしません。
+Chainerの公式の例では、ループを書く代わりに `chainer.training.Trainer` を使います。`SerialIterator`、`StandardUpdater`、`Trainer` で同じ学習を20ステップ実行し、自分で書いたループと同じ損失になることを確かめてください。画像の順番はシャッフルしません。
 
 <details><summary>解答例</summary>
 
@@ -1492,15 +1529,22 @@ np.testing.assert_allclose(by_trainer, by_loop, rtol=1e-5)
 
 </details>
 
-## 次へ
+## まとめ
 
-このレッスンでは、損失の式を所与のものとして使いました。次は記事の 3 節に進みます。レッスン 3 では、その式が対数尤度の変分下限からどのように導かれるのかを学びます。レッスン 4 では、`F.gaussian` の中の $z = \mu + \sigma \varepsilon$ がなぜ必要なのかを学びます。
+- Chainerの記録（計算グラフ）を逆にたどるのが `backward()` です。
+- エンコーダーは $\mu$ と $\ln \sigma^2$ を、デコーダーはロジットを出力します。どちらも、数値の範囲に無理のない形です。
+- 損失は、再構成誤差と `C` 倍のKLダイバージェンスの和で、画像1枚あたりのnatで表します。`k` はそのばらつきを減らします。
+- 自作のクラスは、パッケージの `VAE` と最後のビットまで一致しました。
+
+## 次に読むもの
+
+このレッスンでは、損失の式を所与のものとして使いました。次は記事の3節に進みます。[レッスン3](lesson:03)では、その式が対数尤度の変分下限からどのように導かれるのかを学びます。[レッスン4](lesson:04)では、`F.gaussian` の中の $z = \mu + \sigma \varepsilon$ がなぜ必要なのかを学びます。
 
 ### 出典
 
-- kenmatsu4「[Variational Autoencoder徹底解説](https://qiita.com/kenmatsu4/items/b029d697e9995d93aa24)」2017 年。第 2 節。
-- D. P. Kingma and M. Welling, [Auto-Encoding Variational Bayes](https://arxiv.org/abs/1312.6114), 2013. 損失と、付録 C のデコーダー。
-- X. Glorot and Y. Bengio, [Understanding the difficulty of training deep feedforward neural networks](https://proceedings.mlr.press/v9/glorot10a.html), AISTATS 2010. 式 16 が `Xavier` の分布。
+- kenmatsu4「[Variational Autoencoder徹底解説](https://qiita.com/kenmatsu4/items/b029d697e9995d93aa24)」2017年。第2節。
+- D. P. Kingma and M. Welling, [Auto-Encoding Variational Bayes](https://arxiv.org/abs/1312.6114), 2013. 損失と、付録Cのデコーダー。
+- X. Glorot and Y. Bengio, [Understanding the difficulty of training deep feedforward neural networks](https://proceedings.mlr.press/v9/glorot10a.html), AISTATS 2010. 式16が `Xavier` の分布。
 - D. P. Kingma and J. Ba, [Adam: A Method for Stochastic Optimization](https://arxiv.org/abs/1412.6980), 2014.
 - S. Tokui et al., [Chainer: A Deep Learning Framework for Accelerating the Research Cycle](https://arxiv.org/abs/1908.00213), 2019.
 """
@@ -1649,9 +1693,16 @@ np.testing.assert_allclose(by_trainer, by_loop, rtol=1e-5)
 
 </details>
 
-## What comes next
+## Summary
 
-In this lesson we took the formula of the loss as given. Next comes section 3 of the article. Lesson 3 shows how this formula follows from a lower bound of the log likelihood. Lesson 4 shows why `F.gaussian` computes $z = \mu + \sigma \varepsilon$.
+- `backward()` follows Chainer's record, the computational graph, in reverse.
+- The encoder outputs $\mu$ and $\ln \sigma^2$, the decoder logits: in this form, the numbers stay within range.
+- The loss is the reconstruction error plus `C` times the KL divergence, in nats per image. `k` makes it vary less.
+- Our own class agrees with the package's `VAE` to the last bit.
+
+## What to read next
+
+In this lesson we took the formula of the loss as given. Next comes section 3 of the article. [Lesson 3](lesson:03) shows how this formula follows from a lower bound of the log likelihood. [Lesson 4](lesson:04) shows why `F.gaussian` computes $z = \mu + \sigma \varepsilon$.
 
 ### Sources
 

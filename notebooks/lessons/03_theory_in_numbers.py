@@ -2,17 +2,22 @@
 r"""
 # 3. 理論を数値で確かめる
 
-記事の第 3 節は、VAE の理論を式で説明しています。周辺尤度 $p(X)$ から出発し、イェンセンの不等式で変分下限（ELBO）$\mathcal{L}(X, z)$ を導きます。
-次に、その差が KL ダイバージェンスであることを示し、最後に学習で使う 2 つの項を導きます。このレッスンでは、その各段階を
+記事の第3節は、VAEの理論を式で説明しています。周辺尤度 $p(X)$ から出発し、イェンセンの不等式で変分下限（ELBO）$\mathcal{L}(X, z)$ を導きます。
+次に、その差がKLダイバージェンスであることを示し、最後に学習で使う2つの項を導きます。このレッスンでは、その各段階を
 **実際の数値**で確かめます。等式では両辺を別々に計算して比べ、不等式では両辺の差を測ります。
 
-通常の VAE では $\log p(X)$ を計算できないので、この方法は使えません。ここでは、積分できるほど小さいモデルを 2 つ使います。
+通常のVAEでは $\log p(X)$ を計算できないので、この方法は使えません。ここでは、積分できるほど小さいモデルを2つ使います。
 
-- 潜在変数が 1 次元、画像が 4 画素のトイモデル
-- 付属の学習済みモデル `z2`。MNIST の VAE で、潜在変数が 2 次元しかないので、平面を格子で覆って積分できる
+- 潜在変数が1次元、画像が4画素のトイモデル
+- 付属の学習済みモデル `z2`。MNISTのVAEで、潜在変数が2次元しかないので、平面を格子で覆って積分できる
 
 文字は記事に合わせます。データ（画像）を $X$ または $x$、潜在変数を $z$、エンコーダーの分布を $q(z|x)$、デコーダーの分布を $p(x|z)$、
-事前分布を $p(z) = \mathcal{N}(0, I)$ と書きます。対数は自然対数で、単位は nat です。
+事前分布を $p(z) = \mathcal{N}(0, I)$ と書きます。$\mathcal{N}$ の2番目は分散です（記事には標準偏差を書いている箇所があります）。対数は自然対数で、単位はnatです。
+
+- **時間**：読んで実行するのに約60分、演習に約60分
+- **目標**：変分下限を導ける。対数尤度との差がKLダイバージェンスであることを、数値で示せる。損失の2つの項を式から計算できる
+- **前提**：[レッスン1](lesson:01)、積分と確率（期待値、正規分布）
+- **エクスプローラー**（`chainer-vae explore --open`）：[数字を書いて、KLと再構成誤差を見る](explorer:tab=draw)
 """
 
 # %% [markdown] lang="en"
@@ -29,11 +34,16 @@ With an ordinary VAE this is impossible, because $\log p(X)$ cannot be computed.
 - the trained model `z2` that comes with the package: a VAE for MNIST with only 2 latent dimensions, so we can integrate on a grid over the plane
 
 The notation follows the article: $X$ or $x$ is the data (an image), $z$ the latent variable, $q(z|x)$ the encoder's distribution, $p(x|z)$ the decoder's distribution,
-and $p(z) = \mathcal{N}(0, I)$ the prior. Logarithms are natural, and the unit is the nat.
+and $p(z) = \mathcal{N}(0, I)$ the prior. The second place of $\mathcal{N}$ holds the variance (the article has the standard deviation there in one place). Logarithms are natural, and the unit is the nat.
+
+- **Time**: about 60 minutes to read and run, and 60 more for the exercises
+- **Goals**: derive the lower bound; show in numbers that its gap to the log likelihood is a KL divergence; compute both terms of the loss from their formulas
+- **You need**: [lesson 1](lesson:01), integrals, and probability (expectations, normal distributions)
+- **In the explorer** (`chainer-vae explore --open`): [draw a digit, and see its KL divergence and its reconstruction error](explorer:tab=draw)
 """
 
 # %%
-import chainer_vae  # ⟦Chainer を使えるようにする。最初に読み込む|makes Chainer usable: import it first⟧
+import chainer_vae  # ⟦Chainerを使えるようにする。最初に読み込む|makes Chainer usable: import it first⟧
 
 # isort: split
 from itertools import product
@@ -52,20 +62,20 @@ plt.rcParams.update(style.settings("⟦ja|en⟧"))
 # %% tags=["parameters"] small={"n_images": 40, "n_plane": 121, "n_window": 81, "n_prior": 500, "n_draws": 1024, "n_steps": 15}
 n_images = 500  # ⟦テスト画像の枚数|number of test images⟧
 n_plane = 226  # ⟦平面全体の格子の、一辺の点の数|grid points per side, for the whole plane⟧
-n_window = 121  # ⟦画像 1 枚の格子の、一辺の点の数|grid points per side, for one image⟧
+n_window = 121  # ⟦画像1枚の格子の、一辺の点の数|grid points per side, for one image⟧
 n_prior = 10_000  # ⟦事前分布からのサンプルの数|number of samples from the prior⟧
 n_draws = 16_384  # ⟦重点サンプリングで使うサンプルの数|number of samples for importance sampling⟧
-n_steps = 150  # ⟦演習 4 の最適化のステップ数|optimization steps in exercise 4⟧
+n_steps = 150  # ⟦演習4の最適化のステップ数|optimization steps in exercise 4⟧
 
 # %% [markdown] lang="ja"
 r"""
 ## 1. 積分できる小さな生成モデル
 
-VAE の生成モデルは、まず $z$ を事前分布からサンプリングし、次に $x$ をデコーダーの分布からサンプリングします。画像 $x$ が現れる確率は、すべての $z$ についての和、つまり積分になります。
+VAEの生成モデルは、まず $z$ を事前分布からサンプリングし、次に $x$ をデコーダーの分布からサンプリングします。画像 $x$ が現れる確率は、すべての $z$ についての和、つまり積分になります。
 
 $$p(x) = \int p(x|z)\, p(z)\, dz$$
 
-**トイモデル。** 一列に並んだ 4 つの画素の上を、ランプが 1 つ動くとします。$z$ はランプの位置、$x$ は各画素が光る（1）か光らない（0）かです。
+**トイモデル。** 一列に並んだ4つの画素の上を、ランプが1つ動くとします。$z$ はランプの位置、$x$ は各画素が光る（1）か光らない（0）かです。
 ランプが近いほど画素は光りやすく、$i$ 番目の画素が光る確率 $y_i$ は
 
 $$y_i(z) = \mathrm{sigmoid}(h_i(z)), \qquad h_i(z) = 6 - 5\,(z - c_i)^2, \qquad c = (-1.5,\ -0.5,\ 0.5,\ 1.5)$$
@@ -74,7 +84,7 @@ $$y_i(z) = \mathrm{sigmoid}(h_i(z)), \qquad h_i(z) = 6 - 5\,(z - c_i)^2, \qquad 
 
 $$\log p(x|z) = \sum_i \left\{ x_i \log y_i + (1 - x_i) \log(1 - y_i) \right\} = \sum_i \left\{ x_i h_i - \log(1 + e^{h_i}) \right\}$$
 
-となります。2 つめの等号は第 6 節で確かめます。次のセルの関数は、トイモデルと MNIST の両方で使います。配列 $z$ の 1 行が、1 つの潜在変数です。
+となります。2つめの等号は第6節で確かめます。次のセルの関数は、トイモデルとMNISTの両方で使います。配列 $z$ の1行が、1つの潜在変数です。
 """
 
 # %% [markdown] lang="en"
@@ -100,7 +110,7 @@ Section 6 checks the second equality. We use the functions of the next cell for 
 
 # %%
 def log_bernoulli(x, logits):
-    """⟦対数尤度。行は画像、列は z|Log likelihood: a row for each image, a column for each z⟧"""
+    """⟦対数尤度。行は画像、列はz|Log likelihood: a row for each image, a column for each z⟧"""
     return x @ logits.T - np.logaddexp(0, logits).sum(axis=1)
 
 
@@ -122,12 +132,12 @@ def logsumexp(a):
 
 # %% [markdown] lang="ja"
 r"""
-4 画素の画像は $2^4 = 16$ 通りしかありません。そこで、16 通りすべての $p(x)$ を計算します。$z$ を間隔 $\Delta z$ の格子点に置き換え、積分を和で近似します。
+4画素の画像は $2^4 = 16$ 通りしかありません。そこで、16通りすべての $p(x)$ を計算します。$z$ を間隔 $\Delta z$ の格子点に置き換え、積分を和で近似します。
 
 $$\log p(x) \approx \log \sum_j e^{\log p(x|z_j) + \log p(z_j)} + \log \Delta z$$
 
-`logsumexp` を使うのは、確率がとても小さいときに `exp` が 0 になるのを防ぐためです。トイモデルでは必要ありませんが、784 画素の MNIST では確率が桁違いに小さくなるので、対数のまま計算します。
-計算が正しければ、16 個の確率の和は 1 になります。
+`logsumexp` を使うのは、確率がとても小さいときに `exp` が0になるのを防ぐためです。トイモデルでは必要ありませんが、784画素のMNISTでは確率が桁違いに小さくなるので、対数のまま計算します。
+計算が正しければ、16個の確率の和は1になります。
 """
 
 # %% [markdown] lang="en"
@@ -150,16 +160,16 @@ def toy_logits(z):
     return 6 - 5 * (z - centres) ** 2
 
 
-line = np.linspace(-15, 15, 6001)[:, None]  # ⟦z の格子点|grid points of z⟧
+line = np.linspace(-15, 15, 6001)[:, None]  # ⟦zの格子点|grid points of z⟧
 dz = line[1, 0] - line[0, 0]
 toy_joint = log_bernoulli(toy_images, toy_logits(line)) + log_normal(line)  # log p(x, z)
 toy_log_p = logsumexp(toy_joint) + np.log(dz)
-print("Σ p(x) =", np.exp(toy_log_p).sum().round(12))
+print("⟦16通りの画像の確率の和|sum of p(x) over all 16 images⟧:", np.exp(toy_log_p).sum().round(12))
 np.testing.assert_allclose(np.exp(toy_log_p).sum(), 1)
 
 # %% [markdown] lang="ja"
 r"""
-和は 1 です。別の方法でも確かめます。モデルの定義どおりに $z$ と $x$ を 10 万回サンプリングし、各画像が現れた割合を数えます。
+和は1です。別の方法でも確かめます。モデルの定義どおりに $z$ と $x$ を10万回サンプリングし、各画像が現れた割合を数えます。
 下の図の左は、各画素が光る確率 $y_i(z)$ と事前分布です。右の棒は積分で求めた $p(x)$、点は数えた割合です。
 """
 
@@ -194,9 +204,9 @@ assert np.abs(counted - np.exp(toy_log_p)).max() < 0.006
 
 # %% [markdown] lang="ja"
 r"""
-積分とサンプリングの結果は、10 万回のサンプルで期待できる精度で一致しました（差は最大でも約 0.002）。最も多いのは中央の 2 画素が光る `0110` です。
-離れた画素だけが光る `1001` は、ランプが 1 つしかないのでほとんど現れません。
-画素が 1 つも光らない `0000` は、ランプが左右どちらかの外側にあるときの画像です。どちらの側かは画像からはわかりません。このことは後で重要になります。
+積分とサンプリングの結果は、10万回のサンプルで期待できる精度で一致しました（差は最大でも約0.002）。最も多いのは中央の2画素が光る `0110` です。
+離れた画素だけが光る `1001` は、ランプが1つしかないのでほとんど現れません。
+画素が1つも光らない `0000` は、ランプが左右どちらかの外側にあるときの画像です。どちらの側かは画像からはわかりません。このことは後で重要になります。
 """
 
 # %% [markdown] lang="en"
@@ -208,9 +218,9 @@ The integral and the sampling agree as well as 100,000 samples allow (the larges
 
 # %% [markdown] lang="ja"
 r"""
-## 2. MNIST の log p(x) を積分で求める
+## 2. MNISTのlog p(x) を積分で求める
 
-次は MNIST の VAE です。`z2` の潜在変数は 2 次元なので、同じ計算を平面の上でできます。丸め誤差の影響を除くため、パラメーターを float64 に変換します。
+次はMNISTのVAEです。`z2` の潜在変数は2次元なので、同じ計算を平面の上でできます。丸め誤差の影響を除くため、パラメーターをfloat64に変換します。
 """
 
 # %% [markdown] lang="en"
@@ -224,7 +234,7 @@ Next, a VAE for MNIST. `z2` has 2 latent dimensions, so we can do the same on a 
 model, config = chainer_vae.load_model("z2")
 for param in model.params():
     param.array = param.array.astype(np.float64)
-    param.cleargrad()  # ⟦float32 の勾配を捨てる|discard its float32 gradient⟧
+    param.cleargrad()  # ⟦float32の勾配を捨てる|discard its float32 gradient⟧
 
 data = chainer_vae.load_mnist()
 images = data.test_images[:n_images].astype(np.float64)
@@ -234,7 +244,7 @@ sigma = np.exp(ln_var / 2)
 
 
 def log_likelihood(model, x, z, batch=2_000):
-    """⟦対数尤度。行は画像、列は z|Log likelihood: a row for each image, a column for each z⟧"""
+    """⟦対数尤度。行は画像、列はz|Log likelihood: a row for each image, a column for each z⟧"""
     values = np.empty((len(x), len(z)))
     with chainer.no_backprop_mode():
         for start in range(0, len(z), batch):
@@ -248,7 +258,7 @@ print("sigma =", sigma[0].round(3))
 
 # %% [markdown] lang="ja"
 r"""
-最初のテスト画像（7）の $q(z|x)$ は、中心が $(1.56, 1.27)$、標準偏差が約 0.03 です。事前分布の標準偏差は 1 なので、平面のごく小さな領域です。
+最初のテスト画像（7）の $q(z|x)$ は、中心が $(1.56, 1.27)$、標準偏差が約0.03です。事前分布の標準偏差は1なので、平面のごく小さな領域です。
 $z$ がこの近くになければ $p(x|z)$ は桁違いに小さいので、格子はこの近くで細かくする必要があります。そこで、窓 $\mu \pm 8\sigma$ に格子を置きます。
 
 格子による積分は、格子を変えても値が変わらないことを確かめて初めて信用できます。間隔を細かくした場合と、窓を広げた場合の値を表示します。
@@ -265,7 +275,7 @@ An integral on a grid can be trusted only if a different grid gives the same val
 
 # %%
 def log_p_in_window(i, extent, per_sigma):
-    """⟦窓 mu ± extent sigma での log p(x)|log p(x) in the window mu ± extent sigma⟧"""
+    """⟦窓mu ± extent sigmaでのlog p(x)|log p(x) in the window mu ± extent sigma⟧"""
     side = np.arange(-extent, extent + 1e-9, 1 / per_sigma)
     z = mu[i] + sigma[i] * np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
     log_joint = log_likelihood(model, images[i : i + 1], z)[0] + log_normal(z)
@@ -282,11 +292,11 @@ for extent in (2, 4, 12, 16):
 
 # %% [markdown] lang="ja"
 r"""
-間隔が $\sigma$ 程度まで細かくなれば、値はもう変わりません。なめらかに 0 へ減衰する関数では、等間隔の和が非常に速く積分に収束するからです
-（正規分布なら、相対誤差はおよそ $2e^{-2\pi^2\sigma^2/h^2}$ です。間隔 $h$ が $\sigma$ なら $10^{-8}$ 程度、$2\sigma$ なら 1 % 程度です）。
+間隔が $\sigma$ 程度まで細かくなれば、値はもう変わりません。なめらかに0へ減衰する関数では、等間隔の和が非常に速く積分に収束するからです
+（正規分布なら、相対誤差はおよそ $2e^{-2\pi^2\sigma^2/h^2}$ です。間隔 $h$ が $\sigma$ なら $10^{-8}$ 程度、$2\sigma$ なら1%程度です）。
 窓も $\pm 8\sigma$ で十分で、それより広げても値は変わりません。
 
-$\log p(x)$ は約 $-90.18$ です。確率に直すと約 $10^{-39}$ で、float32 で正確に表せる範囲をすでに外れています。すぐ後に出てくる $-200$ 前後の画像なら、float32 では完全に 0 になります。float64 でも $e^{-745}$ あたりが限界で、もっと大きな画像では足りません。対数のまま計算すれば、この問題は起きません。
+$\log p(x)$ は約 $-90.18$ です。確率に直すと約 $10^{-39}$ で、float32で正確に表せる範囲をすでに外れています。すぐ後に出てくる $-200$ 前後の画像なら、float32では完全に0になります。float64でも $e^{-745}$ あたりが限界で、もっと大きな画像では足りません。対数のまま計算すれば、この問題は起きません。
 """
 
 # %% [markdown] lang="en"
@@ -303,7 +313,7 @@ r"""
 ### 平面全体でも計算する
 
 窓は $q(z|x)$ の位置に置きました。エンコーダーの出力が見当違いの位置だったらどうでしょうか。念のため、平面全体 $[-4.5, 4.5]^2$ も格子で覆います。
-$\log p(x|z)$ は $x$ とロジットの行列積から求まるので、デコーダーは格子上で 1 回計算すれば、すべての画像に使えます。
+$\log p(x|z)$ は $x$ とロジットの行列積から求まるので、デコーダーは格子上で1回計算すれば、すべての画像に使えます。
 """
 
 # %% [markdown] lang="en"
@@ -329,7 +339,7 @@ for i in range(10):
 
 # %% [markdown] lang="ja"
 r"""
-10 枚のうち 9 枚では、2 つの格子の差は 0.03 以下です（この差は、間隔 0.04 が、最も狭い事後分布には少し粗いために残ります）。ところが 8 番の画像（5）だけは、窓の値が平面全体の値よりおよそ 49 も小さくなりました。
+10枚のうち9枚では、2つの格子の差は0.03以下です（この差は、間隔0.04が、最も狭い事後分布には少し粗いために残ります）。ところが8番の画像（5）だけは、窓の値が平面全体の値よりおよそ49も小さくなりました。
 この画像では、$p(x|z)$ の大きい場所が、エンコーダーの出力から遠く離れています。この例はあとで何度か取り上げます。
 """
 
@@ -343,12 +353,12 @@ For this image, $p(x|z)$ is large only far from the encoder's output. We will co
 r"""
 ### なぜ一般には計算できないのか
 
-格子の方法は、次元が増えるとすぐに破綻します。1 軸に 226 点なら 2 次元では約 5 万点ですが、20 次元では $226^{20} \approx 10^{47}$ 点です。
+格子の方法は、次元が増えるとすぐに破綻します。1軸に226点なら2次元では約5万点ですが、20次元では $226^{20} \approx 10^{47}$ 点です。
 では、$z$ を事前分布からサンプリングして平均すればどうでしょうか。
 
 $$p(x) = E_{p(z)}[p(x|z)] \approx \frac{1}{n} \sum_{j=1}^{n} p(x|z_j), \qquad z_j \sim p(z)$$
 
-次のセルでは、2 次元と 20 次元のモデルで、画像 1（2）についてこれを 1 万個のサンプルで 3 回ずつ試します。20 次元では真の値がわかりませんが、
+次のセルでは、2次元と20次元のモデルで、画像1（2）についてこれを1万個のサンプルで3回ずつ試します。20次元では真の値がわかりませんが、
 変分下限（次の節で説明します。$\log p(x)$ は必ずこれ以上です）と比べられます。
 """
 
@@ -380,7 +390,7 @@ print(f"z20: ⟦変分下限|lower bound⟧ {lower_bound:8.2f}")
 
 # %% [markdown] lang="ja"
 r"""
-2 次元なら、1 万個のサンプルで真の値に近い値が得られます。20 次元では変分下限にさえ遠く及ばず、値も毎回大きく変わります。1 万個の中に、この画像をうまく生成できる $z$ が 1 つも含まれていないからです。
+2次元なら、1万個のサンプルで真の値に近い値が得られます。20次元では変分下限にさえ遠く及ばず、値も毎回大きく変わります。1万個の中に、この画像をうまく生成できる $z$ が1つも含まれていないからです。
 どこを探せばよいかを示すものが必要です。それがエンコーダー $q(z|x)$ です。
 """
 
@@ -402,8 +412,8 @@ $$\log p(X) = \log \int q(z|X)\, \frac{p(X, z)}{q(z|X)}\, dz \ \geq\ \int q(z|X)
 
 $$\log E_q[w] \ \geq\ E_q[\log w]$$
 
-トイモデルの画像 `0010`（3 番目の画素だけが光った）で確かめます。$q$ は意図的に少しずらして $\mathcal{N}(0.2,\ 0.35^2)$ とします。
-$q$ から 6 個の $z$ をサンプリングし、$w$ と $\log w$ を図にします。黒い点は 6 点の重心です。
+トイモデルの画像 `0010`（3番目の画素だけが光った）で確かめます。$q$ は意図的に少しずらして $\mathcal{N}(0.2,\ 0.35^2)$ とします。
+$q$ から6個の $z$ をサンプリングし、$w$ と $\log w$ を図にします。黒い点は6点の重心です。
 """
 
 # %% [markdown] lang="en"
@@ -439,7 +449,7 @@ w = np.exp(toy_log_w(q_mu + q_sigma * np.random.randn(6, 1)))
 fig, axes = plt.subplots(figsize=(6.5, 3.4), layout="constrained")
 curve = np.linspace(0.0015, 0.037, 500)
 axes.plot(curve, np.log(curve), color=style.MUTED, label=r"$\log w$")
-axes.plot(w, np.log(w), "o", color=style.LATENT, label="⟦6 個のサンプル|6 samples⟧")
+axes.plot(w, np.log(w), "o", color=style.LATENT, label="⟦6個のサンプル|6 samples⟧")
 mean, low, high = w.mean(), np.log(w).mean(), np.log(w.mean())
 axes.annotate(
     "", (mean, high), (mean, low), arrowprops=dict(arrowstyle="<->", color=style.LOSS, lw=1.5)
@@ -454,13 +464,13 @@ for height, marker, color, words, below in (
 axes.set(xlabel="$w$", ylabel=r"$\log w$")
 axes.legend(loc="lower right", frameon=False)
 plt.show()
-print(f"⟦6 個|6 samples⟧: log mean w = {high:.3f}, mean log w = {low:.3f}")
+print(f"⟦6個|6 samples⟧: log mean w = {high:.3f}, mean log w = {low:.3f}")
 
 # %% [markdown] lang="ja"
 r"""
 対数の曲線は上に凸なので、点の重心（黒）は必ず曲線の下に来ます。赤い矢印がイェンセンの不等式のギャップです。$w$ がすべて同じ値なら、ギャップはなくなります。
 
-サンプルを 20 万個に増やせば、平均の対数は $\log p(x)$ に、対数の平均は変分下限 $\mathcal{L}$ に近づくはずです。どちらも格子上の積分と比べます。
+サンプルを20万個に増やせば、平均の対数は $\log p(x)$ に、対数の平均は変分下限 $\mathcal{L}$ に近づくはずです。どちらも格子上の積分と比べます。
 """
 
 # %% [markdown] lang="en"
@@ -485,7 +495,7 @@ assert bound < toy_log_p[toy]
 
 # %% [markdown] lang="ja"
 r"""
-変分下限は $\log p(x)$ より約 0.52 低くなりました。記事の図で「？」と書かれたギャップが、ここでは数値で得られます。次に、その正体を調べます。
+変分下限は $\log p(x)$ より約0.52低くなりました。記事の図で「？」と書かれたギャップが、ここでは数値で得られます。次に、その正体を調べます。
 """
 
 # %% [markdown] lang="en"
@@ -495,17 +505,17 @@ The lower bound is about 0.52 below $\log p(x)$. The gap that the article's figu
 
 # %% [markdown] lang="ja"
 r"""
-## 4. ギャップの正体は KL ダイバージェンス
+## 4. ギャップの正体はKLダイバージェンス
 
 記事は $\log p(X)$ と $\mathcal{L}(X, z)$ の差を計算し、
 
 $$\log p(X) - \mathcal{L}(X, z) = D_{\mathrm{KL}}\left[ q(z|X) \,\|\, p(z|X) \right] \geq 0$$
 
-を導きます。右辺の $p(z|X)$ は真の事後分布で、ベイズの定理により $p(z|X) = p(X, z) / p(X)$ です。格子の上では、この事後分布も、次の KL ダイバージェンスの定義も、そのまま計算できます（$q$ と $r$ は 2 つの分布です）。
+を導きます。右辺の $p(z|X)$ は真の事後分布で、ベイズの定理により $p(z|X) = p(X, z) / p(X)$ です。格子の上では、この事後分布も、次のKLダイバージェンスの定義も、そのまま計算できます（$q$ と $r$ は2つの分布です）。
 
 $$D_{\mathrm{KL}}\left[ q \,\|\, r \right] = \int q(z) \left\{ \log q(z) - \log r(z) \right\} dz$$
 
-まずトイモデルで、$q$ をいくつか変えて試します。左は画像 `0010`、右は `0000` です。青は変分下限 $\mathcal{L}$、赤は別に計算した KL、
+まずトイモデルで、$q$ をいくつか変えて試します。左は画像 `0010`、右は `0000` です。青は変分下限 $\mathcal{L}$、赤は別に計算したKL、
 黒い線は $\log p(x)$ です。式が正しければ、$q$ が何であっても赤の上端が黒い線に一致します。
 """
 
@@ -556,11 +566,11 @@ plt.show()
 # %% [markdown] lang="ja"
 r"""
 上の段では、オレンジ色が真の事後分布、青い線が $q$ です（太い線ほど、棒グラフの右側に対応します）。
-$q$ を変えても $\log p(x)$ は変わらず、変分下限と KL の**内訳**だけが変わります。記事の「$\mathcal{L}$ の最大化は KL の最小化と同じ」とは、このことです
+$q$ を変えても $\log p(x)$ は変わらず、変分下限とKLの**内訳**だけが変わります。記事の「$\mathcal{L}$ の最大化はKLの最小化と同じ」とは、このことです
 （デコーダーを固定して $q$ だけを動かす場合です。$\theta$ も動かす学習では、$\log p(x)$ 自身も変わります）。
 
-左では、$q$ を事後分布に合わせるとギャップは 0.03 まで縮みます。右の `0000` では事後分布に山が 2 つあるので、1 つの正規分布ではうまく近似できません。
-両方を覆うより片方の山だけに合わせるほうがよく、それでも 0.74 が残ります。そのうち $\log 2 \approx 0.69$ は、もう片方の山にある半分の確率を無視したことによります。
+左では、$q$ を事後分布に合わせるとギャップは0.03まで縮みます。右の `0000` では事後分布に山が2つあるので、1つの正規分布ではうまく近似できません。
+両方を覆うより片方の山だけに合わせるほうがよく、それでも0.74が残ります。そのうち $\log 2 \approx 0.69$ は、もう片方の山にある半分の確率を無視したことによります。
 """
 
 # %% [markdown] lang="en"
@@ -575,9 +585,9 @@ It is better to fit one of the peaks than to cover both. Even so, 0.74 remains. 
 
 # %% [markdown] lang="ja"
 r"""
-### MNIST でも同じ等式を確かめる
+### MNISTでも同じ等式を確かめる
 
-同じことを `z2` で、4 枚のテスト画像について行います。今度は、$q$ と事後分布の**両方**が完全に入る窓を使います。事後分布の位置は、平面全体の格子からわかります。
+同じことを `z2` で、4枚のテスト画像について行います。今度は、$q$ と事後分布の**両方**が完全に入る窓を使います。事後分布の位置は、平面全体の格子からわかります。
 """
 
 # %% [markdown] lang="en"
@@ -590,7 +600,7 @@ Now the same with `z2`, for four test images. This time the window contains **bo
 
 # %%
 def window(i):
-    """⟦q と事後分布の、平均 ± 8 標準偏差を含む格子|A grid that contains mean ± 8 sd of both q and the posterior⟧"""
+    """⟦qと事後分布の、平均 ± 8標準偏差を含む格子|A grid that contains mean ± 8 sd of both q and the posterior⟧"""
     p = np.exp(plane_joint[i] - logsumexp(plane_joint[i]))
     mean = p @ plane
     sd = np.maximum(np.sqrt(p @ (plane - mean) ** 2), step)
@@ -623,7 +633,7 @@ for i in examples:
 
 # %% [markdown] lang="ja"
 r"""
-差と KL は小数第 5 位まで一致しました。ギャップの大きさは画像によって大きく異なります。$q$ と真の事後分布を重ねて描くと、その理由がわかります。
+差とKLは小数第5位まで一致しました。ギャップの大きさは画像によって大きく異なります。$q$ と真の事後分布を重ねて描くと、その理由がわかります。
 等高線は、それぞれの最大値の $e^{-r^2/2}$ 倍（$r = 1, 2, 3$）の高さです。青が $q(z|x)$、オレンジ色が $p(z|x)$ です。
 """
 
@@ -661,12 +671,12 @@ plt.show()
 r"""
 左から順に見ていきます。
 
-- **画像 0**：形も大きさもよく似ていますが、中心が少しずれています。それだけで 1.7 nat です。
-- **画像 7**：事後分布は斜めに伸びています。$q$ は軸に平行な楕円しか表せないので、中心だけでなく向きも合いません。
-- **画像 3**：事後分布には山が 2 つあり、正規分布とは大きく異なる形です。$q$ は一方の山に偏っています。
-- **画像 8**：事後分布は $q$ から遠く離れています。エンコーダーがこの画像を別の数字と取り違えたためです。ギャップは 118 nat です。
+- **画像0**：形も大きさもよく似ていますが、中心が少しずれています。それだけで1.7 natです。
+- **画像7**：事後分布は斜めに伸びています。$q$ は軸に平行な楕円しか表せないので、中心だけでなく向きも合いません。
+- **画像3**：事後分布には山が2つあり、正規分布とは大きく異なる形です。$q$ は一方の山に偏っています。
+- **画像8**：事後分布は $q$ から遠く離れています。エンコーダーがこの画像を別の数字と取り違えたためです。ギャップは118 natです。
 
-ギャップの原因は 2 つあります。軸に平行な正規分布では事後分布の形を表せないこと（画像 3, 7）と、エンコーダーが最適な $\mu, \sigma$ を出力できなかったこと（画像 0, 8 ではっきりわかります）です。演習 4 で、この 2 つを数値で分けます。
+ギャップの原因は2つあります。軸に平行な正規分布では事後分布の形を表せないこと（画像3, 7）と、エンコーダーが最適な $\mu, \sigma$ を出力できなかったこと（画像0, 8ではっきりわかります）です。演習4で、この2つを数値で分けます。
 """
 
 # %% [markdown] lang="en"
@@ -683,17 +693,17 @@ The gap has two causes. A normal distribution aligned with the axes cannot take 
 
 # %% [markdown] lang="ja"
 r"""
-## 5. 3 つの項への分解と、2 つの項による変分下限
+## 5. 3つの項への分解と、2つの項による変分下限
 
-真の事後分布は一般にわからないので、ギャップの式のままでは学習に使えません。記事は、ベイズの定理で KL を 3 つの項に分解します。
+真の事後分布は一般にわからないので、ギャップの式のままでは学習に使えません。記事は、ベイズの定理でKLを3つの項に分解します。
 
 $$D_{\mathrm{KL}}\left[ q(z|X) \,\|\, p(z|X) \right] = D_{\mathrm{KL}}\left[ q(z|X) \,\|\, p(z) \right] - E_{q(z|X)}\left[ \log p(X|z) \right] + \log p(X)$$
 
-これを $\mathcal{L} = \log p(X) - D_{\mathrm{KL}}[q(z|X) \,\|\, p(z|X)]$ に代入すると、計算できない $\log p(X)$ が消え、計算できる 2 つの項が残ります。
+これを $\mathcal{L} = \log p(X) - D_{\mathrm{KL}}[q(z|X) \,\|\, p(z|X)]$ に代入すると、計算できない $\log p(X)$ が消え、計算できる2つの項が残ります。
 
 $$\mathcal{L}(X, z) = -D_{\mathrm{KL}}\left[ q(z|X) \,\|\, p(z) \right] + E_{q(z|X)}\left[ \log p(X|z) \right]$$
 
-4 枚の画像で、各項を格子の上で別々に計算し、2 つの等式を確かめます。
+4枚の画像で、各項を格子の上で別々に計算し、2つの等式を確かめます。
 """
 
 # %% [markdown] lang="en"
@@ -717,9 +727,9 @@ for i, result in results.items():
     q, area = result["q"], result["area"]
     kl_prior = (q * (result["log_q"] - log_normal(result["z"]))).sum() * area
     reconstruction = (q * result["log_lik"]).sum() * area
-    # ⟦3 つの項|three terms⟧
+    # ⟦3つの項|three terms⟧
     np.testing.assert_allclose(result["kl"], kl_prior - reconstruction + result["log_p"], rtol=1e-6)
-    # ⟦2 つの項|two terms⟧
+    # ⟦2つの項|two terms⟧
     np.testing.assert_allclose(result["bound"], -kl_prior + reconstruction, rtol=1e-6)
     print(
         f"{i:4}{kl_prior:14.4f}{reconstruction:17.4f}{result['log_p']:13.4f}"
@@ -729,11 +739,11 @@ for i, result in results.items():
 
 # %% [markdown] lang="ja"
 r"""
-どの画像でも、両方の等式が成り立ちました。たとえば画像 0 では、$7.9 - (-84.0) + (-90.2) = 1.7$ がギャップ、$-7.9 - 84.0 = -91.9$ が変分下限です。
+どの画像でも、両方の等式が成り立ちました。たとえば画像0では、$7.9 - (-84.0) + (-90.2) = 1.7$ がギャップ、$-7.9 - 84.0 = -91.9$ が変分下限です。
 
 ここまでは同じ格子を使ったので、格子を使わない方法でも $\mathcal{L}$ を求めます。$z = \mu + \sigma \varepsilon$ と書けば、$E_q$ は標準正規分布に従う $\varepsilon$ についての期待値です。
-これは、適切に選んだ少数の点での重み付き和で、非常に正確に計算できます（ガウス・エルミート求積。1 軸 $m$ 点なら、各軸について $2m - 1$ 次までの多項式で厳密です）。ここでは $8 \times 8 = 64$ 点を使います。
-KL は次の節の閉じた式で計算します。
+これは、適切に選んだ少数の点での重み付き和で、非常に正確に計算できます（ガウス・エルミート求積。1軸 $m$ 点なら、各軸について $2m - 1$ 次までの多項式で厳密です）。ここでは $8 \times 8 = 64$ 点を使います。
+KLは次の節の閉じた式で計算します。
 """
 
 # %% [markdown] lang="en"
@@ -748,11 +758,11 @@ The KL divergence comes from the closed form of the next section.
 # %%
 node, weight = np.polynomial.hermite_e.hermegauss(8)
 eps = np.stack(np.meshgrid(node, node), axis=-1).reshape(-1, 2)
-weights = np.outer(weight, weight).ravel() / (2 * np.pi)  # ⟦和は 1|they sum to 1⟧
+weights = np.outer(weight, weight).ravel() / (2 * np.pi)  # ⟦和は1|they sum to 1⟧
 
 
 def two_terms(x, mu, sigma):
-    """⟦画像 1 枚の、変分下限の 2 つの項|The two terms of the lower bound, for one image⟧"""
+    """⟦画像1枚の、変分下限の2つの項|The two terms of the lower bound, for one image⟧"""
     log_lik = log_likelihood(model, x[None], mu + sigma * eps)[0]
     kl = 0.5 * (mu**2 + sigma**2 - np.log(sigma**2) - 1).sum()
     return weights @ log_lik, kl
@@ -769,7 +779,7 @@ for i, result in results.items():
 
 # %% [markdown] lang="ja"
 r"""
-格子とは無関係な 64 点でも、同じ変分下限が得られました。
+格子とは無関係な64点でも、同じ変分下限が得られました。
 """
 
 # %% [markdown] lang="en"
@@ -779,16 +789,16 @@ r"""
 
 # %% [markdown] lang="ja"
 r"""
-## 6. 2 つの項を計算する式
+## 6. 2つの項を計算する式
 
-### 正規分布どうしの KL ダイバージェンス
+### 正規分布どうしのKLダイバージェンス
 
 $q(z|X) = \mathcal{N}(\mu, \mathrm{diag}(\sigma^2))$、$p(z) = \mathcal{N}(0, I)$ のとき、正則化項（KL）は閉じた形で書けます。
 
 $$D_{\mathrm{KL}}\left[ q(z|X) \,\|\, p(z) \right] = \frac{1}{2} \sum_{j=1}^{J} \left( \mu_j^2 + \sigma_j^2 - \log \sigma_j^2 - 1 \right)$$
 
-これを 3 通りの方法で確かめます。Chainer の `gaussian_kl_divergence`、前節の格子、そして定義どおりのモンテカルロ法 $\frac{1}{n} \sum_i \{\log q(z_i|X) - \log p(z_i)\}$、$z_i \sim q$ です。
-モンテカルロ法の誤差は、サンプル数 $n$ に対して $1/\sqrt{n}$ に比例して小さくなるはずです。左の図は 1 回の推定とエラーバー（標準誤差の 2 倍）、右の図は 200 回繰り返したときの誤差の大きさ（二乗平均平方根）です。
+これを3通りの方法で確かめます。Chainerの `gaussian_kl_divergence`、前節の格子、そして定義どおりのモンテカルロ法 $\frac{1}{n} \sum_i \{\log q(z_i|X) - \log p(z_i)\}$、$z_i \sim q$ です。
+モンテカルロ法の誤差は、サンプル数 $n$ に対して $1/\sqrt{n}$ に比例して小さくなるはずです。左の図は1回の推定とエラーバー（標準誤差の2倍）、右の図は200回繰り返したときの誤差の大きさ（二乗平均平方根）です。
 """
 
 # %% [markdown] lang="en"
@@ -820,24 +830,24 @@ for n in sizes:
     terms = log_normal(z, mu[0], sigma[0]) - log_normal(z)  # (200, n)
     estimates.append((terms[0].mean(), 2 * terms[0].std(ddof=1) / np.sqrt(n)))
     errors.append(np.sqrt(np.mean((terms.mean(axis=1) - closed) ** 2)))
-spread = terms.std()  # ⟦1 つのサンプルの標準偏差|standard deviation of a single sample⟧
+spread = terms.std()  # ⟦1つのサンプルの標準偏差|standard deviation of a single sample⟧
 
 fig, (left, right) = plt.subplots(1, 2, figsize=(8, 3), layout="constrained")
 left.errorbar(sizes, *np.transpose(estimates), fmt="o", color=style.LATENT, capsize=3)
 left.axhline(closed, color=style.INK, lw=1, label="⟦閉じた式|closed form⟧")
-left.set(xscale="log", xlabel="$n$", ylabel="⟦KL の推定値|estimate of the KL divergence⟧")
+left.set(xscale="log", xlabel="$n$", ylabel="⟦KLの推定値|estimate of the KL divergence⟧")
 left.legend(frameon=False)
-right.loglog(sizes, errors, "o", color=style.LATENT, label="⟦200 回の誤差|error over 200 runs⟧")
+right.loglog(sizes, errors, "o", color=style.LATENT, label="⟦200回の誤差|error over 200 runs⟧")
 right.loglog(sizes, spread / np.sqrt(sizes), color=style.MUTED, label=r"$1/\sqrt{n}$")
 right.set(xlabel="$n$", ylabel="⟦誤差の大きさ|size of the error⟧")
 right.legend(frameon=False)
 plt.show()
-print(f"⟦n = 10 での誤差|error at n = 10⟧ {errors[0]:.3f}, ⟦10000 では|at 10000⟧ {errors[-1]:.4f}")
+print(f"⟦n = 10での誤差|error at n = 10⟧ {errors[0]:.3f}, ⟦10000では|at 10000⟧ {errors[-1]:.4f}")
 np.testing.assert_allclose(errors, spread / np.sqrt(sizes), rtol=0.25)
 
 # %% [markdown] lang="ja"
 r"""
-閉じた式、Chainer、格子は同じ値です。モンテカルロ法の値もこれに近づきますが、$n$ を 1000 倍にしても、誤差は $\sqrt{1000} \approx 32$ 分の 1 にしかなりません。
+閉じた式、Chainer、格子は同じ値です。モンテカルロ法の値もこれに近づきますが、$n$ を1000倍にしても、誤差は $\sqrt{1000} \approx 32$ 分の1にしかなりません。
 閉じた式なら誤差はなく、乱数も必要ありません。そのため、この項だけはサンプルを使わずに計算します。
 """
 
@@ -851,10 +861,10 @@ The closed form has no error and needs no random numbers. That is why this term 
 r"""
 ### ベルヌーイ分布の対数尤度
 
-もう 1 つの項は、$\log p(x|z)$ の期待値です。第 1 節の 2 通りの式と、記事のプログラムが使う `F.bernoulli_nll`（負の対数尤度）を、画像 0 とその $\mu$ で比べます。
+もう1つの項は、$\log p(x|z)$ の期待値です。第1節の2通りの式と、記事のプログラムが使う `F.bernoulli_nll`（負の対数尤度）を、画像0とその $\mu$ で比べます。
 
-2 つの式が等しいのは、$y = \mathrm{sigmoid}(h)$ なら $\log y = h - \log(1 + e^h)$、$\log(1 - y) = -\log(1 + e^h)$ だからです。数学的には同じですが、レッスン 2 で見たように、計算機ではロジット $h$ の式のほうが安全です。
-float64 でも、$h = 40$ では $y$ が丸められてちょうど 1 になり、$\log(1 - y)$ が $-\infty$ になります。そこで $y$ の式は、$|h| < 30$ の画素だけで比べます。
+2つの式が等しいのは、$y = \mathrm{sigmoid}(h)$ なら $\log y = h - \log(1 + e^h)$、$\log(1 - y) = -\log(1 + e^h)$ だからです。数学的には同じですが、レッスン2で見たように、計算機ではロジット $h$ の式のほうが安全です。
+float64でも、$h = 40$ では $y$ が丸められてちょうど1になり、$\log(1 - y)$ が $-\infty$ になります。そこで $y$ の式は、$|h| < 30$ の画素だけで比べます。
 """
 
 # %% [markdown] lang="en"
@@ -876,7 +886,7 @@ by_logit = (x * h - np.logaddexp(0, h)).sum()
 print(f"⟦全画素|all pixels⟧: h {by_logit:.8f}, Chainer {of_chainer:.8f}")
 np.testing.assert_allclose(by_logit, of_chainer, rtol=1e-9)
 
-near = np.abs(h) < 30  # ⟦y が 0 や 1 に丸められない画素|where y is not rounded to 0 or 1⟧
+near = np.abs(h) < 30  # ⟦yが0や1に丸められない画素|where y is not rounded to 0 or 1⟧
 y = sigmoid(h)
 by_logit = (x * h - np.logaddexp(0, h))[near].sum()
 by_probability = (x[near] * np.log(y[near]) + (1 - x[near]) * np.log1p(-y[near])).sum()
@@ -886,10 +896,10 @@ print("1 - sigmoid(40) =", 1 - sigmoid(40))
 
 # %% [markdown] lang="ja"
 r"""
-3 つとも同じ値です。784 画素のうち 198 画素は $|h| \geq 30$ で、どれも黒い画素です。これらの画素では対数尤度がほぼ 0 なので、残りの 586 画素の和が全画素の和と一致します。
+3つとも同じ値です。784画素のうち198画素は $|h| \geq 30$ で、どれも黒い画素です。これらの画素では対数尤度がほぼ0なので、残りの586画素の和が全画素の和と一致します。
 
-**グレースケールの画素についての注意。** ここまで「$\log p(x)$」と書いてきましたが、これが厳密に確率の対数になるのは、画素が 0 か 1 のときだけです。トイモデルの画像では、16 個の $p(x)$ の和が 1 でした。
-一方、MNIST の画素は 0 から 1 までの灰色の値をとります。そこに $y^x (1 - y)^{1 - x}$ を当てはめても、$x$ についての積分は 1 になりません。たとえば $y = 0.5$ なら、$x$ が何であっても値は 0.5 で、積分も 0.5 です。次のセルは、いくつかの $y$ でこの積分を計算し、式 $(2y - 1) / \log \frac{y}{1 - y}$ の値と比べます。
+**グレースケールの画素についての注意。** ここまで「$\log p(x)$」と書いてきましたが、これが厳密に確率の対数になるのは、画素が0か1のときだけです。トイモデルの画像では、16個の $p(x)$ の和が1でした。
+一方、MNISTの画素は0から1までの灰色の値をとります。そこに $y^x (1 - y)^{1 - x}$ を当てはめても、$x$ についての積分は1になりません。たとえば $y = 0.5$ なら、$x$ が何であっても値は0.5で、積分も0.5です。次のセルは、いくつかの $y$ でこの積分を計算し、式 $(2y - 1) / \log \frac{y}{1 - y}$ の値と比べます。
 """
 
 # %% [markdown] lang="en"
@@ -901,7 +911,7 @@ The pixels of MNIST, however, are grey values between 0 and 1. Applied to those,
 """
 
 # %%
-grey = (np.arange(1000) + 0.5) / 1000  # ⟦1000 区間の中点|midpoints of 1,000 intervals⟧
+grey = (np.arange(1000) + 0.5) / 1000  # ⟦1000区間の中点|midpoints of 1,000 intervals⟧
 for y in (0.5, 0.9, 0.99):
     integral = np.mean(y**grey * (1 - y) ** (1 - grey))
     exact = (2 * y - 1) / np.log(y / (1 - y)) if y != 0.5 else 0.5
@@ -910,10 +920,10 @@ for y in (0.5, 0.9, 0.99):
 
 # %% [markdown] lang="ja"
 r"""
-どれも 1 より小さい値です。つまり、このレッスンの MNIST の $\log p(x)$ は、正規化されていない「擬似的な対数尤度」です。別の種類のモデル（たとえば灰色の値を正しく扱う分布）の対数尤度と大小を比べることはできません。この問題はレッスン 5 で取り上げます。
+どれも1より小さい値です。つまり、このレッスンのMNISTの $\log p(x)$ は、正規化されていない「擬似的な対数尤度」です。別の種類のモデル（たとえば灰色の値を正しく扱う分布）の対数尤度と大小を比べることはできません。この問題はレッスン5で取り上げます。
 
-それでも、これまでの等式と不等式はすべて成り立ちます。どれも、$x$ を 1 つ固定したときの正の関数 $p(x|z)$ についての関係で、$x$ についての和が 1 であることを使っていないからです。
-事後分布 $p(z|x)$ も、$z$ について積分すれば 1 になる、正しい確率分布です。
+それでも、これまでの等式と不等式はすべて成り立ちます。どれも、$x$ を1つ固定したときの正の関数 $p(x|z)$ についての関係で、$x$ についての和が1であることを使っていないからです。
+事後分布 $p(z|x)$ も、$z$ について積分すれば1になる、正しい確率分布です。
 """
 
 # %% [markdown] lang="en"
@@ -926,16 +936,16 @@ The posterior $p(z|x)$ is also a proper probability distribution: over $z$ it in
 
 # %% [markdown] lang="ja"
 r"""
-## 7. サンプルを増やす：k 個の変分下限と、K 個の重点サンプリング
+## 7. サンプルを増やす：k個の変分下限と、K個の重点サンプリング
 
-学習では、$E_q[\log p(x|z)]$ を $k$ 個のサンプルの平均で置き換えます。$k$ を増やすと何が良くなるでしょうか。$w_j = p(x, z_j) / q(z_j|x)$、$z_j \sim q$ として、2 つの量を比べます。
+学習では、$E_q[\log p(x|z)]$ を $k$ 個のサンプルの平均で置き換えます。$k$ を増やすと何が良くなるでしょうか。$w_j = p(x, z_j) / q(z_j|x)$、$z_j \sim q$ として、2つの量を比べます。
 
 $$\mathcal{L}^{(k)} = \frac{1}{k} \sum_{j=1}^{k} \log w_j, \qquad \mathcal{L}_K = \log \left( \frac{1}{K} \sum_{j=1}^{K} w_j \right)$$
 
-左は記事の $k$ で、**対数の平均**です（記事のプログラムは KL に閉じた式を使うので、平均する値は少し違いますが、期待値は同じです）。右は**平均の対数**で、Burda らが 2015 年に提案した重点サンプリングによる下限です（IWAE）。
+左は記事の $k$ で、**対数の平均**です（記事のプログラムはKLに閉じた式を使うので、平均する値は少し違いますが、期待値は同じです）。右は**平均の対数**で、Burdaらが2015年に提案した重点サンプリングによる下限です（IWAE）。
 この下限の期待値は、$K$ とともに大きくなり、緩い条件のもとで、$K \to \infty$ で $\log p(x)$ に近づくことが証明されています。
 
-次の図では、4 枚の画像について、それぞれを何度も繰り返した平均を、標準誤差の 2 倍のエラーバーとともに示します。2 本の横線は、格子で求めた $\log p(x)$ と $\mathcal{L}$ です。
+次の図では、4枚の画像について、それぞれを何度も繰り返した平均を、標準誤差の2倍のエラーバーとともに示します。2本の横線は、格子で求めた $\log p(x)$ と $\mathcal{L}$ です。
 """
 
 # %% [markdown] lang="en"
@@ -984,13 +994,13 @@ for i, result in results.items():
     )
 for k in (1, 16, 256):
     spread = results[0]["log_w"].reshape(-1, k).mean(axis=1).std()
-    print(f"⟦画像|image⟧ 0, k = {k}: ⟦1 回の推定の標準偏差|std of one estimate⟧ {spread:.2f}")
+    print(f"⟦画像|image⟧ 0, k = {k}: ⟦1回の推定の標準偏差|std of one estimate⟧ {spread:.2f}")
 
 # %% [markdown] lang="ja"
 r"""
-青い点（$k$）は、$k$ がいくつでも同じ高さです。同じサンプルをどのように分けても、対数の平均の平均は変わらないからです。$k$ を増やしても下限は高くならず、1 回の推定のばらつきが $1/\sqrt{k}$ に減るだけです。赤い点（$K$）は $\mathcal{L}$ から始まって $K$ とともに上がり、画像 0 と 7 では黒い線 $\log p(x)$ に届きます。山が 2 つある画像 3 では、$q$ の覆っていない山にサンプルがなかなか当たらないので収束が遅く、$K = 1024$ でもまだ約 0.6 足りません。
+青い点（$k$）は、$k$ がいくつでも同じ高さです。同じサンプルをどのように分けても、対数の平均の平均は変わらないからです。$k$ を増やしても下限は高くならず、1回の推定のばらつきが $1/\sqrt{k}$ に減るだけです。赤い点（$K$）は $\mathcal{L}$ から始まって $K$ とともに上がり、画像0と7では黒い線 $\log p(x)$ に届きます。山が2つある画像3では、$q$ の覆っていない山にサンプルがなかなか当たらないので収束が遅く、$K = 1024$ でもまだ約0.6足りません。
 
-画像 8 は、$K = 1024$ でもまだ 91 nat 下です。サンプルはすべて $q$ のまわりにあり、事後分布のある場所には 1 つも届かないからです。重点サンプリングが有効なのは、$q$ が正しい場所を（わずかでも）覆っているときだけです。
+画像8は、$K = 1024$ でもまだ91 nat下です。サンプルはすべて $q$ のまわりにあり、事後分布のある場所には1つも届かないからです。重点サンプリングが有効なのは、$q$ が正しい場所を（わずかでも）覆っているときだけです。
 """
 
 # %% [markdown] lang="en"
@@ -1002,9 +1012,9 @@ For image 8, they are still 91 nats below at $K = 1024$. All samples lie around 
 
 # %% [markdown] lang="ja"
 r"""
-## 8. 500 枚のテスト画像で測る
+## 8. 500枚のテスト画像で測る
 
-最後に、多くの画像で平均をとります。$\log p(x)$ は平面全体の格子から、$\mathcal{L}$ は 64 点の求積から求めます。変分下限の平均は、パッケージの `evaluate`（サンプルによる推定）とも比べます。
+最後に、多くの画像で平均をとります。$\log p(x)$ は平面全体の格子から、$\mathcal{L}$ は64点の求積から求めます。変分下限の平均は、パッケージの `evaluate`（サンプルによる推定）とも比べます。
 """
 
 # %% [markdown] lang="en"
@@ -1028,12 +1038,12 @@ print(f"⟦最小と最大|smallest and largest⟧: {gaps.min():.2f}, {gaps.max(
 np.testing.assert_allclose(-evaluation.loss, bounds.mean(), atol=1)
 share = np.sort(gaps)[-(n_images // 10) :].sum() / gaps.sum()
 print(
-    f"⟦ギャップの大きい 1 割の画像が、合計に占める割合|share of the total from the largest tenth of the gaps⟧: {share:.0%}"
+    f"⟦ギャップの大きい1割の画像が、合計に占める割合|share of the total from the largest tenth of the gaps⟧: {share:.0%}"
 )
 
 # %% [markdown] lang="ja"
 r"""
-$\log p(x)$ の平均は約 $-133.3$、$\mathcal{L}$ の平均は約 $-141.5$ で、`evaluate` の値とも一致しています。ギャップの平均は 8.2 nat ですが、中央値は 1.8 nat しかありません。ギャップの大きい 1 割の画像が、合計の 68 % を占めています。ギャップの分布（横軸は対数）と、数字ごとの中央値と平均を図にします。
+$\log p(x)$ の平均は約 $-133.3$、$\mathcal{L}$ の平均は約 $-141.5$ で、`evaluate` の値とも一致しています。ギャップの平均は8.2 natですが、中央値は1.8 natしかありません。ギャップの大きい1割の画像が、合計の68%を占めています。ギャップの分布（横軸は対数）と、数字ごとの中央値と平均を図にします。
 """
 
 # %% [markdown] lang="en"
@@ -1059,9 +1069,9 @@ for digit, median, mean in zip(digits, medians, means):
 
 # %% [markdown] lang="ja"
 r"""
-ギャップは 0.03 から 155 nat まで、4 桁近い範囲に広がっています。中央値で見ると、大きいのは 5（4.8）、2（3.9）、7（3.0）、小さいのは 1 と 9（0.9）です。各数字は 50 枚ほどなので、平均のほうは数枚の画像で大きく変わります。
+ギャップは0.03から155 natまで、4桁近い範囲に広がっています。中央値で見ると、大きいのは5（4.8）、2（3.9）、7（3.0）、小さいのは1と9（0.9）です。各数字は50枚ほどなので、平均のほうは数枚の画像で大きく変わります。
 
-ギャップの大きい画像では、何が起きているのでしょうか。上位 8 枚について、元の画像、エンコーダーの $\mu$ からの再構成、平面全体で $p(x|z)\,p(z)$ が最大になる $z$ からの再構成を並べます。
+ギャップの大きい画像では、何が起きているのでしょうか。上位8枚について、元の画像、エンコーダーの $\mu$ からの再構成、平面全体で $p(x|z)\,p(z)$ が最大になる $z$ からの再構成を並べます。
 """
 
 # %% [markdown] lang="en"
@@ -1089,7 +1099,7 @@ print("⟦対数尤度の差|difference of log likelihoods⟧:", (at_best - at_m
 
 # %% [markdown] lang="ja"
 r"""
-上の段と中の段を比べると、エンコーダーは元の画像を別の数字と取り違えています。下の段は、同じデコーダーが平面全体の中で出力できる、最も良い再構成です。左から 3 枚目の 8 や右端の 0 では、正しい数字になっています。
+上の段と中の段を比べると、エンコーダーは元の画像を別の数字と取り違えています。下の段は、同じデコーダーが平面全体の中で出力できる、最も良い再構成です。左から3枚目の8や右端の0では、正しい数字になっています。
 そうでない画像でも、ぼかして大きな外れを避けるなどして、$p(x|z)$ は $e^{90}$ 倍以上になっています。
 
 ### 訓練画像ではどうか
@@ -1128,9 +1138,9 @@ for name, log_p, bound in (
 
 # %% [markdown] lang="ja"
 r"""
-± は標準誤差の 2 倍です。ギャップの平均は、訓練画像では 2.1、テスト画像では 8.2 と、4 倍近く違います。$\mathcal{L}$ の差およそ 10 nat のうち、6 nat がギャップの差です。
-残りの 4 nat は $\log p(x)$ の差ですが、$\log p(x)$ は画像ごとに大きく違うので（± を見てください）、この枚数では偶然の可能性があります。
-この枚数ではっきり言えるのは、エンコーダーの過学習によって、テスト画像の変分下限が 6 nat ほど低くなっていることです。デコーダーにはもっと良い $z$ があるのに、学習で見ていない画像では、エンコーダーがそれを出力できません。Zhang らが 2022 年に報告したのと同じ傾向です。
+± は標準誤差の2倍です。ギャップの平均は、訓練画像では2.1、テスト画像では8.2と、4倍近く違います。$\mathcal{L}$ の差およそ10 natのうち、6 natがギャップの差です。
+残りの4 natは $\log p(x)$ の差ですが、$\log p(x)$ は画像ごとに大きく違うので（± を見てください）、この枚数では偶然の可能性があります。
+この枚数ではっきり言えるのは、エンコーダーの過学習によって、テスト画像の変分下限が6 natほど低くなっていることです。デコーダーにはもっと良い $z$ があるのに、学習で見ていない画像では、エンコーダーがそれを出力できません。Zhangらが2022年に報告したのと同じ傾向です。
 """
 
 # %% [markdown] lang="en"
@@ -1144,10 +1154,10 @@ What these images do show is that overfitting of the encoder lowers the bound on
 r"""
 ## 演習
 
-### 演習 1（易）：格子の粗さ
+### 演習1（易）：格子の粗さ
 
-画像 0, 7, 3 の $\log p(x)$ を、窓 $\mu \pm 8\sigma$、間隔 $h = \sigma / 0.3$ から $\sigma$ までの格子で計算し、細かい格子の値（`results`）との差を表にしてください。
-第 2 節の式 $2e^{-2\pi^2\sigma^2/h^2}$ は、誤差の大きさを予測できるでしょうか。
+画像0, 7, 3の $\log p(x)$ を、窓 $\mu \pm 8\sigma$、間隔 $h = \sigma / 0.3$ から $\sigma$ までの格子で計算し、細かい格子の値（`results`）との差を表にしてください。
+第2節の式 $2e^{-2\pi^2\sigma^2/h^2}$ は、誤差の大きさを予測できるでしょうか。
 
 <details><summary>解答例</summary>
 
@@ -1160,14 +1170,14 @@ for per_sigma in (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0):
     print(f"h = {1 / per_sigma:.2f} sigma:", np.abs(errors).round(6), f"公式 {formula:.6f}")
 ```
 
-画像 0 では、$h = 2\sigma$ の誤差 0.011 に対して式は 0.014、$h = 1.43\sigma$ では 0.00015 に対して 0.00013 と、桁が合います。画像 3 の誤差は増減しますが（$h = 2\sigma$ で小さいのは偶然です）、$h = 1.25\sigma$ でもまだ 0.0003 あり、式の 50 倍です。
-画像 3 の事後分布には $q$ より狭い方向があるので、$q$ の $\sigma$ を基準にした間隔は、実質的にはもっと粗いからです。
+画像0では、$h = 2\sigma$ の誤差0.011に対して式は0.014、$h = 1.43\sigma$ では0.00015に対して0.00013と、桁が合います。画像3の誤差は増減しますが（$h = 2\sigma$ で小さいのは偶然です）、$h = 1.25\sigma$ でもまだ0.0003あり、式の50倍です。
+画像3の事後分布には $q$ より狭い方向があるので、$q$ の $\sigma$ を基準にした間隔は、実質的にはもっと粗いからです。
 
 </details>
 
-### 演習 2（中）：逆向きの KL ダイバージェンス
+### 演習2（中）：逆向きのKLダイバージェンス
 
-$D_{\mathrm{KL}}[p(z|x) \,\|\, q(z|x)]$ を 4 枚の画像で計算し、$D_{\mathrm{KL}}[q(z|x) \,\|\, p(z|x)]$ と比べてください。次に、トイモデルの `0000` で、それぞれの KL を最小にする正規分布を探してください。
+$D_{\mathrm{KL}}[p(z|x) \,\|\, q(z|x)]$ を4枚の画像で計算し、$D_{\mathrm{KL}}[q(z|x) \,\|\, p(z|x)]$ と比べてください。次に、トイモデルの `0000` で、それぞれのKLを最小にする正規分布を探してください。
 
 <details><summary>解答例</summary>
 
@@ -1192,14 +1202,14 @@ for name, value in (("KL[q||p]", forward), ("KL[p||q]", reverse)):
     print(f"{name}: N({m[best]:.1f}, {s[best]:.1f}²), 最小値 {value[best]:.2f}")
 ```
 
-逆向きの KL は、事後分布があるのに $q$ が小さい場所があると大きくなります。画像 3 では 2.29 が 7.69 に、画像 8 では 118 が 525 になります。
-トイモデルでは、VAE の使う $D_{\mathrm{KL}}[q \,\|\, p]$ は片方の山だけを選び、逆向きの $D_{\mathrm{KL}}[p \,\|\, q]$ は両方の山を 1 つの広い分布で覆います。後者を最小にするのは、平均と分散が事後分布と等しい正規分布です。
+逆向きのKLは、事後分布があるのに $q$ が小さい場所があると大きくなります。画像3では2.29が7.69に、画像8では118が525になります。
+トイモデルでは、VAEの使う $D_{\mathrm{KL}}[q \,\|\, p]$ は片方の山だけを選び、逆向きの $D_{\mathrm{KL}}[p \,\|\, q]$ は両方の山を1つの広い分布で覆います。後者を最小にするのは、平均と分散が事後分布と等しい正規分布です。
 
 </details>
 
-### 演習 3（中）：意図的に悪い q を使う
+### 演習3（中）：意図的に悪いqを使う
 
-画像 0 の $q$ の $\sigma$ を 0.1 倍から 4 倍まで変えて、変分下限をプロットしてください。最もよいのは 1 倍でしょうか。また、ほかの画像の $q$ を使うと、画像 0 の変分下限はどうなるでしょうか。$\log p(x)$ を超えることはあるでしょうか。
+画像0の $q$ の $\sigma$ を0.1倍から4倍まで変えて、変分下限をプロットしてください。最もよいのは1倍でしょうか。また、ほかの画像の $q$ を使うと、画像0の変分下限はどうなるでしょうか。$\log p(x)$ を超えることはあるでしょうか。
 
 <details><summary>解答例</summary>
 
@@ -1211,26 +1221,26 @@ axes.semilogx(factors, curve, color=style.ENCODER)
 axes.axhline(results[0]["log_p"], color=style.INK, lw=1)
 axes.set(xlabel=r"$\sigma$ の倍率", ylabel=r"$\mathcal{L}$")
 plt.show()
-print(f"最良の倍率 {factors[np.argmax(curve)]:.2f}, そのとき L = {max(curve):.2f}")
+print(f"最良の倍率 {factors[np.argmax(curve)]:.2f}, そのときL = {max(curve):.2f}")
 others = np.array([np.dot([1, -1], two_terms(images[0], *q)) for q in zip(mu[:40], sigma[:40])])
 print(f"L > log p(x): {(others > results[0]['log_p']).sum()} 枚")
 order = np.argsort(others)[::-1][:5]
-print("上位 5 枚:", [(int(i), int(labels[i]), round(float(others[i]), 1)) for i in order])
+print("上位5枚:", [(int(i), int(labels[i]), round(float(others[i]), 1)) for i in order])
 ```
 
-最もよいのは 1 倍ではなく、約 1.3 倍です。中心がずれているので、少し広いほうが下限は高くなります。倍率を変えても、ほかの画像の $q$ を使っても、変分下限は $\log p(x)$ を超えません。悪い $q$ は下限を低くするだけで、真の値より高くすることはありません。
-ほかの画像の $q$ では、同じ 7 である画像 17 のものが最もよいのですが、それでも下限は $-120.5$ まで下がります。その次が画像 8、エンコーダーが取り違えた 5 です。
+最もよいのは1倍ではなく、約1.3倍です。中心がずれているので、少し広いほうが下限は高くなります。倍率を変えても、ほかの画像の $q$ を使っても、変分下限は $\log p(x)$ を超えません。悪い $q$ は下限を低くするだけで、真の値より高くすることはありません。
+ほかの画像の $q$ では、同じ7である画像17のものが最もよいのですが、それでも下限は $-120.5$ まで下がります。その次が画像8、エンコーダーが取り違えた5です。
 
 </details>
 
-### 演習 4（難）：エンコーダーのせいか、正規分布のせいか
+### 演習4（難）：エンコーダーのせいか、正規分布のせいか
 
-ギャップは 2 つに分けられます。1 枚の画像のために最適な $\mu, \sigma$ を選んでも残る分（近似ギャップ、approximation gap）と、エンコーダーがその最適な値を出力できなかった分（償却ギャップ、amortization gap）です。
-画像 0, 7, 3, 8 について、$\mu$ と $\ln\sigma^2$ を Adam で直接最適化し、2 つを求めてください。エンコーダーの出力から始めた場合と、平面全体で $p(x, z)$ が最大の点から始めた場合を比べてください。
+ギャップは2つに分けられます。1枚の画像のために最適な $\mu, \sigma$ を選んでも残る分（近似ギャップ、approximation gap）と、エンコーダーがその最適な値を出力できなかった分（償却ギャップ、amortization gap）です。
+画像0, 7, 3, 8について、$\mu$ と $\ln\sigma^2$ をAdamで直接最適化し、2つを求めてください。エンコーダーの出力から始めた場合と、平面全体で $p(x, z)$ が最大の点から始めた場合を比べてください。
 
 <details><summary>解答例</summary>
 
-$E_q$ は $4 \times 4 = 16$ 点の求積で計算するので、乱数を含まない関数の最大化になります。最後の値は、64 点で計算し直します。
+$E_q$ は $4 \times 4 = 16$ 点の求積で計算するので、乱数を含まない関数の最大化になります。最後の値は、64点で計算し直します。
 
 ```python
 node4, weight4 = np.polynomial.hermite_e.hermegauss(4)
@@ -1239,7 +1249,7 @@ weights4 = np.outer(weight4, weight4).ravel() / (2 * np.pi)
 
 
 def optimize(x, mu, ln_var):
-    # mu と ln_var を、x の変分下限が最大になるように動かす
+    # muとln_varを、xの変分下限が最大になるように動かす
     q = chainer.Link()
     with q.init_scope():
         q.mu = chainer.Parameter(mu[None].copy())
@@ -1269,19 +1279,26 @@ for i, result in results.items():
     )
 ```
 
-最適化すると、画像 0 のギャップは 1.72 から 0.005 に、画像 8 のギャップは 118 から 0.29 になります。つまり、ほとんどが償却ギャップです。画像 7 では、斜めの分布を軸に平行な楕円で近似したことによる 0.36 が残ります。
-画像 3 では、開始点によって 0.96 か 0.72 になります。2 つの山のどちらに収束するかが違うからです。0.72 は $\log 2 \approx 0.69$ に近く、同程度の山が 2 つあるときに片方だけを覆った場合の値です。
+最適化すると、画像0のギャップは1.72から0.005に、画像8のギャップは118から0.29になります。つまり、ほとんどが償却ギャップです。画像7では、斜めの分布を軸に平行な楕円で近似したことによる0.36が残ります。
+画像3では、開始点によって0.96か0.72になります。2つの山のどちらに収束するかが違うからです。0.72は $\log 2 \approx 0.69$ に近く、同程度の山が2つあるときに片方だけを覆った場合の値です。
 
 </details>
 
-## 次へ
+## まとめ
 
-- これで式は揃いました。残る問題は、$z$ のサンプリングを通して勾配を伝えることです。レッスン 4 で、Reparameterization Trick と誤差逆伝播を手で書きます。
-- 灰色の画素にベルヌーイ分布を当てはめてよいのか、$C$ や $k$ を変えると何が起きるのかは、レッスン 5 で調べます。
+- $\log p(x)$ と変分下限の差は、$q(z|x)$ と真の事後分布とのKLダイバージェンスにちょうど一致します。
+- 変分下限は、事前分布とのKLダイバージェンスと、再構成の期待値の2つの項で計算できます。
+- サンプルを $k$ 個に増やすと推定のばらつきが減り、重点サンプリングで $K$ 個使うと下限そのものが $\log p(x)$ に近づきます。
+- ギャップは画像によって大きく異なり、少数の画像が平均の大半を占めます。
+
+## 次に読むもの
+
+- これで式は揃いました。残る問題は、$z$ のサンプリングを通して勾配を伝えることです。[レッスン4](lesson:04)で、Reparameterization Trickと誤差逆伝播を手で書きます。
+- 灰色の画素にベルヌーイ分布を当てはめてよいのか、$C$ や $k$ を変えると何が起きるのかは、[レッスン5](lesson:05)で調べます。
 
 ## 出典
 
-- D. P. Kingma, M. Welling, "Auto-Encoding Variational Bayes", 2013, [arXiv:1312.6114](https://arxiv.org/abs/1312.6114)（変分下限と 2 つの項。付録 B に KL の閉じた式、付録 C にベルヌーイ分布のデコーダー）
+- D. P. Kingma, M. Welling, "Auto-Encoding Variational Bayes", 2013, [arXiv:1312.6114](https://arxiv.org/abs/1312.6114)（変分下限と2つの項。付録BにKLの閉じた式、付録Cにベルヌーイ分布のデコーダー）
 - Y. Burda, R. Grosse, R. Salakhutdinov, "Importance Weighted Autoencoders", 2015, [arXiv:1509.00519](https://arxiv.org/abs/1509.00519)（$\mathcal{L}_K$）
 - C. Cremer, X. Li, D. Duvenaud, "Inference Suboptimality in Variational Autoencoders", 2018, [arXiv:1801.03558](https://arxiv.org/abs/1801.03558)（近似ギャップと償却ギャップ）
 - M. Zhang, P. Hayes, D. Barber, "Generalization Gap in Amortized Inference", 2022, [arXiv:2205.11640](https://arxiv.org/abs/2205.11640)（エンコーダーの過学習）
@@ -1424,10 +1441,17 @@ For image 3 it is 0.96 or 0.72, depending on the start, because the optimization
 
 </details>
 
-## What comes next
+## Summary
 
-- The formulas are now complete. What remains is to pass gradients through the sampling of $z$. Lesson 4 writes the reparameterization trick and backpropagation by hand.
-- Lesson 5 asks whether a Bernoulli distribution may be applied to grey pixels, and what happens when $C$ or $k$ changes.
+- The gap between $\log p(x)$ and the lower bound is exactly the KL divergence of $q(z|x)$ from the true posterior.
+- The lower bound is computed from two terms: the KL divergence from the prior, and the expected reconstruction.
+- With $k$ samples the estimate varies less; with $K$ samples in importance sampling the bound itself approaches $\log p(x)$.
+- The gap differs a lot between images, and a few of them make up most of its mean.
+
+## What to read next
+
+- The formulas are now complete. What remains is to pass gradients through the sampling of $z$. [Lesson 4](lesson:04) writes the reparameterization trick and backpropagation by hand.
+- [Lesson 5](lesson:05) asks whether a Bernoulli distribution may be applied to grey pixels, and what happens when $C$ or $k$ changes.
 
 ## Sources
 

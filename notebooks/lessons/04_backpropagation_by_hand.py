@@ -2,13 +2,20 @@
 r"""
 # 4. 誤差逆伝播を手で書く：サンプリングを通して勾配を伝える
 
-記事の最後の節は、VAE の学習に残った問題を 1 つ挙げています。エンコーダーとデコーダーの間で潜在変数 $z$ をサンプリングするため、誤差逆伝播がそこで途切れることです。
-その解決策が Reparameterization Trick、$z = \mu(X) + \varepsilon * \sigma(X)$ でした。このレッスンでは、この 1 行の働きを数値で確かめ、VAE 全体の勾配を自分で計算します。
+記事の最後の節は、VAEの学習に残った問題を1つ挙げています。エンコーダーとデコーダーの間で潜在変数 $z$ をサンプリングするため、誤差逆伝播がそこで途切れることです。
+その解決策がReparameterization Trick、$z = \mu(X) + \varepsilon * \sigma(X)$ でした。このレッスンでは、この1行の働きを数値で確かめ、VAE全体の勾配を自分で計算します。
 
-- 期待値の勾配を推定する 2 つの方法（スコア関数法と pathwise 法）を導き、分散を比べる。
-- VAE の順伝播と逆伝播を NumPy だけで書き、Chainer の自動微分、数値微分と比べる。
+- **時間**：読んで実行するのに約50分、演習に約50分
+- **目標**：サンプリングを通る勾配を2つの方法で推定できる。VAE全体の勾配とAdamを自分で書ける
+- **前提**：[レッスン2](lesson:02)、偏微分、行列の積
+- **エクスプローラー**（`chainer-vae explore --open`）：[$\varepsilon$ をサンプリングし直して、$z$ と画像を見る](explorer:tab=draw)
+
+内容は次のとおりです。
+
+- 期待値の勾配を推定する2つの方法（スコア関数法とpathwise法）を導き、分散を比べる。
+- VAEの順伝播と逆伝播をNumPyだけで書き、Chainerの自動微分、数値微分と比べる。
 - `chainer_vae` の学習を高速化している部分も、同じ計算をしていることを確かめる。
-- Adam も自分で書いて学習させる。最後に、学習済みの VAE で 2 つの方法の分散を比べる。
+- Adamも自分で書いて学習させる。最後に、学習済みのVAEで2つの方法の分散を比べる。
 """
 
 # %% [markdown] lang="en"
@@ -18,17 +25,24 @@ r"""
 The last section of the article names one remaining problem in training a VAE: between the encoder and the decoder, the latent variable $z$ is sampled at random, and backpropagation stops there.
 The solution was the reparameterization trick, $z = \mu(X) + \varepsilon * \sigma(X)$. In this lesson we see in numbers what this one line does, and compute the gradient of the whole VAE ourselves.
 
-- Derive two estimators for the gradient of an expectation (the score function estimator and the pathwise estimator), and compare their variances.
-- Write the forward and backward pass of the VAE in NumPy alone, and compare it with Chainer's automatic differentiation and with finite differences.
-- Check that the part of `chainer_vae` that makes training fast does the same computation.
-- Write Adam by hand, too, and train with it. At the end, compare the variances of both estimators on a trained VAE.
+- **Time**: about 50 minutes to read and run, and 50 more for the exercises
+- **Goals**: estimate a gradient through sampling in two ways; write the gradients of the whole VAE, and Adam
+- **You need**: [lesson 2](lesson:02), partial derivatives, matrix products
+- **In the explorer** (`chainer-vae explore --open`): [resample $\varepsilon$, and see $z$ and the images](explorer:tab=draw)
+
+In this lesson, we
+
+- derive two estimators for the gradient of an expectation (the score function estimator and the pathwise estimator), and compare their variances.
+- write the forward and backward pass of the VAE in NumPy alone, and compare it with Chainer's automatic differentiation and with finite differences.
+- check that the part of `chainer_vae` that makes training fast does the same computation.
+- write Adam by hand, too, and train with it. At the end, compare the variances of both estimators on a trained VAE.
 """
 
 # %%
 from time import perf_counter
 from types import SimpleNamespace
 
-import chainer_vae  # ⟦Chainer を使えるようにする。最初に読み込む|makes Chainer usable: import it first⟧
+import chainer_vae  # ⟦Chainerを使えるようにする。最初に読み込む|makes Chainer usable: import it first⟧
 
 # isort: split
 import chainer
@@ -42,11 +56,11 @@ from chainer_vae.figures import style
 plt.rcParams.update(style.settings("⟦ja|en⟧"))
 
 # %% tags=["parameters"] small={"n_draws": 60, "n_steps": 5, "n_timed": 3}
-n_samples = 100_000  # ⟦1 次元の例でのサンプル数|number of samples in the 1-dimensional example⟧
+n_samples = 100_000  # ⟦1次元の例でのサンプル数|number of samples in the 1-dimensional example⟧
 batchsize = 20  # ⟦逆伝播を確かめる画像の枚数|number of images for checking gradients⟧
 n_timed = 31  # ⟦時間を測るステップの数|number of timed steps⟧
-n_steps = 100  # ⟦自分で書いた Adam のステップの数|number of steps with our own Adam⟧
-n_draws = 500  # ⟦学習済みの VAE でノイズをサンプリングする回数|number of noise samples with the trained VAE⟧
+n_steps = 100  # ⟦自分で書いたAdamのステップの数|number of steps with our own Adam⟧
+n_draws = 500  # ⟦学習済みのVAEでノイズをサンプリングする回数|number of noise samples with the trained VAE⟧
 
 # %% [markdown] lang="ja"
 r"""
@@ -62,7 +76,7 @@ $\phi$ は $f$ の中ではなく、$z$ をサンプリングする分布の中�
 
 $$J(\mu, \sigma) = \mathbb{E}[(z - a)^2] = (\mu - a)^2 + \sigma^2, \qquad \frac{\partial J}{\partial \mu} = 2(\mu - a), \qquad \frac{\partial J}{\partial \sigma} = 2\sigma$$
 
-次のセルでは、$z$ を `np.random` でサンプリングしてから、Chainer で微分します。$z$ についての勾配は得られますが、$\mu$ についての勾配はどうなるでしょうか。
+次のセルでは、$z$ を `np.random` でサンプリングしてから、Chainerで微分します。$z$ についての勾配は得られますが、$\mu$ についての勾配はどうなるでしょうか。
 """
 
 # %% [markdown] lang="en"
@@ -91,17 +105,17 @@ node = chainer.Variable(np.array([mu]))
 z = chainer.Variable(np.random.normal(node.array, sigma))
 F.sum((z - a) ** 2).backward()
 
-print("⟦手計算の dJ/dmu、dJ/dsigma：|dJ/dmu and dJ/dsigma by hand: ⟧", exact)
-print("⟦Chainer の df/dz：|Chainer's df/dz: ⟧", z.grad)
-print("⟦Chainer の df/dmu：|Chainer's df/dmu:⟧", node.grad)
+print("⟦手計算のdJ/dmu、dJ/dsigma：|dJ/dmu and dJ/dsigma by hand: ⟧", exact)
+print("⟦Chainerのdf/dz：|Chainer's df/dz: ⟧", z.grad)
+print("⟦Chainerのdf/dmu：|Chainer's df/dmu:⟧", node.grad)
 
 # %% [markdown] lang="ja"
 r"""
 $\mu$ の勾配は `None`、つまり「つながっていない」でした。計算グラフの上で、$z$ は $\mu$ の関数ではなく、独立した入力だからです。正解の $-2$ を得るには工夫が必要です。
 
-## 2. 2 つの推定量
+## 2. 2つの推定量
 
-### 2.1 スコア関数法（REINFORCE）
+### 2.1スコア関数法（REINFORCE）
 
 期待値を積分で書き、微分を積分の中に入れます。対数の微分 $\nabla \log q = \nabla q / q$ から $\nabla q = q \, \nabla \log q$ が得られ、これを使うと、また期待値の形に戻ります。
 
@@ -111,9 +125,9 @@ $f$ の微分は必要ありません。$z$ をサンプリングし、$f(z)$ �
 
 $$\frac{\partial \log q}{\partial \mu} = \frac{z - \mu}{\sigma^2} = \frac{\varepsilon}{\sigma}, \qquad \frac{\partial \log q}{\partial \sigma} = \frac{(z - \mu)^2}{\sigma^3} - \frac{1}{\sigma} = \frac{\varepsilon^2 - 1}{\sigma}$$
 
-スコア関数の期待値は 0 です（上の式で $f = 1$ とすると、左辺は定数 1 の微分です）。そのため、どんな定数 $b$ を $f$ から引いても期待値は変わりません。この定数を **ベースライン** といい、うまく選ぶと分散が減ります。ここでは $b = \mathbb{E}[f]$ とします。
+スコア関数の期待値は0です（上の式で $f = 1$ とすると、左辺は定数1の微分です）。そのため、どんな定数 $b$ を $f$ から引いても期待値は変わりません。この定数を **ベースライン** といい、うまく選ぶと分散が減ります。ここでは $b = \mathbb{E}[f]$ とします。
 
-### 2.2 pathwise 法（Reparameterization Trick）
+### 2.2 pathwise法（Reparameterization Trick）
 
 乱数を、パラメーターを含まない $\varepsilon \sim \mathcal{N}(0, 1)$ に分離し、$z = \mu + \sigma \varepsilon$ と書きます。期待値は $\varepsilon$ についてのものになり、その分布は $\phi$ を含まないので、微分をそのまま期待値の中に入れられます。
 
@@ -121,9 +135,9 @@ $$\nabla_\phi \mathbb{E}_{\varepsilon}[f(\mu + \sigma \varepsilon)] = \mathbb{E}
 
 この方法では $f'$ を使います。$z$ の勾配が、$z$ を計算した経路（path）を逆にたどって $\mu$ と $\sigma$ に届きます。記事の図にある青い矢印が、この経路です。
 
-### 2.3 どちらも正しいか
+### 2.3どちらも正しいか
 
-同じ $\varepsilon$ で 3 つの推定量を計算し、平均を正解の $-2$ と $2$ に比べます。± の後ろは平均の標準誤差（標準偏差をサンプル数の平方根で割ったもの）です。どの平均も、正解から標準誤差の数倍以内に入るはずです。
+同じ $\varepsilon$ で3つの推定量を計算し、平均を正解の $-2$ と $2$ に比べます。± の後ろは平均の標準誤差（標準偏差をサンプル数の平方根で割ったもの）です。どの平均も、正解から標準誤差の数倍以内に入るはずです。
 """
 
 # %% [markdown] lang="en"
@@ -178,7 +192,7 @@ for parameter, answer, estimators in zip(("mu", "sigma"), exact, (by_mu, by_sigm
 
 # %% [markdown] lang="ja"
 r"""
-3 つとも、誤差の範囲で正解と一致しました。どれも期待値が正解に等しい、つまり **不偏** です。違うのは ± の後ろで、同じ 10 万個の乱数から求めた $\mu$ の勾配の誤差は、順に 0.017、0.014、0.006 でした。個々の値の分布を見てみましょう（縦軸は対数です）。
+3つとも、誤差の範囲で正解と一致しました。どれも期待値が正解に等しい、つまり **不偏** です。違うのは ± の後ろで、同じ10万個の乱数から求めた $\mu$ の勾配の誤差は、順に0.017、0.014、0.006でした。個々の値の分布を見てみましょう（縦軸は対数です）。
 """
 
 # %% [markdown] lang="en"
@@ -192,24 +206,24 @@ for g, name, color in zip(by_mu, names, colors):
     ax.hist(g, bins=np.linspace(-40, 20, 121), histtype="step", lw=1.5, color=color, label=name)
 ax.axvline(exact[0], color=style.INK, lw=1, ls="--", label="⟦正解|exact⟧")
 ax.set_yscale("log")
-ax.set_xlabel("⟦1 つの $z$ から推定した $\\mu$ の勾配|gradient for $\\mu$, from one $z$⟧")
+ax.set_xlabel("⟦1つの $z$ から推定した $\\mu$ の勾配|gradient for $\\mu$, from one $z$⟧")
 ax.set_ylabel("⟦個数|count⟧")
 ax.legend(fontsize=9)
 plt.show()
 
 # %% [markdown] lang="ja"
 r"""
-pathwise 法の値は、$-2$ を中心に左右対称に分布します。スコア関数法では多くの値が 0 の近くに集まり、左に長く伸びた裾によって平均が $-2$ になります。このように裾に左右される平均は、ばらつきが大きくなります。
+pathwise法の値は、$-2$ を中心に左右対称に分布します。スコア関数法では多くの値が0の近くに集まり、左に長く伸びた裾によって平均が $-2$ になります。このように裾に左右される平均は、ばらつきが大きくなります。
 
-### 2.4 分散を手で計算する
+### 2.4分散を手で計算する
 
-$m = \mu - a$ と置くと $z - a = m + \sigma \varepsilon$ です。必要なのは $\mathbb{E}[\varepsilon^2] = 1$、$\mathbb{E}[\varepsilon^4] = 3$、$\mathbb{E}[\varepsilon^6] = 15$ と、奇数乗の期待値が 0 であることだけです。$\mu$ の勾配について、
+$m = \mu - a$ と置くと $z - a = m + \sigma \varepsilon$ です。必要なのは $\mathbb{E}[\varepsilon^2] = 1$、$\mathbb{E}[\varepsilon^4] = 3$、$\mathbb{E}[\varepsilon^6] = 15$ と、奇数乗の期待値が0であることだけです。$\mu$ の勾配について、
 
 - **pathwise**：$g = 2(m + \sigma \varepsilon)$ なので、$\mathrm{Var}[g] = 4 \sigma^2$。
-- **スコア関数**：$g = (m + \sigma \varepsilon)^2 \, \varepsilon / \sigma$。4 乗を展開して $\mathbb{E}[g^2] = (m^4 + 18 m^2 \sigma^2 + 15 \sigma^4) / \sigma^2$。ここから平均の 2 乗 $4 m^2$ を引いて、$\mathrm{Var}[g] = m^4 / \sigma^2 + 14 m^2 + 15 \sigma^2$。
+- **スコア関数**：$g = (m + \sigma \varepsilon)^2 \, \varepsilon / \sigma$。4乗を展開して $\mathbb{E}[g^2] = (m^4 + 18 m^2 \sigma^2 + 15 \sigma^4) / \sigma^2$。ここから平均の2乗 $4 m^2$ を引いて、$\mathrm{Var}[g] = m^4 / \sigma^2 + 14 m^2 + 15 \sigma^2$。
 - **ベースライン付き**：$b$ を引くと $\mathbb{E}[g^2]$ は $(2 b \, \mathbb{E}[f \varepsilon^2] - b^2) / \sigma^2$ だけ減ります。$\mathbb{E}[f \varepsilon^2] = m^2 + 3 \sigma^2$ と $b = m^2 + \sigma^2$ を代入して、$\mathrm{Var}[g] = 8 m^2 + 10 \sigma^2$。
 
-$m = -1$、$\sigma = 1$ では、スコア関数、ベースライン付き、pathwise の順に 30、18、4 になるはずです。
+$m = -1$、$\sigma = 1$ では、スコア関数、ベースライン付き、pathwiseの順に30、18、4になるはずです。
 """
 
 # %% [markdown] lang="en"
@@ -236,20 +250,20 @@ for g, variance, name in zip(by_mu, by_hand, names):
 
 # %% [markdown] lang="ja"
 r"""
-実測値は 30.55、18.51、3.98 で、手計算と一致しています。
+実測値は30.55、18.51、3.98で、手計算と一致しています。
 
-### 2.5 次元が増えると
+### 2.5次元が増えると
 
-潜在変数が 1 次元とは限りません。$D$ 個の独立な $z_j$ について $f(z) = \sum_{j=1}^{D} (z_j - a)^2$ とし、$\mu_1$ の勾配だけを見ます。正解は $D$ によらず、常に $2(\mu_1 - a)$ です。
+潜在変数が1次元とは限りません。$D$ 個の独立な $z_j$ について $f(z) = \sum_{j=1}^{D} (z_j - a)^2$ とし、$\mu_1$ の勾配だけを見ます。正解は $D$ によらず、常に $2(\mu_1 - a)$ です。
 
-スコア関数法は $f(z)$ の **全体** に $\varepsilon_1 / \sigma$ を掛けます。$z_1$ と関係のない残りの $D - 1$ 個の項も、すべてノイズとして勾配に混ざります。pathwise 法は $\partial f / \partial z_1$ を使うので、残りの項は微分すると消えます。
+スコア関数法は $f(z)$ の **全体** に $\varepsilon_1 / \sigma$ を掛けます。$z_1$ と関係のない残りの $D - 1$ 個の項も、すべてノイズとして勾配に混ざります。pathwise法は $\partial f / \partial z_1$ を使うので、残りの項は微分すると消えます。
 
-<details><summary>D 次元の分散の式</summary>
+<details><summary>D次元の分散の式</summary>
 
-$f$ を、$z_1$ の項 $f_1$ と、$\varepsilon_1$ と独立な残り $R$ に分けます。$\mathbb{E}[R] = (D - 1)(m^2 + \sigma^2)$、$\mathrm{Var}[R] = (D - 1)(4 m^2 \sigma^2 + 2 \sigma^4)$ です。$\mathbb{E}[(f_1 + R)^2 \varepsilon_1^2]$ を展開すると、1 次元の分散に次の項が加わります。
+$f$ を、$z_1$ の項 $f_1$ と、$\varepsilon_1$ と独立な残り $R$ に分けます。$\mathbb{E}[R] = (D - 1)(m^2 + \sigma^2)$、$\mathrm{Var}[R] = (D - 1)(4 m^2 \sigma^2 + 2 \sigma^4)$ です。$\mathbb{E}[(f_1 + R)^2 \varepsilon_1^2]$ を展開すると、1次元の分散に次の項が加わります。
 
-- スコア関数：$(2 \, \mathbb{E}[R] \, (m^2 + 3 \sigma^2) + \mathrm{Var}[R] + \mathbb{E}[R]^2) / \sigma^2$。$D$ の 2 次式です。
-- ベースライン付き：$R$ の平均が 0 になるので、$\mathrm{Var}[R] / \sigma^2$。$D$ の 1 次式です。
+- スコア関数：$(2 \, \mathbb{E}[R] \, (m^2 + 3 \sigma^2) + \mathrm{Var}[R] + \mathbb{E}[R]^2) / \sigma^2$。$D$ の2次式です。
+- ベースライン付き：$R$ の平均が0になるので、$\mathrm{Var}[R] / \sigma^2$。$D$ の1次式です。
 - pathwise：何も加わりません。
 
 </details>
@@ -283,7 +297,7 @@ We plot these formulas (lines) and the variances measured with random numbers (d
 
 # %%
 def measure(D):
-    """⟦3 つの推定量の分散を測る|Measure the variances of the three estimators⟧"""
+    """⟦3つの推定量の分散を測る|Measure the variances of the three estimators⟧"""
     eps = np.random.standard_normal((n_samples, D))
     z = mu + sigma * eps
     f = ((z - a) ** 2).sum(axis=1)
@@ -310,22 +324,22 @@ ax.set_ylabel("⟦勾配の分散|variance of the gradient⟧")
 ax.legend(fontsize=9)
 ax.grid()
 plt.show()
-print("D = 50:", *(f"{variance:,.1f}" for variance in measured[-1]))
+print("⟦D = 50での分散|D = 50, variances⟧:", *(f"{variance:,.1f}" for variance in measured[-1]))
 
 # %% [markdown] lang="ja"
 r"""
-50 次元では、分散は約 10,700、約 314、約 4 でした。平均の分散はサンプル数に反比例して減ります。そのため、pathwise 法の 1 サンプルと同じ精度を得るには、スコア関数法では約 2,700 サンプル、ベースライン付きでも約 80 サンプルが必要です。
+50次元では、分散は約10,700、約314、約4でした。平均の分散はサンプル数に反比例して減ります。そのため、pathwise法の1サンプルと同じ精度を得るには、スコア関数法では約2,700サンプル、ベースライン付きでも約80サンプルが必要です。
 
-ただし、pathwise 法はいつでも使えるわけではありません。$f$ が微分可能で、$z$ が連続で、かつパラメーターを含まない乱数から計算できる必要があります。離散的な $z$ や、中身のわからない $f$ には、スコア関数法が使えます。
-また、$f$ が激しく振動するときは $f'$ が大きくなり、分散の大小が逆転することもあります。VAE では、デコーダーが微分可能で $z$ が正規分布に従うので、pathwise 法が適しています。
+ただし、pathwise法はいつでも使えるわけではありません。$f$ が微分可能で、$z$ が連続で、かつパラメーターを含まない乱数から計算できる必要があります。離散的な $z$ や、中身のわからない $f$ には、スコア関数法が使えます。
+また、$f$ が激しく振動するときは $f'$ が大きくなり、分散の大小が逆転することもあります。VAEでは、デコーダーが微分可能で $z$ が正規分布に従うので、pathwise法が適しています。
 
-## 3. VAE の逆伝播を手で書く
+## 3. VAEの逆伝播を手で書く
 
-次に、VAE 全体の勾配を計算します。バッチは $B$ 枚の画像で、1 行に 1 枚ずつ並べます。損失 $L$ の、ある量 $y$ による微分を $g_y = \partial L / \partial y$ と書きます。形は $y$ と同じです。$\odot$ は成分ごとの積です。
+次に、VAE全体の勾配を計算します。バッチは $B$ 枚の画像で、1行に1枚ずつ並べます。損失 $L$ の、ある量 $y$ による微分を $g_y = \partial L / \partial y$ と書きます。形は $y$ と同じです。$\odot$ は成分ごとの積です。
 
-### 3.1 5 つの規則
+### 3.1 5つの規則
 
-記号は 2 節から少し変わります。ここからは $a$ が層の出力（活性化関数に入力する前の値）、$b$ がバイアスです。$\rho = \log \sigma^2$ は、コードの `ln_var` です。
+記号は2節から少し変わります。ここからは $a$ が層の出力（活性化関数に入力する前の値）、$b$ がバイアスです。$\rho = \log \sigma^2$ は、コードの `ln_var` です。
 
 **全結合層**、$a = h W^\top + b$：
 
@@ -349,11 +363,11 @@ $$g_a = (\mathrm{sigmoid}(a) - x) / B$$
 
 $$g_\mu = g_z, \qquad g_\rho = g_z \odot \sigma \varepsilon / 2$$
 
-これが Reparameterization Trick です。$\varepsilon$ は定数なので、$\partial z / \partial \mu = 1$、$\partial z / \partial \rho = \sigma \varepsilon / 2$ です。
+これがReparameterization Trickです。$\varepsilon$ は定数なので、$\partial z / \partial \mu = 1$、$\partial z / \partial \rho = \sigma \varepsilon / 2$ です。
 
 **KL**、$C \cdot \frac{1}{2}(\mu^2 + \sigma^2 - \rho - 1)$：$g_\mu$ に $C \mu / B$ を、$g_\rho$ に $C (\sigma^2 - 1) / (2B)$ を加えます。$\sigma^2 = e^\rho$ の $\rho$ による微分は $\sigma^2$ 自身です。
 
-### 3.2 順伝播
+### 3.2順伝播
 
 逆伝播で使う値を `v` に保存しながら計算します。`sigmoid` は、大きな $a$ でもオーバーフローしないように、$e^{-\mathrm{softplus}(-a)}$ と書きました。
 """
@@ -437,9 +451,9 @@ def forward(p, x, eps, C=1.0, act=softplus):
 
 # %% [markdown] lang="ja"
 r"""
-### 3.3 逆伝播
+### 3.3逆伝播
 
-順伝播を下から上へ読みながら、1 行ずつ規則を適用します。`h2` は 2 つの層（`le3_mu` と `le3_ln_var`）に入力されるので、`g_h2` は両方から来る勾配の **和** です。
+順伝播を下から上へ読みながら、1行ずつ規則を適用します。`h2` は2つの層（`le3_mu` と `le3_ln_var`）に入力されるので、`g_h2` は両方から来る勾配の **和** です。
 """
 
 # %% [markdown] lang="en"
@@ -472,21 +486,21 @@ def backward(p, v, act_prime=softplus_prime):
     g_h2 = affine_backward(p, g, "le3_mu", g_mu, v.h2)
     g_h2 = g_h2 + affine_backward(p, g, "le3_ln_var", g_ln_var, v.h2)
     g_a = affine_backward(p, g, "le2", g_h2 * act_prime(v.h2), v.h1) * act_prime(v.h1)
-    v.g_x = affine_backward(p, g, "le1", g_a, v.x)  # ⟦演習 3 で使う|for exercise 3⟧
+    v.g_x = affine_backward(p, g, "le1", g_a, v.x)  # ⟦演習3で使う|for exercise 3⟧
     return g
 
 
 # %% [markdown] lang="ja"
 r"""
-これですべてです。空行を除いて約 40 行で、VAE のすべての勾配を計算できます。
+これですべてです。空行を除いて約40行で、VAEのすべての勾配を計算できます。
 
-### 3.4 Chainer の自動微分と比べる
+### 3.4 Chainerの自動微分と比べる
 
-潜在変数が 2 次元の学習済みモデルで確かめます。丸め誤差に紛れて間違いを見逃さないように、パラメーターを **float64** に変換します（`param.array = param.array.astype("f8")`）。入力 `x` も float64 にします。
+潜在変数が2次元の学習済みモデルで確かめます。丸め誤差に紛れて間違いを見逃さないように、パラメーターを **float64** に変換します（`param.array = param.array.astype("f8")`）。入力 `x` もfloat64にします。
 
-勾配を一致させるには、同じ $\varepsilon$ が必要です。CPU では、`F.gaussian` は `np.random.standard_normal` で $\varepsilon$ をサンプリングするので、同じシードから同じ順番で引けば一致します（自分で計算グラフを組む場合は、`F.gaussian(mu, ln_var, eps=eps)` と渡すことも、`return_eps=True` で受け取ることもできます）。
+勾配を一致させるには、同じ $\varepsilon$ が必要です。CPUでは、`F.gaussian` は `np.random.standard_normal` で $\varepsilon$ をサンプリングするので、同じシードから同じ順番で引けば一致します（自分で計算グラフを組む場合は、`F.gaussian(mu, ln_var, eps=eps)` と渡すことも、`return_eps=True` で受け取ることもできます）。
 
-14 個のパラメーターすべてが、`rtol=1e-10` で一致するはずです。ただし、ほぼ 0 の成分では相対誤差に意味がないので、最大成分の $10^{-12}$ 倍までの差を許容します。
+14個のパラメーターすべてが、`rtol=1e-10` で一致するはずです。ただし、ほぼ0の成分では相対誤差に意味がないので、最大成分の $10^{-12}$ 倍までの差を許容します。
 """
 
 # %% [markdown] lang="en"
@@ -505,14 +519,14 @@ All 14 parameters should agree with `rtol=1e-10`. Where an entry is almost 0, a 
 
 # %%
 def in_float64(model):
-    """⟦パラメーターを float64 に変換し、名前をキーとする辞書を返す|Convert the parameters to float64, and return them by name⟧"""
+    """⟦パラメーターをfloat64に変換し、名前をキーとする辞書を返す|Convert the parameters to float64, and return them by name⟧"""
     for param in model.params():
         param.array = param.array.astype("f8")
     return {name: param.array for name, param in model.namedparams()}
 
 
 def autograd(model, x, C=1.0, k=1):
-    """⟦Chainer の勾配を、名前をキーとする辞書で返す|Chainer's gradients, by name⟧"""
+    """⟦Chainerの勾配を、名前をキーとする辞書で返す|Chainer's gradients, by name⟧"""
     model.cleargrads()
     model.get_loss_func(C, k)(x).backward()
     return {name: param.grad for name, param in model.namedparams()}
@@ -548,9 +562,9 @@ for name, array in expected.items():
 
 # %% [markdown] lang="ja"
 r"""
-14 個すべてが一致しました。「差」は最大成分に対する比で、どれも約 $10^{-15}$ です。残っているのは float64 の丸め誤差だけです。
+14個すべてが一致しました。「差」は最大成分に対する比で、どれも約 $10^{-15}$ です。残っているのはfloat64の丸め誤差だけです。
 
-サンプルが $k$ 個なら、損失は、$\varepsilon$ だけが違う $k$ 個の損失の平均です（KL の項はどれも同じ）。したがって勾配も平均になります。$C = 2$、$k = 3$ で確かめます。
+サンプルが $k$ 個なら、損失は、$\varepsilon$ だけが違う $k$ 個の損失の平均です（KLの項はどれも同じ）。したがって勾配も平均になります。$C = 2$、$k = 3$ で確かめます。
 """
 
 # %% [markdown] lang="en"
@@ -565,17 +579,17 @@ np.random.seed(1)
 three = [backward(p, forward(p, x, np.random.standard_normal(eps.shape), C=2)) for _ in range(3)]
 np.random.seed(1)
 assert_same({name: sum(g[name] for g in three) / 3 for name in p}, autograd(model, x, C=2, k=3))
-print("⟦k = 3 でも一致|also in agreement for k = 3⟧")
+print("⟦k = 3でも一致|also in agreement for k = 3⟧")
 
 # %% [markdown] lang="ja"
 r"""
-### 3.5 数値微分と比べる
+### 3.5数値微分と比べる
 
-自動微分も同じ規則を使っています。数値微分なら、規則を一切使わずに検算できます。パラメーターの 1 つの成分を $\pm \delta$ だけ動かし、損失の変化を見ます。
+自動微分も同じ規則を使っています。数値微分なら、規則を一切使わずに検算できます。パラメーターの1つの成分を $\pm \delta$ だけ動かし、損失の変化を見ます。
 
 $$\frac{\partial L}{\partial w} \approx \frac{L(w + \delta) - L(w - \delta)}{2 \delta}$$
 
-1 つの成分に順伝播が 2 回必要です。約 129 万個の成分をすべて調べると、非常に時間がかかります（逆伝播なら 1 回ですべて求まります）。ここでは各パラメーターで、勾配の絶対値が最大の成分だけを調べます。
+1つの成分に順伝播が2回必要です。約129万個の成分をすべて調べると、非常に時間がかかります（逆伝播なら1回ですべて求まります）。ここでは各パラメーターで、勾配の絶対値が最大の成分だけを調べます。
 """
 
 # %% [markdown] lang="en"
@@ -601,11 +615,13 @@ for name, array in p.items():
     array[index] = value  # ⟦元に戻す|restore⟧
     difference = (above - below) / (2 * delta)
     np.testing.assert_allclose(g[name][index], difference, rtol=1e-6)
-    print(f"{name:13} {g[name][index]:12.7f} {difference:12.7f}")
+    print(
+        f"{name:13} ⟦勾配|gradient⟧ {g[name][index]:12.7f}   ⟦差分|difference⟧ {difference:12.7f}"
+    )
 
 # %% [markdown] lang="ja"
 r"""
-左が逆伝播、右が数値微分です。ほとんどの行で、表示した桁がすべて一致しています。勾配が最大の `/le3_mu/W` だけ小数第 6 位が違うのは、$\delta$ が 0 でないために残る誤差です。
+左が逆伝播、右が数値微分です。ほとんどの行で、表示した桁がすべて一致しています。勾配が最大の `/le3_mu/W` だけ小数第6位が違うのは、$\delta$ が0でないために残る誤差です。
 
 ## 4. このパッケージの学習も同じ計算
 
@@ -627,17 +643,17 @@ np.random.seed(1)
 with thread_pool() as pool:
     found = Engine(model, optimizer, 1.0, 1, pool).gradients(x)
 assert_same(found, g)
-print("⟦14 個とも一致|all 14 agree⟧")
+print("⟦14個とも一致|all 14 agree⟧")
 
 # %% [markdown] lang="ja"
 r"""
-同じ式なら、なぜ Chainer に任せずに別に実装しているのでしょうか。速さのためです。
+同じ式なら、なぜChainerに任せずに別に実装しているのでしょうか。速さのためです。
 
-1. 途中の値は、最初に一度だけ確保した配列に書き込みます。`le3_mu` と `le3_ln_var` は 1 つの行列積にまとめます。
-2. 各層の $g_W$ と Adam による更新は、次のステップで $W$ を使うときまでに終わればよい計算です。そのため、逆伝播を先に進めながら、別のスレッドで計算します。
-3. softplus などは、$e^a$ を一度だけ計算して求めます。その際、行列積を極端に遅くする非正規化数（0 にごく近い数）が現れないようにします。
+1. 途中の値は、最初に一度だけ確保した配列に書き込みます。`le3_mu` と `le3_ln_var` は1つの行列積にまとめます。
+2. 各層の $g_W$ とAdamによる更新は、次のステップで $W$ を使うときまでに終わればよい計算です。そのため、逆伝播を先に進めながら、別のスレッドで計算します。
+3. softplusなどは、$e^a$ を一度だけ計算して求めます。その際、行列積を極端に遅くする非正規化数（0にごく近い数）が現れないようにします。
 
-記事と同じモデル（潜在変数 20 次元、バッチ 100、float32）で、1 ステップにかかる時間の中央値を比べます。
+記事と同じモデル（潜在変数20次元、バッチ100、float32）で、1ステップにかかる時間の中央値を比べます。
 """
 
 # %% [markdown] lang="en"
@@ -672,19 +688,21 @@ with thread_pool() as pool:
     engine_ms = median_ms(engine.step)
     engine.finish()
     print(f"⟦スレッドの数|threads⟧: {len(pool)}")
-print(f"Chainer {chainer_ms:.1f} ms, engine {engine_ms:.1f} ms")
+print(
+    f"⟦1ステップの時間：|time of a step: ⟧Chainer {chainer_ms:.1f} ms, ⟦エンジン|engine⟧ {engine_ms:.1f} ms"
+)
 
 # %% [markdown] lang="ja"
 r"""
 この数値は、このノートブックを実行したマシンでの、そのときの値です。他の負荷やコア数によって変わります。お使いの環境ではどうなるでしょうか。
 
-## 5. Adam を手で書く
+## 5. Adamを手で書く
 
-勾配が揃ったので、パラメーターを更新します。記事でも使っている Adam は、勾配の移動平均 $m$ と、勾配の 2 乗の移動平均 $v$ を使い、成分ごとにステップ幅を変えます。
+勾配が揃ったので、パラメーターを更新します。記事でも使っているAdamは、勾配の移動平均 $m$ と、勾配の2乗の移動平均 $v$ を使い、成分ごとにステップ幅を変えます。
 
 $$m \leftarrow \beta_1 m + (1 - \beta_1) g, \qquad v \leftarrow \beta_2 v + (1 - \beta_2) g^2, \qquad w \leftarrow w - \alpha \frac{\sqrt{1 - \beta_2^t}}{1 - \beta_1^t} \cdot \frac{m}{\sqrt{v} + \epsilon}$$
 
-$m$ も $v$ も 0 から始まるので、はじめのうちは値が小さすぎます。$1 - \beta^t$ の因子がそれを補正します。論文の Algorithm 1 では、$\epsilon$ を補正後の $\sqrt{v}$ に加えます。Chainer は、同じ論文の 2 節にある、計算の少ないこの順序を使っています。
+$m$ も $v$ も0から始まるので、はじめのうちは値が小さすぎます。$1 - \beta^t$ の因子がそれを補正します。論文のAlgorithm 1では、$\epsilon$ を補正後の $\sqrt{v}$ に加えます。Chainerは、同じ論文の2節にある、計算の少ないこの順序を使っています。
 """
 
 # %% [markdown] lang="en"
@@ -715,7 +733,7 @@ def adam(p, g, state, alpha=0.001, beta1=0.9, beta2=0.999, eps=1e-8):
 
 # %% [markdown] lang="ja"
 r"""
-隠れ層が 200 ユニットの新しい VAE を、自分で書いた `forward`、`backward`、`adam` と、Chainer のそれぞれで、同じ画像と同じ $\varepsilon$ を使って学習させます。2 本の損失曲線は重なり、パラメーターも同じになるはずです。
+隠れ層が200ユニットの新しいVAEを、自分で書いた `forward`、`backward`、`adam` と、Chainerのそれぞれで、同じ画像と同じ $\varepsilon$ を使って学習させます。2本の損失曲線は重なり、パラメーターも同じになるはずです。
 """
 
 # %% [markdown] lang="en"
@@ -739,12 +757,12 @@ for t in range(n_steps):
     trained = forward(own, batch, np.random.standard_normal((100, 2)))
     adam(own, backward(own, trained), state)
     losses.append((trained.loss, float(fresh.loss.array)))
-    if t == 4:  # ⟦5 ステップ後|after 5 steps⟧
+    if t == 4:  # ⟦5ステップ後|after 5 steps⟧
         for name, param in fresh.namedparams():
             np.testing.assert_allclose(own[name], param.array, rtol=1e-8, atol=1e-10)
 
 losses = np.array(losses)
-print(f"⟦損失|loss⟧: {losses[0, 0]:.1f} -> {losses[-1, 0]:.1f}")
+print(f"⟦損失：最初|loss: first⟧ {losses[0, 0]:.1f}, ⟦最後|last⟧ {losses[-1, 0]:.1f}")
 difference = max(np.abs(own[name] - param.array).max() for name, param in fresh.namedparams())
 print(f"⟦最後のパラメーターの差|difference of the final parameters⟧: {difference:.0e}")
 
@@ -758,17 +776,17 @@ plt.show()
 
 # %% [markdown] lang="ja"
 r"""
-NumPy だけで書いた VAE が学習できました。損失は 557 から約 207 まで下がり、100 ステップ後でも、Chainer との差は丸め誤差だけです。
+NumPyだけで書いたVAEが学習できました。損失は557から約207まで下がり、100ステップ後でも、Chainerとの差は丸め誤差だけです。
 
-## 6. 学習済みの VAE で、2 つの推定量を比べる
+## 6. 学習済みのVAEで、2つの推定量を比べる
 
-2 節の比較を、学習済みの VAE でやり直します。調べるのは `le3_mu` のバイアスの勾配です。バイアスは画像 $n$ の $\mu_n$ にそのまま足されるので、スコア関数法では
+2節の比較を、学習済みのVAEでやり直します。調べるのは `le3_mu` のバイアスの勾配です。バイアスは画像 $n$ の $\mu_n$ にそのまま足されるので、スコア関数法では
 
 $$g_b = \frac{1}{B} \sum_{n=1}^{B} \left( (\mathrm{rec}_n - b_n) \frac{\varepsilon_n}{\sigma_n} + \mu_n \right)$$
 
-です。$\mathrm{rec}_n$ は画像 $n$ の再構成誤差、最後の $\mu_n$ は KL の勾配で、乱数を含みません。ベースライン $b_n$ は、なし（0）の場合と、ノイズなし（$\varepsilon = 0$）の再構成誤差にした場合を試します。$b_n$ は $\varepsilon$ によらないので、どちらも不偏です。pathwise 法の勾配は `backward` で計算します。
+です。$\mathrm{rec}_n$ は画像 $n$ の再構成誤差、最後の $\mu_n$ はKLの勾配で、乱数を含みません。ベースライン $b_n$ は、なし（0）の場合と、ノイズなし（$\varepsilon = 0$）の再構成誤差にした場合を試します。$b_n$ は $\varepsilon$ によらないので、どちらも不偏です。pathwise法の勾配は `backward` で計算します。
 
-同じ 20 枚の画像でノイズだけを 500 回サンプリングし直し、潜在変数が 2 次元と 20 次元のモデルで、平均と標準偏差を比べます。再構成誤差は 100 nat 程度で、$\sigma$ は小さいので、ベースラインなしでは標準偏差がかなり大きいはずです。
+同じ20枚の画像でノイズだけを500回サンプリングし直し、潜在変数が2次元と20次元のモデルで、平均と標準偏差を比べます。再構成誤差は100 nat程度で、$\sigma$ は小さいので、ベースラインなしでは標準偏差がかなり大きいはずです。
 """
 
 # %% [markdown] lang="en"
@@ -816,9 +834,9 @@ for i, name in enumerate(names):
 
 # %% [markdown] lang="ja"
 r"""
-潜在変数が 2 次元のモデルの、バイアスの最初の成分です。3 つの平均は標準誤差の 2 倍ほどの範囲で一致し、標準偏差は 1,140、35.4、6.9 でした。ベースラインなしのスコア関数法の標準偏差は、pathwise 法の約 165 倍です。同じ精度を得るには、その 2 乗、約 27,000 倍のサンプルが必要です。ノイズなしの再構成誤差を引くだけで、比は約 5 倍まで下がります。
+潜在変数が2次元のモデルの、バイアスの最初の成分です。3つの平均は標準誤差の2倍ほどの範囲で一致し、標準偏差は1,140、35.4、6.9でした。ベースラインなしのスコア関数法の標準偏差は、pathwise法の約165倍です。同じ精度を得るには、その2乗、約27,000倍のサンプルが必要です。ノイズなしの再構成誤差を引くだけで、比は約5倍まで下がります。
 
-これをヒストグラムで示します。左と右では横軸の範囲が違います。縦軸は対数です。その下に、20 次元のモデルも含めて、標準偏差が pathwise 法の何倍になるかと、画像について平均した $\sigma$ の範囲を表示します。
+これをヒストグラムで示します。左と右では横軸の範囲が違います。縦軸は対数です。その下に、20次元のモデルも含めて、標準偏差がpathwise法の何倍になるかと、画像について平均した $\sigma$ の範囲を表示します。
 """
 
 # %% [markdown] lang="en"
@@ -838,7 +856,7 @@ for ax, shown in zip(axes, ([0, 2], [1, 2])):
         ax.hist(first[:, i], bins=bins, color=colors[i], alpha=0.6, label=label)
     ax.set_yscale("log")
     ax.set_ylim(0.7, 30 * n_draws)
-    ax.set_xlabel("⟦le3_mu のバイアスの勾配|gradient of the bias of le3_mu⟧")
+    ax.set_xlabel("⟦le3_muのバイアスの勾配|gradient of the bias of le3_mu⟧")
     ax.legend(fontsize=8, loc="upper center")
 axes[0].set_ylabel("⟦回数|count⟧")
 plt.show()
@@ -853,17 +871,17 @@ for name, found in gradients.items():
 
 # %% [markdown] lang="ja"
 r"""
-左の図では、pathwise 法は 1 本の細い棒にしか見えません。
+左の図では、pathwise法は1本の細い棒にしか見えません。
 
-最後の 2 行の比は、バイアスの全成分を合わせたものです（先がベースラインなし、後がベースライン付き）。2 次元で約 183 倍と 5.0 倍、20 次元で約 75 倍と 6.2 倍でした。次元が増えたのにベースラインなしの比が下がったのは、意外かもしれません。2.5 節では $\sigma$ が次元の数によらず同じでしたが、ここでは違うことが一因です。2 次元のモデルは狭い範囲に多くの画像を配置するので、$\sigma$ が 0.03 から 0.04 しかなく、$\varepsilon / \sigma$ が大きくなります。20 次元のモデルの $\sigma$ は 0.07 から 1 までで、1 に近いのは使われていない潜在次元です（レッスン 5 で詳しく扱います）。
+最後の2行の比は、バイアスの全成分を合わせたものです（先がベースラインなし、後がベースライン付き）。2次元で約183倍と5.0倍、20次元で約75倍と6.2倍でした。次元が増えたのにベースラインなしの比が下がったのは、意外かもしれません。2.5節では $\sigma$ が次元の数によらず同じでしたが、ここでは違うことが一因です。2次元のモデルは狭い範囲に多くの画像を配置するので、$\sigma$ が0.03から0.04しかなく、$\varepsilon / \sigma$ が大きくなります。20次元のモデルの $\sigma$ は0.07から1までで、1に近いのは使われていない潜在次元です（レッスン5で詳しく扱います）。
 
-記事が VAE の学習に Reparameterization Trick を使う理由を、数値で確かめました。スコア関数法でも、多くのサンプルで平均すれば正しい勾配が得られますが、1 サンプルでは勾配がノイズに埋もれます。
+記事がVAEの学習にReparameterization Trickを使う理由を、数値で確かめました。スコア関数法でも、多くのサンプルで平均すれば正しい勾配が得られますが、1サンプルでは勾配がノイズに埋もれます。
 
 ## 演習
 
-### 演習 1（易）：tanh
+### 演習1（易）：tanh
 
-記事のクラスの既定の活性化関数は `F.tanh` です。活性化関数を tanh に変えると、逆伝播のどこがどう変わりますか。$h = \tanh a$ の微分を $h$ だけで表し、Chainer と比べてください。`forward` と `backward` には、活性化関数とその微分を渡せます。
+記事のクラスの既定の活性化関数は `F.tanh` です。活性化関数をtanhに変えると、逆伝播のどこがどう変わりますか。$h = \tanh a$ の微分を $h$ だけで表し、Chainerと比べてください。`forward` と `backward` には、活性化関数とその微分を渡せます。
 
 <details><summary>解答例</summary>
 
@@ -871,7 +889,7 @@ $\tanh' a = 1 - \tanh^2 a = 1 - h^2$ です。変わるのは活性化関数の�
 
 ```python
 np.random.seed(0)
-tanh_model = chainer_vae.VAE(784, 2, 50)  # 既定は tanh
+tanh_model = chainer_vae.VAE(784, 2, 50)  # 既定はtanh
 tanh_p = in_float64(tanh_model)
 
 np.random.seed(1)
@@ -880,24 +898,24 @@ tanh_g = backward(tanh_p, tanh_v, act_prime=lambda h: 1 - h**2)
 
 np.random.seed(1)
 assert_same(tanh_g, autograd(tanh_model, x))
-print("tanh でも 14 個すべて一致")
+print("tanhでも14個すべて一致")
 ```
 
 </details>
 
-### 演習 2（中）：逆伝播で ε をサンプリングし直すと
+### 演習2（中）：逆伝播で ε をサンプリングし直すと
 
-`backward` が、順伝播で使った $\varepsilon$ を保存せず、新しくサンプリングし直したとします。どの勾配が間違いになり、学習すると $\sigma$ はどうなるでしょうか。まず 1 次元の例で考え、次に VAE の `le3_ln_var` のバイアスで、正しい勾配の平均と比べてください。
+`backward` が、順伝播で使った $\varepsilon$ を保存せず、新しくサンプリングし直したとします。どの勾配が間違いになり、学習すると $\sigma$ はどうなるでしょうか。まず1次元の例で考え、次にVAEの `le3_ln_var` のバイアスで、正しい勾配の平均と比べてください。
 
 <details><summary>解答例</summary>
 
-$g_\rho = g_z \odot \sigma \varepsilon / 2$ に意味があるのは、$g_z$ が **同じ** $\varepsilon$ で計算されているからです。別の $\varepsilon'$ は $g_z$ と独立なので、$\mathbb{E}[g_z \, \varepsilon'] = \mathbb{E}[g_z] \, \mathbb{E}[\varepsilon'] = 0$ になります。「ノイズが大きいと再構成が悪くなる」という情報が失われ、$\sigma$ には KL の項しか作用しません。KL は $\sigma$ を 1 に近づけるので、$\sigma$ は 1 に向かい、$z$ はノイズに埋もれます。間違いは、`le3_ln_var` と、逆伝播でその先にある `le2`、`le1` に伝わります。$\mu$ の勾配そのものは、$\partial z / \partial \mu = 1$ に $\varepsilon$ が現れないので正しいままです。
+$g_\rho = g_z \odot \sigma \varepsilon / 2$ に意味があるのは、$g_z$ が **同じ** $\varepsilon$ で計算されているからです。別の $\varepsilon'$ は $g_z$ と独立なので、$\mathbb{E}[g_z \, \varepsilon'] = \mathbb{E}[g_z] \, \mathbb{E}[\varepsilon'] = 0$ になります。「ノイズが大きいと再構成が悪くなる」という情報が失われ、$\sigma$ にはKLの項しか作用しません。KLは $\sigma$ を1に近づけるので、$\sigma$ は1に向かい、$z$ はノイズに埋もれます。間違いは、`le3_ln_var` と、逆伝播でその先にある `le2`、`le1` に伝わります。$\mu$ の勾配そのものは、$\partial z / \partial \mu = 1$ に $\varepsilon$ が現れないので正しいままです。
 
 ```python
 np.random.seed(3)
 new = np.random.standard_normal(n_samples)
 z = mu + sigma * np.random.standard_normal(n_samples)
-print(f"1 次元：正解 {2 * sigma}、サンプリングし直すと {(2 * (z - a) * new).mean():.3f}")
+print(f"1次元：正解 {2 * sigma}、サンプリングし直すと {(2 * (z - a) * new).mean():.3f}")
 
 correct, wrong = [], []
 for _ in range(n_draws):
@@ -908,16 +926,16 @@ for _ in range(n_draws):
 kl_alone = (values.sigma**2 - 1).mean(axis=0) / 2
 print("正しい勾配の平均　　　　　　　", np.mean(correct, axis=0).round(2))
 print("サンプリングし直したときの平均", np.mean(wrong, axis=0).round(2))
-print("KL の項だけの勾配　　　　　　 ", kl_alone.round(2))
+print("KLの項だけの勾配　　　　　　 ", kl_alone.round(2))
 ```
 
-VAE では、正しい勾配の平均は $-0.17$ と $-0.15$、サンプリングし直すと $-0.50$ と $-0.49$ で、KL の項だけの勾配 $-0.50$ とほぼ同じです。
+VAEでは、正しい勾配の平均は $-0.17$ と $-0.15$、サンプリングし直すと $-0.50$ と $-0.49$ で、KLの項だけの勾配 $-0.50$ とほぼ同じです。
 
 </details>
 
-### 演習 3（中）：画像についての勾配
+### 演習3（中）：画像についての勾配
 
-損失をパラメーターではなく画像 $x$ で微分すると、どの画素が損失に影響するかがわかります。`backward` は、エンコーダーを通る勾配を `v.g_x` に保存しています。しかし、これだけでは足りません。$x$ は損失の中にもう 1 か所現れます。その分を加えて、Chainer の `x.grad` と一致することを確かめ、2 つの部分を画像として表示してください。
+損失をパラメーターではなく画像 $x$ で微分すると、どの画素が損失に影響するかがわかります。`backward` は、エンコーダーを通る勾配を `v.g_x` に保存しています。しかし、これだけでは足りません。$x$ は損失の中にもう1か所現れます。その分を加えて、Chainerの `x.grad` と一致することを確かめ、2つの部分を画像として表示してください。
 
 <details><summary>解答例</summary>
 
@@ -947,13 +965,13 @@ for row, title, images in zip(axes, titles, (x, *parts)):
 plt.show()
 ```
 
-赤は「明るくすると損失が増える」、青は「減る」を表します（色の濃さは画像ごとに決め、上位 2 割の値は飽和させました）。下の段の薄い青は、デコーダーが再構成した数字の形をしています。5 枚目の 4 は、9 のような形に再構成されています。
+赤は「明るくすると損失が増える」、青は「減る」を表します（色の濃さは画像ごとに決め、上位2割の値は飽和させました）。下の段の薄い青は、デコーダーが再構成した数字の形をしています。5枚目の4は、9のような形に再構成されています。
 
 </details>
 
-### 演習 4（難）：最適なベースライン
+### 演習4（難）：最適なベースライン
 
-2 節では $b = \mathbb{E}[f]$ としましたが、これは最適ではありません。分散を $b$ の 2 次式と見て、最小にする $b$ を求めてください。1 次元の例ではいくつになり、分散はどこまで下がるでしょうか。
+2節では $b = \mathbb{E}[f]$ としましたが、これは最適ではありません。分散を $b$ の2次式と見て、最小にする $b$ を求めてください。1次元の例ではいくつになり、分散はどこまで下がるでしょうか。
 
 <details><summary>解答例</summary>
 
@@ -961,7 +979,7 @@ plt.show()
 
 $$b^* = \frac{\mathbb{E}[f s^2]}{\mathbb{E}[s^2]}$$
 
-です。$\mu$ の勾配では $s = \varepsilon / \sigma$ なので、$b^* = \mathbb{E}[f \varepsilon^2] = m^2 + 3 \sigma^2$ です。これを分散の式に代入すると $8 m^2 + 6 \sigma^2$ になります。$m = -1$、$\sigma = 1$ では $b^* = 4$ で、分散は 18 から 14 に下がります。それでも pathwise 法の 4 には及びません。
+です。$\mu$ の勾配では $s = \varepsilon / \sigma$ なので、$b^* = \mathbb{E}[f \varepsilon^2] = m^2 + 3 \sigma^2$ です。これを分散の式に代入すると $8 m^2 + 6 \sigma^2$ になります。$m = -1$、$\sigma = 1$ では $b^* = 4$ で、分散は18から14に下がります。それでもpathwise法の4には及びません。
 
 ```python
 np.random.seed(4)
@@ -969,7 +987,7 @@ e = np.random.standard_normal(n_samples)
 f = (mu + sigma * e - a) ** 2
 bs = np.linspace(0, 8, 81)
 curve = [((f - b) * e / sigma).var() for b in bs]
-best = (f * e**2).mean()  # 1 / sigma^2 は約分される
+best = (f * e**2).mean()  # 1 / sigma^2は約分される
 variance = ((f - best) * e / sigma).var()
 print(f"b*：手計算 {m**2 + 3 * sigma**2:.2f}、実測 {best:.2f}")
 print(f"分散：手計算 {8 * m**2 + 6 * sigma**2:.2f}、実測 {variance:.2f}")
@@ -984,10 +1002,16 @@ plt.show()
 
 </details>
 
-## 次へ
+## まとめ
 
-- これで、記事の VAE の式と勾配をすべて確かめました。レッスン 5 では、記事が説明していない選択を調べます。グレースケールの画素をベルヌーイ分布の式に入れてよいのか、$C$ や $k$ を変えると何が起きるのか、という問いです。
-- `chainer_vae/engine/network.py` の冒頭には、このレッスンの式が、画像を列に並べた形で書かれています。今なら最初から最後まで読めるはずです。
+- サンプリングした $z$ はただの数なので、勾配はそこで途切れます。$z = \mu + \sigma \varepsilon$ と書けば、$\mu$ と $\sigma$ まで届きます。
+- スコア関数法も正しい勾配を与えますが、分散がはるかに大きく、次元が増えるとさらに悪くなります。
+- VAEの逆伝播は5つの規則だけで書け、Chainerの自動微分と丸め誤差の範囲で一致しました。
+
+## 次に読むもの
+
+- これで、記事のVAEの式と勾配をすべて確かめました。[レッスン5](lesson:05)では、記事が説明していない選択を調べます。グレースケールの画素をベルヌーイ分布の式に入れてよいのか、$C$ や $k$ を変えると何が起きるのか、という問いです。
+- `chainer_vae/engine/network.py` の冒頭には、このレッスンの式が、画像を列に並べた形で書かれています。今なら最初から最後まで読めるはずです。そこからどのように速いエンジンとGPUのグラフができるのかは、[レッスン6](lesson:06)で説明します。
 
 ## 出典
 
@@ -996,7 +1020,7 @@ plt.show()
 - D. P. Kingma, M. Welling, "Auto-Encoding Variational Bayes", 2013, [arXiv:1312.6114](https://arxiv.org/abs/1312.6114).
 - D. J. Rezende, S. Mohamed, D. Wierstra, "Stochastic Backpropagation and Approximate Inference in Deep Generative Models", 2014, [arXiv:1401.4082](https://arxiv.org/abs/1401.4082).
 - D. P. Kingma, J. Ba, "Adam: A Method for Stochastic Optimization", 2014, [arXiv:1412.6980](https://arxiv.org/abs/1412.6980).
-- S. Mohamed, M. Rosca, M. Figurnov, A. Mnih, "Monte Carlo Gradient Estimation in Machine Learning", 2019, [arXiv:1906.10652](https://arxiv.org/abs/1906.10652)（2 つの推定量の比較）.
+- S. Mohamed, M. Rosca, M. Figurnov, A. Mnih, "Monte Carlo Gradient Estimation in Machine Learning", 2019, [arXiv:1906.10652](https://arxiv.org/abs/1906.10652)（2つの推定量の比較）.
 - kenmatsu4「[Variational Autoencoder徹底解説](https://qiita.com/kenmatsu4/items/b029d697e9995d93aa24)」、2017.
 """
 
@@ -1133,10 +1157,16 @@ plt.show()
 
 </details>
 
-## What comes next
+## Summary
 
-- We have now checked all the formulas and gradients of the article's VAE. Lesson 5 examines the choices that the article does not explain: may grey pixels be used in the formula of a Bernoulli distribution, and what happens when $C$ or $k$ changes?
-- The source code of `chainer_vae/engine/network.py` begins with the formulas of this lesson, with images in columns. You should now be able to read it from beginning to end.
+- A sampled $z$ is just a number, and gradients stop there. Written as $z = \mu + \sigma \varepsilon$, they reach $\mu$ and $\sigma$.
+- The score function estimator is correct, too, but its variance is far larger, and grows with the number of dimensions.
+- Five rules are enough for the whole backward pass of the VAE. It agrees with Chainer's automatic differentiation up to rounding.
+
+## What to read next
+
+- We have now checked all the formulas and gradients of the article's VAE. [Lesson 5](lesson:05) examines the choices that the article does not explain: may grey pixels be used in the formula of a Bernoulli distribution, and what happens when $C$ or $k$ changes?
+- The source code of `chainer_vae/engine/network.py` begins with the formulas of this lesson, with images in columns. You should now be able to read it from beginning to end. [Lesson 6](lesson:06) shows how the fast engine and the graph on a GPU follow from them.
 
 ## Sources
 

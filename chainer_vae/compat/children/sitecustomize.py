@@ -30,7 +30,7 @@ if sys.version_info >= (3, 9) and "chainer_vae.compat" not in getattr(sys, "orig
         if "LENT_BY_CHAINER_VAE" in os.environ:
             from chainer_vae.compat.lending import lend
 
-            lend(os.environ["LENT_BY_CHAINER_VAE"])
+            lend(os.environ["LENT_BY_CHAINER_VAE"], os.environ.get("LENT_RECORD_OF_CHAINER_VAE"))
         sys.excepthook = show
     chainer_comes_later = False
 

@@ -22,7 +22,7 @@ class Dimensions {
       document.querySelector("[data-text=dimensionsHelp]").textContent = view.text("dimensionsHelp", kl.length, used);
       const caption = view.text("interpolationZ20", kl.length);
       document.querySelector("figcaption[data-text=interpolationZ20]").textContent = caption;
-      byId("interpolation-z20").setAttribute("aria-label", caption);
+      byId("dimensions-image").setAttribute("aria-label", view.text("dimensionsImage", kl.length));
       this.sliders.forEach(({ input }, dimension) => {
         input.setAttribute("aria-label", view.text("dimension", dimension + 1, fixed(kl[dimension])));
       });

@@ -1,160 +1,168 @@
 // Draw a digit: its posterior q(z|x), its reconstruction, and samples.
 
 const N_SAMPLES = 5;
-const BRUSH = 24; // width in pixels, on the pad's 280
+const BRUSH = 24 / 280; // of the pad's shorter side
 // Whatever its size, a digit is encoded with strokes as wide as MNIST's: 2.8 of 28 pixels.
-const ENCODED_SIDE = 200, ENCODED_BRUSH = 28; // on a canvas of the pad's size
+const ENCODED_BRUSH = 1 / 10; // of the shorter side
+const THINNEST = 1.5; // pixels of an image: a thinner stroke would be grey
 
 class Drawing {
-  constructor(plane, encoder, decoder, examples) {
-    Object.assign(this, { plane, encoder, decoder, examples });
-    this.pad = byId("pad");
-    this.context = this.pad.getContext("2d");
+  // `pads`: canvases to draw on; all show the same strokes.
+  constructor(pads, subject, plane, decoder) {
+    Object.assign(this, { pads, subject, plane, decoder });
     const hidden = document.createElement("canvas");
-    hidden.width = hidden.height = this.pad.width;
+    Object.assign(hidden, { width: pads[0].width, height: pads[0].height });
     this.hidden = hidden.getContext("2d", { willReadFrequently: true });
     this.grey = new Float32Array(hidden.width * hidden.height);
+    this.strokes = [];
     this.sampleCanvases = Array.from({ length: N_SAMPLES }, () => digitCanvas("digit small"));
     byId("samples").append(...this.sampleCanvases);
     this.setBars = klBars(byId("drawn-kl"), [1, 2]);
-    this.update = onNextFrame(() => this.encode());
-    const labels = [...new Set(examples.labels)];
-    this.markExample = digitButtons(byId("examples"), labels, (label) => this.takeExample(label));
-    this.pad.addEventListener("pointerdown", (event) => this.begin(event));
-    this.pad.addEventListener("pointermove", (event) => {
-      if (this.pad.hasPointerCapture(event.pointerId)) this.extendStroke(event);
-    });
+    this.samples = [];
+    this.drawn = false; // whether the strokes are newer than the image
+    this.update = onNextFrame(() => this.drawn && subject.set(this.normalized()));
+    this.markExample = digitButtons(byId("examples"), subject.labels, (label) => subject.take(label));
+    for (const pad of pads) {
+      pad.addEventListener("pointerdown", (event) => this.begin(event, pad));
+      pad.addEventListener("pointermove", (event) => {
+        if (pad.hasPointerCapture(event.pointerId)) this.extendStroke(event, pad);
+      });
+    }
     byId("clear").addEventListener("click", () => this.clear());
     byId("resample").addEventListener("click", () => this.resample());
     plane.marks.push((context) => this.mark(context));
-    this.clear();
+    subject.onChange(() => this.changed());
     view.onLanguage(() => this.show());
   }
 
-  toPad({ clientX, clientY }) {
-    const box = this.pad.getBoundingClientRect();
+  toPad({ clientX, clientY }, pad) {
+    const box = pad.getBoundingClientRect();
     return [
-      ((clientX - box.left) / box.width) * this.pad.width,
-      ((clientY - box.top) / box.height) * this.pad.height,
+      ((clientX - box.left) / box.width) * pad.width,
+      ((clientY - box.top) / box.height) * pad.height,
     ];
   }
 
-  begin(event) {
+  begin(event, pad) {
     if (!event.isPrimary || event.button) return;
-    if (this.example) this.clear();
-    this.pad.setPointerCapture(event.pointerId);
-    this.strokes.push([this.toPad(event)]);
-    this.changed();
+    pad.setPointerCapture(event.pointerId);
+    this.strokes.push([this.toPad(event, pad)]);
+    this.paintStrokes();
   }
 
-  extendStroke(event) {
+  extendStroke(event, pad) {
     const coalesced = event.getCoalescedEvents?.() ?? [];
     const stroke = this.strokes[this.strokes.length - 1];
-    for (const part of coalesced.length ? coalesced : [event]) stroke.push(this.toPad(part));
-    this.changed();
+    if (!stroke) return; // another finger has cleared the pad, or chosen a test image
+    for (const part of coalesced.length ? coalesced : [event]) stroke.push(this.toPad(part, pad));
+    this.paintStrokes();
   }
 
-  changed() {
-    paintStrokes(this.context, this.strokes, BRUSH);
+  paintStrokes() {
+    for (const pad of this.pads) paintStrokes(pad.getContext("2d"), this.strokes, BRUSH * Math.min(pad.width, pad.height));
+    this.drawn = true;
     this.update();
   }
 
   clear() {
     this.strokes = [];
-    this.example = null;
-    this.markExample(null);
-    this.changed();
+    this.paintStrokes();
   }
 
-  // Take a random test image of a digit as the input.
-  takeExample(label) {
-    const { images, labels } = this.examples;
-    const indices = [...labels.keys()].filter((i) => labels[i] === label);
-    const i = indices[Math.floor(Math.random() * indices.length)];
-    this.strokes = [];
-    this.example = Float32Array.from(images.subarray(784 * i, 784 * (i + 1)), (grey) => grey / 255);
-    this.markExample(label);
-    const small = digitCanvas("");
-    paintDigit(small, this.example);
-    this.context.drawImage(small, 0, 0, this.pad.width, this.pad.height);
-    this.update();
-  }
-
-  // The strokes as a 28 x 28 pixel image, or null if there are none.
+  // The strokes as an image, or null if there are none.
   normalized() {
     if (this.strokes.length === 0) return null;
     const points = this.strokes.flat();
     const [left, right] = d3.extent(points, ([x]) => x);
     const [top, bottom] = d3.extent(points, ([, y]) => y);
-    const side = Math.max(right - left, bottom - top);
-    const scale = side > 0 ? (ENCODED_SIDE - ENCODED_BRUSH) / side : 1;
     const { width, height } = this.hidden.canvas;
+    const brush = Math.max(ENCODED_BRUSH, THINNEST / Math.min(shape.width, shape.height)) * Math.min(width, height);
+    const scales = [[width, right - left], [height, bottom - top]]
+      .filter(([, extent]) => extent > 0).map(([side, extent]) => (FILLED * side - brush) / extent);
+    const scale = d3.min(scales) ?? 1;
     const scaled = this.strokes.map((stroke) =>
       stroke.map(([x, y]) => [
         width / 2 + (x - (left + right) / 2) * scale,
         height / 2 + (y - (top + bottom) / 2) * scale,
       ]),
     );
-    paintStrokes(this.hidden, scaled, ENCODED_BRUSH);
+    paintStrokes(this.hidden, scaled, brush);
     const { data } = this.hidden.getImageData(0, 0, width, height);
     for (let i = 0; i < this.grey.length; i++) this.grey[i] = data[4 * i] / 255;
     return normalizeDrawing(this.grey, width, height);
   }
 
-  encode() {
-    this.image = this.example ?? this.normalized();
-    this.posterior = this.image && this.encoder.encode(this.image);
-    if (this.posterior) {
-      this.y = this.decoder.decode(this.posterior.mu);
-      this.plane.pin(this.posterior.mu); // zooming in is centred on the cross-hair
+  changed() {
+    const { image, label, posterior } = this.subject;
+    this.markExample(label);
+    this.drawn = false;
+    if (label !== null) {
+      // A test image, which the next stroke replaces.
+      this.strokes = [];
+      const small = digitCanvas("");
+      paintDigit(small, image);
+      for (const pad of this.pads) pad.getContext("2d").drawImage(small, 0, 0, pad.width, pad.height);
     }
+    this.y = posterior && this.decoder.decode(posterior.mu);
+    if (posterior) this.plane.pin(posterior.mu); // zooming in is centred on the cross-hair
     this.resample();
     this.show();
   }
 
   resample() {
-    const { mu, sigma } = this.posterior ?? {};
+    const { mu, sigma } = this.subject.posterior ?? {};
     this.samples = mu ? this.sampleCanvases.map(() => mu.map((m, j) => m + sigma[j] * standardNormal())) : [];
-    const blank = new Float32Array(784);
     this.sampleCanvases.forEach((canvas, i) => {
-      paintDigit(canvas, mu ? this.decoder.decode(this.samples[i]) : blank);
+      paintDigit(canvas, mu ? this.decoder.decode(this.samples[i]) : BLANK);
     });
+    this.nameSamples();
     this.plane.paintOver();
   }
 
+  nameSamples() {
+    this.sampleCanvases.forEach((canvas, i) => {
+      const z = this.samples[i];
+      canvas.setAttribute("role", "img");
+      canvas.setAttribute("aria-label", z ? view.text("sampleLabel", i + 1, N_SAMPLES, pair(z)) : view.text("noInput"));
+    });
+  }
+
   show() {
-    const blank = new Float32Array(784);
-    paintDigit(byId("drawn"), this.image ?? blank);
-    paintDigit(byId("reconstruction"), this.image ? this.y : blank);
-    if (!this.image) {
+    const { image, posterior } = this.subject;
+    document.querySelector("figcaption[data-text=input]").textContent = view.text("input", shape);
+    this.nameSamples();
+    byId("drawn").setAttribute("aria-label", this.subject.describe());
+    byId("reconstruction").setAttribute(
+      "aria-label", image ? view.text("reconstructionLabel", pair(posterior.mu)) : view.text("noInput"));
+    paintDigit(byId("drawn"), image ?? BLANK);
+    paintDigit(byId("reconstruction"), image ? this.y : BLANK);
+    if (!image) {
       byId("drawn-posterior").textContent = view.text("noInput");
       byId("drawn-loss").textContent = "";
       this.setBars([0, 0]);
       return;
     }
-    const { mu, sigma, lnVar } = this.posterior;
+    const { mu, sigma, lnVar } = posterior;
     const kl = klPerDimension(mu, lnVar);
     const total = kl[0] + kl[1];
-    const rec = bernoulliLoss(this.image, this.y);
+    const rec = bernoulliLoss(image, this.y);
     byId("drawn-posterior").textContent = view.text("posterior", pair(mu), pair(sigma, 3));
     byId("drawn-loss").textContent = view.text("loss", fixed(rec, 1), fixed(total, 1), fixed(rec + total, 1));
     this.setBars(kl);
   }
 
   mark(context) {
-    if (byId("panel-draw").hidden || !this.posterior) return;
-    this.plane.drawEllipses(context, this.posterior.mu, this.posterior.sigma);
-    for (const z of this.samples) this.plane.drawDot(context, z, "#7c3aed", 2.5);
-    this.plane.drawDot(context, this.posterior.mu, "#111", 2.5);
+    if (byId("panel-draw").hidden || !this.subject.posterior) return;
+    for (const z of this.samples) this.plane.drawDot(context, z, view.color("latent"), 2.5);
   }
 }
 
 // Paint white strokes on black. A stroke of one point becomes a dot.
 function paintStrokes(context, strokes, brush) {
   const { width, height } = context.canvas;
-  context.fillStyle = "#000";
+  context.fillStyle = "black";
   context.fillRect(0, 0, width, height);
-  Object.assign(context, { strokeStyle: "#fff", lineWidth: brush, lineCap: "round", lineJoin: "round" });
+  Object.assign(context, { strokeStyle: "white", lineWidth: brush, lineCap: "round", lineJoin: "round" });
   for (const stroke of strokes) {
     context.beginPath();
     context.moveTo(...stroke[0]);

@@ -19,10 +19,14 @@ class Epochs {
     this.button = byId("epoch-play");
     this.button.addEventListener("click", () => this.play(!this.playing));
     this.playing = false;
+    classes.onIsolate(() => this.show());
     view.onLanguage(() => {
+      document.querySelector("[data-text=epochsHelp]").textContent = view.text("epochsHelp", this.n.toLocaleString("en"));
+      byId("epochs-twin").textContent = entry.twin ? view.text("epochsTwin") : "";
       this.play(this.playing);
       this.show();
     });
+    view.onTheme(() => this.show());
     const sized = new ResizeObserver(onNextFrame(() => this.show()));
     sized.observe(byId("epoch-means"));
     sized.observe(byId("learning-curve"));
@@ -44,6 +48,19 @@ class Epochs {
     }, EPOCH_DURATION);
   }
 
+  // Show the model of an epoch. Returns whether it was saved.
+  showEpoch(epoch) {
+    const index = this.entry.epochs.findIndex((saved) => saved.epoch === epoch);
+    if (index < 0) return false;
+    this.slider.value = index;
+    this.show();
+    return true;
+  }
+
+  get epoch() {
+    return this.entry.epochs[Number(this.slider.value)].epoch;
+  }
+
   show() {
     const index = Number(this.slider.value);
     const { epoch, map } = this.entry.epochs[index];
@@ -52,7 +69,10 @@ class Epochs {
     byId("epoch-value").textContent = text;
     this.slider.setAttribute("aria-valuetext", text);
     byId("epoch-map").src = map;
-    byId("epoch-map").alt = view.text("epochMap");
+    byId("epoch-map").alt = view.text("epochMap", epoch);
+    byId("epoch-means").setAttribute("aria-label", view.text("epochMeans", epoch));
+    const ends = [0, 1].map((j) => [this.entry.log[0][j], this.entry.log[this.entry.log.length - 1][j]].map((loss) => fixed(loss, 1)));
+    byId("learning-curve").setAttribute("aria-label", view.text("learningCurve", this.entry.log.length, ...ends));
     this.drawMeans(index);
     this.drawLearningCurve(epoch);
   }
@@ -61,20 +81,21 @@ class Epochs {
     const { context, width: side } = clearCanvas(byId("epoch-means"));
     const x = (z) => ((z + EPOCH_LIMIT) / (2 * EPOCH_LIMIT)) * side;
     const y = (z) => side - x(z);
-    Object.assign(context, { font: "12px system-ui, sans-serif", fillStyle: "#5b6472", strokeStyle: "#e5e7eb" });
+    Object.assign(context, { font: "12px system-ui, sans-serif", fillStyle: view.color("muted"), strokeStyle: view.color("grid") });
     for (const tick of [-4, -2, 0, 2, 4]) {
       context.strokeRect(x(tick), -1, 0, side + 2);
       context.strokeRect(-1, y(tick), side + 2, 0);
       context.textAlign = "center";
       context.fillText(fixed(tick, 0), x(tick), side - 6);
       context.textAlign = "left";
-      context.fillText(fixed(tick, 0), 4, y(tick) + 4);
+      if (y(tick) < side - 28) context.fillText(fixed(tick, 0), 4, y(tick) + 4); // not on top of the other axis's
     }
     context.globalAlpha = 0.7;
     const radius = side < 250 ? 1.8 : 3;
     for (let i = 0; i < this.n; i++) {
       const at = 2 * (index * this.n + i);
-      context.fillStyle = COLORS[this.labels[i]];
+      if (!classes.shows(this.labels[i])) continue;
+      context.fillStyle = classes.color(this.labels[i]);
       context.beginPath();
       context.arc(x(this.means[at]), y(this.means[at + 1]), radius, 0, 2 * Math.PI);
       context.fill();
@@ -82,7 +103,7 @@ class Epochs {
     context.globalAlpha = 1;
     // The range of the map on the right.
     const { limit } = this.entry;
-    Object.assign(context, { strokeStyle: "#5b6472", lineWidth: 2 });
+    Object.assign(context, { strokeStyle: view.color("muted"), lineWidth: 2 });
     context.strokeRect(x(-limit), y(limit), x(limit) - x(-limit), y(-limit) - y(limit));
   }
 
@@ -90,54 +111,47 @@ class Epochs {
     const { context, width, height } = clearCanvas(byId("learning-curve"));
     const { log } = this.entry;
     const [least, most] = d3.extent(log.flat());
-    const margin = { left: 44, right: 14, top: 30, bottom: 26 };
-    const x = (n) => margin.left + ((n - 1) / Math.max(1, log.length - 1)) * (width - margin.left - margin.right);
+    context.font = "13px system-ui, sans-serif";
+    const losses = d3.ticks(least, most, 4);
+    const widest = Math.max(...losses.map((tick) => context.measureText(tick).width));
+    const margin = { left: widest + 14, right: 14, top: 34, bottom: 26 };
+    const inner = width - margin.left - margin.right;
+    // A single epoch is in the middle.
+    const x = (n) => margin.left + (log.length > 1 ? (n - 1) / (log.length - 1) : 0.5) * inner;
     const y = (loss) => margin.top + ((most - loss) / (most - least || 1)) * (height - margin.top - margin.bottom);
-    Object.assign(context, { font: "13px system-ui, sans-serif", fillStyle: "#222", strokeStyle: "#e5e7eb" });
+    Object.assign(context, { fillStyle: view.color("ink"), strokeStyle: view.color("grid") });
     context.textBaseline = "middle";
     context.textAlign = "right";
-    for (const tick of d3.ticks(least, most, 4)) {
+    for (const tick of losses) {
       context.fillText(tick, margin.left - 6, y(tick));
-      context.strokeRect(margin.left, y(tick), width - margin.left - margin.right, 0);
+      context.strokeRect(margin.left, y(tick), inner, 0);
     }
     context.textAlign = "center";
     const count = Math.max(2, Math.floor(width / 90));
-    for (const tick of d3.ticks(1, log.length, count).filter(Number.isInteger)) {
-      context.fillText(tick, x(tick), height - 12);
-    }
+    const epochs = log.length > 1 ? d3.ticks(1, log.length, count).filter(Number.isInteger) : [1];
+    for (const tick of epochs) context.fillText(tick, x(tick), height - 12);
     context.textAlign = "left";
     context.fillText(view.text("lossAxis"), 6, 14);
     let right = width - margin.right;
     context.textAlign = "right";
-    ["#b91c1c", "#6b7280"].forEach((color, j) => {
+    ["loss", "train"].forEach((color, j) => {
       const word = view.text(j ? "train" : "test");
-      Object.assign(context, { fillStyle: color, strokeStyle: color, lineWidth: 2 });
+      Object.assign(context, { fillStyle: view.color(color), strokeStyle: view.color(color), lineWidth: 2 });
       context.fillText(word, right, 14);
       right -= context.measureText(word).width + 12;
       context.beginPath();
-      log.forEach((losses, i) => context.lineTo(x(i + 1), y(losses[1 - j])));
+      log.forEach((pairOfLosses, i) => context.lineTo(x(i + 1), y(pairOfLosses[1 - j])));
       context.stroke();
     });
     if (epoch === 0) return;
-    Object.assign(context, { fillStyle: "#111", strokeStyle: "#111", lineWidth: 1 });
+    Object.assign(context, { strokeStyle: view.color("ink"), lineWidth: 1 });
     context.strokeRect(x(epoch), margin.top, 0, height - margin.top - margin.bottom);
-    for (const loss of log[epoch - 1]) {
+    ["train", "loss"].forEach((color, j) => {
+      context.fillStyle = view.color(color);
       context.beginPath();
-      context.arc(x(epoch), y(loss), 4, 0, 2 * Math.PI);
+      context.arc(x(epoch), y(log[epoch - 1][j]), 4, 0, 2 * Math.PI);
       context.fill();
-    }
+      context.stroke();
+    });
   }
-}
-
-// Clear a canvas to white at the screen's resolution. Returns its context and its size in CSS pixels.
-function clearCanvas(canvas) {
-  const { clientWidth: width, clientHeight: height } = canvas;
-  const ratio = Math.min(window.devicePixelRatio || 1, 2);
-  canvas.width = Math.round(width * ratio);
-  canvas.height = Math.round(height * ratio);
-  const context = canvas.getContext("2d");
-  context.scale(ratio, ratio);
-  context.fillStyle = "#fff";
-  context.fillRect(0, 0, width, height);
-  return { context, width, height };
 }

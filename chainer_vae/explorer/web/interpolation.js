@@ -11,6 +11,9 @@ class Interpolation {
     const labels = Object.keys(means2);
     this.ends = [labels[0], labels[Math.min(7, labels.length - 1)]]; // the article's 0 and 7
     this.here = [[0, 0], [0, 0]]; // positions of the cross-hair chosen as ends
+    for (const id of ["interpolation-strip", "interpolation-strip20"]) {
+      Object.assign(byId(id), { width: N_STRIP * shape.width, height: shape.height });
+    }
     this.choosers = ["interpolation-start", "interpolation-end"].map((id, end) => {
       const choose = digitButtons(byId(id), labels, (label) => this.choose(end, label));
       const here = document.createElement("button");
@@ -37,8 +40,10 @@ class Interpolation {
     plane.marks.push((context) => this.mark(context));
     this.playing = false;
     this.choosers.forEach((choose, end) => choose(this.ends[end]));
-    view.onLanguage(() => this.play(this.playing));
-    this.changed();
+    view.onLanguage(() => {
+      this.play(this.playing);
+      this.changed();
+    });
   }
 
   choose(end, label) {
@@ -47,14 +52,37 @@ class Interpolation {
     this.changed();
   }
 
+  // By its name in an address: a label, or a position of the plane as 0.5_-1.25.
+  chooseNamed(end, name) {
+    const z = name?.split("_").map(numberIn);
+    if (Object.hasOwn(this.means2, name)) this.choose(end, name);
+    else if (z?.length === 2 && !z.includes(null)) {
+      this.here[end] = z;
+      this.choose(end, "here");
+    }
+  }
+
+  nameOf(end) {
+    return this.ends[end] === "here" ? this.here[end].map((value) => value.toFixed(3)).join("_") : this.ends[end];
+  }
+
+  get t() {
+    return Number(this.slider.value);
+  }
+
+  moveTo(t) {
+    this.slider.value = t; // which keeps it from 0 to 1
+    this.show();
+  }
+
   changed() {
     const both = this.means20 && this.ends.every((label) => label !== "here");
     byId("interpolation-z20-figure").hidden = byId("interpolation-strip20").hidden = !both;
     this.ends20 = both ? this.ends.map((label) => this.means20[label]) : null;
     for (let i = 0; i < N_STRIP; i++) {
       const t = i / (N_STRIP - 1);
-      paintDigit(byId("interpolation-strip"), this.decoder.decode(this.latentAt(t)), SIDE * i);
-      if (both) paintDigit(byId("interpolation-strip20"), this.decoder20.decode(interpolate(this.ends20, t)), SIDE * i);
+      paintDigit(byId("interpolation-strip"), this.decoder.decode(this.latentAt(t)), shape.width * i);
+      if (both) paintDigit(byId("interpolation-strip20"), this.decoder20.decode(interpolate(this.ends20, t)), shape.width * i);
     }
     this.show();
   }
@@ -86,8 +114,15 @@ class Interpolation {
   }
 
   show() {
-    const t = Number(this.slider.value);
+    const { t } = this;
     byId("interpolation-t-value").textContent = `t = ${t.toFixed(2)}`;
+    const [a, b] = this.ends.map((label) => (label === "here" ? view.text("crossHair") : classes.name(label)));
+    for (const [id, n] of [["interpolation-z2", 2], ["interpolation-z20", this.ends20?.[0].length]]) {
+      byId(id).setAttribute("aria-label", view.text("interpolationLabel", n, a, b, t.toFixed(2)));
+    }
+    for (const [id, n] of [["interpolation-strip", 2], ["interpolation-strip20", this.ends20?.[0].length]]) {
+      byId(id).setAttribute("aria-label", view.text("interpolationStrip", n, a, b));
+    }
     paintDigit(byId("interpolation-z2"), this.decoder.decode(this.latentAt(t)));
     this.slider.setAttribute("aria-valuetext", `t = ${t.toFixed(2)}`);
     if (this.ends20) paintDigit(byId("interpolation-z20"), this.decoder20.decode(interpolate(this.ends20, t)));
@@ -97,15 +132,15 @@ class Interpolation {
   mark(context) {
     if (byId("panel-interpolate").hidden) return;
     const [start, end] = this.endLatents();
-    context.strokeStyle = "#dc2626";
+    context.strokeStyle = view.color("path");
     context.lineWidth = 3;
     context.beginPath();
     context.moveTo(...this.plane.toPixels(start));
     context.lineTo(...this.plane.toPixels(end));
     context.stroke();
-    this.plane.drawDot(context, start, "#dc2626");
-    this.plane.drawDot(context, end, "#dc2626");
-    this.plane.drawDot(context, this.latentAt(Number(this.slider.value)), "#111", 6);
+    this.plane.drawDot(context, start, view.color("path"));
+    this.plane.drawDot(context, end, view.color("path"));
+    this.plane.drawDot(context, this.latentAt(this.t), view.color("mark"), 6);
   }
 }
 

@@ -10,7 +10,7 @@ const ACTIVATIONS = {
 class Network {
   // `entry`: a network as content.py describes it. `read`: reads its arrays.
   constructor(entry, read) {
-    this.pixels = read(entry.pixels); // indices of the input (or output) pixels, of 784
+    this.pixels = read(entry.pixels); // indices of the input (or output) pixels
     const last = entry.layers.length - 1;
     this.layers = entry.layers.map(({ W, b, exponents }, i) => {
       const [rows, columns] = W.shape;
@@ -50,17 +50,17 @@ class Network {
   }
 }
 
-// From a latent vector z to 784 pixel probabilities.
+// From a latent vector z to pixel probabilities.
 class Decoder extends Network {
   decode(z) {
-    const image = new Float32Array(784);
+    const image = new Float32Array(shape.height * shape.width);
     const out = this.run(Float64Array.from(z));
     for (let i = 0; i < out.length; i++) image[this.pixels[i]] = out[i];
     return image;
   }
 }
 
-// From 784 pixels in [0, 1] to mu and sigma of q(z|x).
+// From pixels in [0, 1] to mu and sigma of q(z|x).
 class Encoder extends Network {
   encode(image) {
     const out = this.run(Float64Array.from(this.pixels, (pixel) => image[pixel]));

@@ -1,8 +1,6 @@
 // Shared by all parts of the page: language, colours, redrawing, small helpers.
 
-const COLORS = [
-  "#8000ff", "#4757fb", "#0ea4f0", "#17b8b8", "#2fc48a", "#62c065", "#b3bb2c", "#f08c2e", "#ff572c", "#e00000",
-]; // of the digits: the rainbow colours of the article's figures, with the light ones darkened
+const N_CLASSES = 10; // that style.css has colours for
 
 const view = {
   lang: "en",
@@ -10,6 +8,32 @@ const view = {
   text(key, ...args) {
     const text = TEXT[view.lang][key];
     return typeof text === "function" ? text(...args) : text;
+  },
+  // A colour of style.css, by its name there.
+  color(name) {
+    view.colors[name] ??= getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+    return view.colors[name];
+  },
+  colors: {},
+  repainters: [], // called when the theme changes
+  // `repaint` paints what has colours in a canvas.
+  onTheme(repaint) {
+    view.repainters.push(repaint);
+  },
+  setUpTheme(button) {
+    const apply = () => {
+      theme.apply();
+      view.colors = {};
+      button.setAttribute("aria-pressed", theme.dark);
+      for (const repaint of view.repainters) repaint();
+    };
+    button.addEventListener("click", () => {
+      theme.chosen = theme.dark ? "light" : "dark";
+      kept.set("theme", theme.chosen);
+      apply();
+    });
+    theme.system.addEventListener("change", apply);
+    apply();
   },
   onLanguage(listener) {
     view.listeners.push(listener);
@@ -33,6 +57,9 @@ const view = {
     for (const listener of view.listeners) listener();
   },
 };
+
+// Whether the user has asked the system for less motion.
+const reducedMotion = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 const byId = (id) => document.getElementById(id);
 
@@ -59,11 +86,13 @@ function digitButtons(parent, labels, choose) {
   for (const label of labels) {
     const button = document.createElement("button");
     button.type = "button";
-    button.textContent = label;
+    button.textContent = classes.name(label);
+    button.classList.toggle("wide", !/^(.|\d\d)$/u.test(button.textContent));
     button.addEventListener("click", () => choose(label));
     buttons.set(label, button);
     parent.append(button);
   }
+  parent.classList.toggle("many", labels.length > MANY);
   return (chosen) => {
     for (const [label, button] of buttons) button.setAttribute("aria-pressed", label === chosen);
   };
@@ -87,4 +116,18 @@ function klBars(parent, names) {
       row.value.textContent = view.text("nats", fixed(kl[j]));
     });
   };
+}
+
+// Clear a canvas to the paper's colour at the screen's resolution. Returns its context and its size in CSS
+// pixels.
+function clearCanvas(canvas) {
+  const { clientWidth: width, clientHeight: height } = canvas;
+  const ratio = Math.min(window.devicePixelRatio || 1, 2);
+  const [across, down] = [Math.round(width * ratio), Math.round(height * ratio)];
+  if (canvas.width !== across || canvas.height !== down) Object.assign(canvas, { width: across, height: down });
+  const context = canvas.getContext("2d");
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context.fillStyle = view.color("paper");
+  context.fillRect(0, 0, width, height);
+  return { context, width, height };
 }

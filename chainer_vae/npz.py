@@ -22,6 +22,7 @@ from chainer_vae.errors import InputError
 MAGIC = b"\x93NUMPY\x01\x00"  # of an array in format 1.0, the only one for numbers and text
 MAX_HEADER = 1024  # bytes of an array's header; NumPy writes 118
 MAX_PIECE = 1 << 20  # bytes that zipfile may read at once, as for its list of the members
+MAX_REASON = 200  # characters of what zipfile or NumPy says
 KINDS = "biufcSU"  # of dtypes: numbers and text
 PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # as NumPy does
 
@@ -97,7 +98,7 @@ class Npz(Mapping[str, np.ndarray]):
         except OSError as error:
             raise InputError(f"cannot read {self._path}: {error.strerror or error}") from None
         except Exception as error:
-            reason = " ".join(str(error).split()) or type(error).__name__
+            reason = " ".join(str(error).split())[:MAX_REASON] or type(error).__name__
             raise InputError(f"{self._path} is damaged: {reason}") from None
 
     def _read_headers(self, file_size: int) -> None:

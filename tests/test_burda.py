@@ -1,0 +1,54 @@
+"""The literature's training on binarized MNIST: its stages, a small one, and the text about it."""
+
+import json
+from pathlib import Path
+
+import burda
+import pytest
+
+from chainer_vae.runs import load_info
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_stages():
+    rates = [burda.rate(epoch) for epoch in range(3280)]
+    assert rates[0] == 1e-3 and rates[-1] == pytest.approx(1e-4)
+    for stage in range(8):
+        assert rates.count(1e-3 * 10 ** (-stage / 7)) == 3**stage
+    assert sorted(rates, reverse=True) == rates
+
+
+@pytest.mark.slow
+def test_a_small_one(tmp_path, monkeypatch):
+    """Of 100 images; and it goes on where it was."""
+    monkeypatch.setattr(burda, "Config", lambda **given: CONFIG(test=True, **given))
+    monkeypatch.setattr(burda, "SHOWN", 10)
+    out = tmp_path / "run"
+    for stages in ("1", "2"):
+        assert burda.main(["--stages", stages, "--samples", "5", "--out", str(out)]) == 0
+    found = json.loads((out / "stages.json").read_text())
+    assert [(each["stage"], each["epochs"], each["images"]) for each in found] == [
+        (0, 1, 100), (1, 4, 100)
+    ]  # fmt: skip
+    assert found[1]["nll"] < found[0]["nll"] <= found[0]["bounds"]["1"]
+    config = load_info(out).config
+    assert (config.binarize, config.dimz, config.dim_h, config.act) == (
+        "stochastic",
+        50,
+        200,
+        "tanh",
+    )
+    with pytest.raises(SystemExit):
+        burda.main(["--stages", "9"])
+
+
+CONFIG = burda.Config
+
+
+def test_the_text_has_the_recorded_numbers():
+    text = (ROOT / "results" / "README.md").read_text(encoding="utf-8")
+    for each in json.loads((ROOT / "results" / "burda.json").read_text()):
+        numbers = each["nll"], each["standard_error"], each["bounds"]["1"]
+        cells = [each["stage"], each["epochs"], *(f"{n:.2f}" for n in numbers), each["active"]]
+        assert f"| {' | '.join(map(str, cells))} |" in text
