@@ -39,6 +39,7 @@ comma := ,
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 # $(call pip,REQUIREMENTS), without build isolation because Chainer's build needs an old setuptools.
+# An older pip than 25.1 can take hours to choose versions: Python 3.9 comes with 23.0.
 pip = $(BIN)/python -m pip install -qq --disable-pip-version-check --no-build-isolation $(1) || { \
   echo "make: pip could not set up $(VENV), for the reason above; it needs a network and 1.5 GB of disk" >&2; exit 2; }
 
@@ -62,7 +63,7 @@ $(VENV)/installed: setup.py pyproject.toml $(wildcard chainer_vae/kernels/*.[ch]
 	    "$$($(PYTHON) --version 2>/dev/null || echo missing); for example: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
 	@echo "setting up $(VENV); this takes a minute or two"
 	$(PYTHON) -m venv $(VENV)
-	@$(call pip,"pip>=20.3" "setuptools>=77$(comma)<81" wheel)
+	@$(call pip,"pip>=25.1" "setuptools>=77$(comma)<81" wheel)
 	@$(call pip,$(CHAINER))
 	@$(call pip,--editable ".[test]")
 	@touch $@

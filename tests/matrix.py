@@ -85,8 +85,8 @@ def make_environment(interpreter: Interpreter, version: str, numpy: Optional[str
         interpreter.run(interpreter.python, "-m", "venv", folder)
     python = folder / "bin" / "python"
     pip = (python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
-    # As in the Makefile: old enough for Chainer's own build.
-    interpreter.run(*pip, "setuptools>=77,<81", "wheel")
+    # As in the Makefile: a pip that soon finds versions, and old enough for Chainer's own build.
+    interpreter.run(*pip, "pip>=25.1", "setuptools>=77,<81", "wheel")
     interpreter.run(*pip, "--no-build-isolation", "chainer==7.8.1")
     pinned = f"numpy=={numpy}" if numpy else "numpy"
     editable = ("--no-build-isolation", "--editable", f"{ROOT}[test]")
