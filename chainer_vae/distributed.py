@@ -42,27 +42,27 @@ class Communicator:
     It makes each of them use its part of this machine's cores.
 
     Args:
-        name: ChainerMN's name of it: "naive".
+        name: ChainerMN's name of how the gradient is summed: "naive" on the CPU, "flat" on GPUs
+            without NCCL, "pure_nccl" with it.
 
     Attributes:
+        name (str): As above.
         rank (int): The number of this process; 0 writes and prints.
         size (int): How many there are.
+        intra_rank (int): The number of this process among those of its machine.
         mpi (mpi4py.MPI.Comm): MPI's communicator, for what this class does not do.
 
     Raises:
-        InputError: mpi4py or an MPI is missing, or the name is of one for GPUs.
+        InputError: mpi4py or an MPI is missing.
     """
 
     def __init__(self, name: str) -> None:
-        if validation.choice("communicator", name, COMMUNICATORS) != "naive":
-            raise InputError(
-                f"the communicator {name} is for GPUs, and several processes train on the CPU only:"
-                " use --communicator naive"
-            )
+        self.name = validation.choice("communicator", name, COMMUNICATORS)
         try:
             import chainermn
 
-            communicator = chainermn.create_communicator(name)
+            # It knows the ranks; the sums are made here.
+            communicator = chainermn.create_communicator("naive")
         except (ImportError, RuntimeError) as error:  # the latter where mpi4py finds no MPI
             raise InputError(
                 f"several processes need mpi4py and an MPI ({' '.join(str(error).split())}):"
@@ -70,6 +70,7 @@ class Communicator:
             ) from None
         self.mpi = communicator.mpi_comm
         self.rank, self.size = int(communicator.rank), int(communicator.size)
+        self.intra_rank = int(communicator.intra_rank)
         mine = max(1, processors() // communicator.intra_size)
         threadpool_limits(min(mine, default_threads()), user_api="blas")
 
@@ -124,6 +125,13 @@ class Communicator:
             time.sleep(PASSING_ON)
             self.mpi.Abort(code)
             os._exit(code)  # Abort may return before the process is ended
+
+
+def has_nccl() -> bool:
+    """Whether ChainerMN finds NCCL 2, which CuPy's wheels do not bring."""
+    from chainermn import nccl
+
+    return bool(nccl._available) and nccl.get_build_version() >= 2000
 
 
 class DistributedEngine(Engine):

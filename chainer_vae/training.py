@@ -92,6 +92,15 @@ class Training:
         self.sums = np.zeros(2)
         self.elapsed = 0.0
 
+    def join(self, communicator: Communicator) -> None:
+        """Be trained by several processes from now on; all of them call this.
+
+        Args:
+            communicator: The ranks, each of which has this training.
+        """
+        self.communicator, self._gpu_engine = communicator, None
+        self._fused_backend()  # here, for it may connect the ranks
+
     @property
     def random_state(self) -> Any:
         """The state of ``random``, as ``numpy.random.get_state`` returns it."""
@@ -324,18 +333,21 @@ class Training:
         Raises:
             InputError: The setting is "fused", and the engine cannot compute this.
         """
-        config = self.config
-        reason = "--engine chainer"
-        if config.engine != "chainer":
-            fault = self._unsupported() or engine.unsupported(self.model, self.optimizer)
-            if fault is None:
-                return self._fused_backend()
-            if config.engine == "fused":
-                raise InputError(
-                    f"--engine fused is not possible: {fault}; leave it out to use Chainer's"
-                )
-            reason = fault
-        return ChainerSteps(self, reason)
+        fault = self.not_fused
+        if fault is None:
+            return self._fused_backend()
+        if self.config.engine == "fused":
+            raise InputError(
+                f"--engine fused is not possible: {fault}; leave it out to use Chainer's"
+            )
+        return ChainerSteps(self, fault)
+
+    @property
+    def not_fused(self) -> Optional[str]:
+        """Why the engine does not compute the steps; None where it does."""
+        if self.config.engine == "chainer":
+            return "--engine chainer"
+        return self._unsupported() or engine.unsupported(self.model, self.optimizer)
 
     def _unsupported(self) -> Optional[str]:
         """The setting that the engine cannot compute."""
@@ -346,17 +358,20 @@ class Training:
         return None
 
     def _fused_backend(self) -> Backend:
-        config = self.config
+        config, several = self.config, self.communicator
         settings = config.k, self.images, config.batchsize, self.random
-        arguments = self.model, self.optimizer, lambda: self.C, *settings
-        if self.communicator is not None:
-            return DistributedSteps(*arguments, self.communicator)
         if self.model.xp is np:
-            return engine.CpuSteps(*arguments)
+            arguments = self.model, self.optimizer, lambda: self.C, *settings
+            return DistributedSteps(*arguments, several) if several else engine.CpuSteps(*arguments)
         # It is kept: to capture a step takes a while.
         if self._gpu_engine is None or not self._gpu_engine.is_current():
-            from chainer_vae.engine.gpu_step import GpuEngine  # where there is CuPy
+            # Imported here, where there is CuPy.
+            if several:
+                from chainer_vae.distributed_gpu import DistributedGpuEngine
 
-            self._gpu_engine = GpuEngine(self.model, self.optimizer, config.C, *settings)
+                make: Any = partial(DistributedGpuEngine, several)
+            else:
+                from chainer_vae.engine.gpu_step import GpuEngine as make
+            self._gpu_engine = make(self.model, self.optimizer, config.C, *settings)
         gpu_engine: Backend = self._gpu_engine
         return gpu_engine

@@ -109,7 +109,7 @@ static void run_block(unsigned n) {
 
 @cache
 def _folder():
-    if "COMPILED_KERNELS" in os.environ:  # by `make mutants`, for all its processes
+    if "COMPILED_KERNELS" in os.environ:  # by what starts several processes, for all of them
         return os.environ["COMPILED_KERNELS"]
     folder = tempfile.mkdtemp(prefix="kernels-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
@@ -119,13 +119,14 @@ def _folder():
 @cache
 def _compile(source):
     name = Path(_folder()) / hashlib.sha256(source.encode()).hexdigest()[:16]
-    library, new = name.with_suffix(".so"), name.with_suffix(".new")
+    library = name.with_suffix(".so")
     if library.exists():
         return ctypes.CDLL(str(library))
-    name.with_suffix(".cpp").write_text(source)
+    # Other processes may be compiling the same.
+    text, new = (name.with_suffix(f".{os.getpid()}.{kind}") for kind in ("cpp", "new"))
+    text.write_text(source)
     result = subprocess.run(
-        ["g++", "-std=c++17", "-O1", "-ffp-contract=off", "-shared", "-fPIC", "-o", new,
-         name.with_suffix(".cpp")],
+        ["g++", "-std=c++17", "-O1", "-ffp-contract=off", "-shared", "-fPIC", "-o", new, text],
         capture_output=True, text=True,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr

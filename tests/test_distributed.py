@@ -11,9 +11,8 @@ import time
 import numpy as np
 import pytest
 
-from chainer_vae import InputError, Run, load_model
+from chainer_vae import Run, load_model
 from chainer_vae.cli import main
-from chainer_vae.distributed import Communicator
 from chainer_vae.runs import checkpoints
 
 pytestmark = pytest.mark.usefixtures("signals")
@@ -257,14 +256,6 @@ def test_other_images_in_one_process(mpiexec, small_set, tmp_path):
     assert (process.returncode, out) == (2, "")
     (line,) = err.splitlines()
     assert line.endswith(f"process 1: the images of {small_set} are not those of process 0")
-
-
-@pytest.mark.parametrize("name", ["flat", "pure_nccl"])
-def test_communicators_for_gpus(name):
-    with pytest.raises(InputError, match=f"{name} is for GPUs.* use --communicator naive"):
-        Communicator(name)
-    with pytest.raises(InputError, match="communicator must be one of"):
-        Communicator("x")
 
 
 def test_without_mpi4py(small_set, tmp_path):

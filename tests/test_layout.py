@@ -41,6 +41,7 @@ ORDER = [
     "latent",
     "plane",
     "distributed",
+    "distributed_gpu",
     "chainer_steps",
     "training",
     "runs",

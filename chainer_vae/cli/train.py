@@ -114,7 +114,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--communicator", choices=COMMUNICATORS,
         help="train in the processes that mpiexec has started: ChainerMN's communicator, naive on"
-        " the CPU; they share each batch",
+        " the CPU, flat or pure_nccl on a GPU for each; they share each batch",
     )  # fmt: skip
     add(
         "--tensorboard", type=a_path, metavar="DIR",
@@ -135,12 +135,13 @@ def run(args: argparse.Namespace) -> int:
         return 0
     try:
         run, board = _prepared(given)
-        require_possible(run)
+        require_possible(run, communicator)
     except BaseException:
         communicator.from_first(None)  # the others end, too
         raise
     lead(run, communicator)
     with communicator.ending_together():
+        run.join(communicator)
         return _train(run, board)
 
 

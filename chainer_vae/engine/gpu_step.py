@@ -74,7 +74,7 @@ def streams(device: int) -> list[cp.cuda.Stream]:
     return [cp.cuda.Stream(non_blocking=True) for _ in range(3)]
 
 
-_tick = cp.ElementwiseKernel(
+tick = cp.ElementwiseKernel(
     "raw float64 settings",
     "int32 step, int64 t, float32 size",
     """
@@ -85,19 +85,19 @@ _tick = cp.ElementwiseKernel(
     """,
     "vae_tick",
 )
-_gather = cp.ElementwiseKernel(
+gather = cp.ElementwiseKernel(
     "raw T images, raw int32 order, raw int32 step, int32 batchsize, int32 n, int32 n_in",
     "T x",
     "x = images[(size_t)order[step[0] * batchsize + i % n] * n_in + i / n]",
     "vae_gather",
 )
-_fetch = cp.ElementwiseKernel(
+fetch = cp.ElementwiseKernel(
     "raw T noise, raw int32 step, int32 kept, int32 size",
     "T eps",
     "eps = noise[(size_t)(step[0] % kept) * size + i]",
     "vae_fetch",
 )
-_record = cp.ElementwiseKernel(
+record = cp.ElementwiseKernel(
     "T rec_loss, T kl, raw int32 step, float32 samples, float32 n, float32 C",
     "raw T losses",
     """
@@ -285,25 +285,29 @@ class GpuEngine(FlatModel):
         network.allocate_gradients()
         eps = cp.empty((self.k, n, self.n_latent), cp.float32)
         self._memory += [network, eps]
+        return self._ready(partial(self._enqueue, network, eps))
 
-        def enqueue() -> None:
+    def _ready(self, enqueue: Callable[[], None]) -> Callable[[], None]:
+        """What launches, on this engine's stream, all that ``enqueue`` does."""
+
+        def on_stream() -> None:
             with self._stream:
-                self._enqueue(network, eps)
+                enqueue()
 
         with self._unchanged():
-            enqueue()  # compiles the kernels, loads the libraries
+            on_stream()  # compiles the kernels, loads the libraries
             self._stream.synchronize()
             try:
-                graph = self._captured(enqueue)
+                graph = self._captured(on_stream)
             except Exception as error:  # whatever CUDA, CuPy and cuBLAS raise
                 if devices.is_out_of_memory(error):
                     raise
                 self.uncaptured = " ".join(str(error).split()) or repr(error)
-                return enqueue
+                return on_stream
         return partial(graph.launch, self._stream)
 
     def _captured(self, enqueue: Callable[[], None]) -> Any:
-        """The CUDA graph of what ``enqueue`` does."""
+        """The CUDA graph of what ``enqueue`` does on this engine's stream."""
         self._stream.begin_capture()
         try:
             enqueue()
@@ -333,16 +337,16 @@ class GpuEngine(FlatModel):
 
     def _enqueue(self, network: VAENetwork, eps: cp.ndarray) -> None:
         n = network.n
-        _tick(self.settings, self.now, self.t, self.step_size)
+        tick(self.settings, self.now, self.t, self.step_size)
         n_in = len(network.x)
-        _gather(self.images, self.order, self.now, self.batchsize, n, n_in, network.x)
-        _fetch(self.noise, self.now, self.kept, self.per_step, eps)
+        gather(self.images, self.order, self.now, self.batchsize, n, n_in, network.x)
+        fetch(self.noise, self.now, self.kept, self.per_step, eps)
         network.encode()
         network.sample(eps)
         network.decode()
         network.reconstruct(backward=True)
         rec_loss, kl = network.rec_losses[:1], network.kl
-        _record(rec_loss, kl, self.now, self.k * n, n, self.C, self.losses)
+        record(rec_loss, kl, self.now, self.k * n, n, self.C, self.losses)
         network.backward(self.C, self._keep, self._start_update)
         self.finish()
 

@@ -1,10 +1,11 @@
 """A run that several processes train: rank 0 has it, and the others follow."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
+from chainer_vae import devices
 from chainer_vae.config import Config
 from chainer_vae.datasets import load_data
-from chainer_vae.distributed import Communicator
+from chainer_vae.distributed import Communicator, has_nccl
 from chainer_vae.errors import InputError, NonFiniteLossError, in_one_line
 from chainer_vae.runs import checkpoints
 from chainer_vae.runs.images import checksums
@@ -13,20 +14,36 @@ from chainer_vae.runs.run import Run
 from chainer_vae.training import Training
 
 
-def require_possible(run: Run) -> None:
-    """Refuse a run that several processes cannot train.
+def require_possible(run: Run, communicator: Communicator) -> None:
+    """Refuse a run that these processes cannot train.
 
     Raises:
-        InputError: It is on a GPU, or the engine cannot compute it.
+        InputError: The communicator is not one for the run's device, NCCL is missing, or the engine
+            cannot compute the run.
     """
-    if run.config.gpu >= 0:
-        raise InputError("several processes train on the CPU only: leave --gpu out")
-    if run.backend.name == "chainer":
-        raise InputError(f"several processes need the fused engine, but: {run.backend.reason}")
+    name = communicator.name
+    if run.config.gpu < 0 and name != "naive":
+        raise InputError(
+            f"the communicator {name} is for GPUs: add --gpu 0, the first of each machine's; on"
+            " the CPU it is --communicator naive"
+        )
+    if run.config.gpu >= 0 and name == "naive":
+        raise InputError(
+            "the communicator naive is for the CPU: leave --gpu out, or use --communicator flat or"
+            " pure_nccl"
+        )
+    if name == "pure_nccl" and not has_nccl():
+        raise InputError(
+            "the communicator pure_nccl needs NCCL 2, which CuPy does not find:"
+            ' `python -c "import cupy.cuda.nccl"` says how to install it; --communicator flat'
+            " does without"
+        )
+    if run.not_fused is not None:
+        raise InputError(f"several processes need the fused engine, but: {run.not_fused}")
 
 
 def lead(run: Run, communicator: Communicator) -> None:
-    """Have the other ranks, which call :func:`follow`, train a run together with this one.
+    """Send a run to the other ranks, which call :func:`follow`; then it can join them.
 
     Args:
         run: The run, as it was started or resumed.
@@ -40,7 +57,6 @@ def lead(run: Run, communicator: Communicator) -> None:
     faults = communicator.faults(None)
     if faults:
         raise InputError(faults[0])
-    run.communicator = communicator
 
 
 def follow(communicator: Communicator) -> None:
@@ -56,6 +72,9 @@ def follow(communicator: Communicator) -> None:
     fault = None
     try:
         config = Config(**settings)
+        if config.gpu >= 0:  # one for each process, from rank 0's on
+            config = replace(config, gpu=config.gpu + communicator.intra_rank)
+        devices.use_device(config.gpu)
         data = load_data(config)
         if checksums(data) != expected:
             where = config.dataset or "MNIST"
@@ -66,7 +85,7 @@ def follow(communicator: Communicator) -> None:
         fault = in_one_line(error)
     if communicator.faults(fault):
         return
-    training.communicator = communicator
+    training.join(communicator)
     stop = StopSignals()
     try:
         with stop:
