@@ -212,16 +212,6 @@ def report() -> list[tuple[str, str]]:
         ("NumPy", np.__version__),
         ("Chainer", chainer.__version__),
     ]
-    lines += [
-        ("  patched", f"{patch.module}: {patch.gone}, changed in {patch.since}")
-        for patch in compat.applied()
-    ]
-    from chainer_vae.compat.lending import gone_here  # for this list alone
-
-    lines += [
-        ("  lent by --lend", f"{module}: {', '.join(names)}")
-        for module, names in gone_here().items()
-    ]
     fault = gpu_fault(0)
     cupy = sys.modules.get("cupy")
     lines.append(("CuPy", getattr(cupy, "__version__", "not installed, or cannot be imported")))
@@ -233,4 +223,14 @@ def report() -> list[tuple[str, str]]:
         lines.append(("--gpu 0", "ready"))
     else:
         lines.append(("GPU", f"not available, and not needed; --gpu 0 would say: {fault}"))
+    # The long lists come last.
+    lines += [
+        ("patched", f"{patch.module}: {patch.gone}, changed in {patch.since}")
+        for patch in compat.applied()
+    ]
+    from chainer_vae.compat.lending import gone_here  # for this list alone
+
+    lines += [
+        ("--lend lends", f"{module}: {', '.join(names)}") for module, names in gone_here().items()
+    ]
     return lines

@@ -266,7 +266,11 @@ def test_nothing_to_fold():
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["--run-z2", "z20"], "a model with 2 latent dimensions is needed, but z20 has 20"),
+        (
+            ["--run-z2", "z20"],
+            "a model with 2 latent dimensions is needed, but z20 has 20;"
+            " `chainer-vae train --dimz 2` trains one",
+        ),
         (["--run-z2", "nowhere"], "nowhere holds no run"),
         (["--run-z2", "ae2"], "has --model autoencoder, but --model vae is needed"),
         (["--run-ae2", "z2"], "has --model vae, but --model autoencoder is needed"),

@@ -1,7 +1,10 @@
 """``chainer-vae figures`` and ``projector``, as a user runs them."""
 
+import html
 import json
 import re
+import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +15,7 @@ from PIL import Image
 
 from chainer_vae import Config, Run, figures, latent
 from chainer_vae.cli import main
+from chainer_vae.runs.models import MODELS_DIR
 
 ROOT = Path(__file__).parent.parent
 
@@ -58,6 +62,19 @@ def test_format_and_language_of_the_page(tmp_path):
     (spec,) = (spec for spec in figures.all_figures() if spec.id == "eq-elbo")
     assert spec.caption["ja"] in page and spec.caption["en"] not in page
     assert '<html lang="ja">' in page and "3. 理論" in page and 'src="eq_elbo.svg"' in page
+    assert "<code>chainer-vae figures --only eq-elbo --lang ja --format svg</code>" in page
+
+
+def test_the_page_s_commands_draw_the_same(tmp_path):
+    """With the options that the figures were drawn with, as a shell takes them."""
+    shutil.copytree(MODELS_DIR / "z2", tmp_path / "my run")
+    options = ("--rainbow", "--run-z2", "my run")
+    result = run("figures", "--only", "latent-scatter", *options, cwd=tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")
+    page = (tmp_path / "figures" / "index.html").read_text(encoding="utf-8")
+    (line,) = re.findall("<code>(.*)</code>", page)
+    words = shlex.split(html.unescape(line))
+    assert words == ["chainer-vae", "figures", "--only", "latent-scatter", *options]
 
 
 @pytest.mark.slow

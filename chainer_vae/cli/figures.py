@@ -11,6 +11,7 @@ from chainer_vae.environment import blamed_on
 from chainer_vae.errors import InputError, in_one_line, printable
 from chainer_vae.runs import SHIPPED, choose_run, describe_run
 from chainer_vae.runs.files import check_writable
+from chainer_vae.shell import command
 
 SUMMARY = "draw the article's figures"
 DESCRIPTION = "Draw the article's figures, and a page that shows them (index.html)."
@@ -88,7 +89,11 @@ def run(args: argparse.Namespace) -> int:
                 n_drawn += 1
             bar.update()
     if n_drawn:
-        figures.write_index(args.out, args.lang, args.format)
+        options = ["--rainbow"] if args.rainbow else []
+        for name in SHIPPED:
+            given = getattr(args, f"run_{name}")
+            options += [] if given is None else [command(f"--run-{name}", given)]
+        figures.write_index(args.out, args.lang, args.format, printable(" ".join(options)))
         drawn = "1 figure" if n_drawn == 1 else f"{n_drawn} figures"
         print(f"{drawn} drawn; to see them, open {printable(args.out / 'index.html')}")
     for reason, ids in faults.items():

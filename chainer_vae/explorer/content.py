@@ -260,7 +260,10 @@ def _about(run: Run) -> dict[str, Any]:
 
 def _require_kind(run: Run, config: Config, n_latent: Optional[int]) -> None:
     if n_latent is not None and config.dimz != n_latent:
-        raise InputError(f"a model with 2 latent dimensions is needed, but {run} has {config.dimz}")
+        raise InputError(
+            f"a model with 2 latent dimensions is needed, but {run} has {config.dimz};"
+            " `chainer-vae train --dimz 2` trains one"
+        )
     if config.likelihood != "bernoulli":
         raise InputError(f"the page shows Bernoulli pixels, but {run} has {config.likelihood} ones")
 

@@ -122,7 +122,7 @@ for (const button of document.querySelectorAll("button")) {{
 """
 
 
-def write_index(folder: Union[str, Path], lang: str, suffix: str = "png") -> int:
+def write_index(folder: Union[str, Path], lang: str, suffix: str = "png", options: str = "") -> int:
     """Write ``index.html``, which shows every figure found in the folder.
 
     Args:
@@ -130,6 +130,8 @@ def write_index(folder: Union[str, Path], lang: str, suffix: str = "png") -> int
         lang: Language of the captions, "en" or "ja".
         suffix: Preferred format of stills: png, svg or pdf. If a file is missing, another format is
             shown.
+        options: What the page's commands have besides ``--only``, ``--lang`` and ``--format``,
+            such as ``--rainbow``.
 
     Returns:
         int: The number of figures shown.
@@ -148,6 +150,10 @@ def write_index(folder: Union[str, Path], lang: str, suffix: str = "png") -> int
     folder = validation.path("folder", folder)
     lang = validation.choice("lang", lang, LANGUAGES)
     suffix = validation.choice("suffix", suffix, SUFFIXES)
+    validation.instance("write_index", options, str)
+    given = [f"--lang {lang}"] if lang != "en" else []
+    given += [f"--format {suffix}"] if suffix != "png" else []
+    given += [options] if options else []
     parts, contents = [], []
     shown = 0
     for section, titles in SECTIONS.items():
@@ -158,7 +164,7 @@ def write_index(folder: Union[str, Path], lang: str, suffix: str = "png") -> int
             heading = f"<h2>{escape(titles[lang])}</h2>"
             thumbnails = [_thumbnail(spec, file, lang) for spec, file in entries]
             contents += [heading, "<div>", *thumbnails, "</div>"]
-            parts += [heading, *(_entry(folder, spec, file, lang) for spec, file in entries)]
+            parts += [heading, *(_entry(folder, spec, file, lang, given) for spec, file in entries)]
             shown += len(entries)
     words = {key: in_both[lang] for key, in_both in WORDS.items()}
     page = PAGE.format(lang=lang, thumbnails="\n".join(contents), body="\n".join(parts), **words)
@@ -182,7 +188,7 @@ def _thumbnail(spec: FigureSpec, file: Path, lang: str) -> str:
     return f'<a href="#{spec.id}" title="{escape(spec.caption[lang])}">{image}{name}</a>'
 
 
-def _entry(folder: Path, spec: FigureSpec, file: Path, lang: str) -> str:
+def _entry(folder: Path, spec: FigureSpec, file: Path, lang: str, options: list[str]) -> str:
     caption = escape(spec.caption[lang])
     if file.suffix == ".pdf":
         content = escape(file.name)
@@ -197,11 +203,11 @@ def _entry(folder: Path, spec: FigureSpec, file: Path, lang: str) -> str:
     attached = ATTACHED.get(spec.id)
     if attached is not None and (folder / attached).exists():
         notes.append(f'{WORDS["attached"][lang]} <a href="{attached}">{attached}</a>')
-    command = f"chainer-vae figures --only {spec.id}" + ("" if lang == "en" else f" --lang {lang}")
+    again = escape(" ".join(["chainer-vae figures --only", spec.id, *options]))
     return (
         f'<figure id="{spec.id}">\n<a href="{file.name}">{content}</a>\n'
         f"<figcaption>{caption}\n<small>{' · '.join(notes)}</small>\n"
-        f"<small><code>{command}</code> <button>{WORDS['copy'][lang]}</button>"
+        f"<small><code>{again}</code> <button>{WORDS['copy'][lang]}</button>"
         f' · <a href="#contents">{WORDS["back"][lang]}</a></small></figcaption>\n</figure>'
     )
 
