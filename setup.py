@@ -151,8 +151,8 @@ setup(
             "pytest-timeout",
             "pytest-xdist",
             "pyyaml",
-            "selenium",  # drives a Firefox that is there already
             "tensorboard>=2.20",
+            "websocket-client",  # drives a Firefox that is there already
         ],
         "lessons": ["jupyterlab"],
         "bench": ["jax", "torch"],

@@ -13,9 +13,11 @@ import time
 import zlib
 from pathlib import Path
 
+import firefox as firefox_bidi
 import numpy as np
 import pytest
 from conftest import write_idx_folder
+from matplotlib.colors import to_hex
 from PIL import Image
 
 from chainer_vae import (
@@ -33,6 +35,7 @@ from chainer_vae.cli import main
 from chainer_vae.datasets import load_data
 from chainer_vae.explorer import compact, content, epochs, page, write_page
 from chainer_vae.explorer.blob import DIGITS, Blob
+from chainer_vae.figures.style import DIGIT_COLORS
 from chainer_vae.runs import checkpoints
 from chainer_vae.runs.models import MODELS_DIR
 
@@ -1405,7 +1408,7 @@ class TestHabits:
         ):
             next_frame(opened)
             before = opened.evaluate(n_coloured)
-            for label in (3, 8):
+            for label in (2, 8):  # of saturated colours
                 button = f"#legend button >> nth={label}"
                 choose(button)
                 assert opened.get_attribute(button, "aria-pressed") == "true"
@@ -2112,88 +2115,104 @@ class TestAccess:
 
 
 @pytest.fixture(scope="session")
-def firefox():
-    """The system's Firefox, by its geckodriver: Playwright drives only a build of its own."""
-    webdriver = pytest.importorskip("selenium.webdriver")
-    program = shutil.which("firefox-esr") or shutil.which("firefox")
-    driver = shutil.which("geckodriver")
-    if program is None or driver is None:
-        pytest.skip("Firefox needs geckodriver, which Debian stable has not: install both")
-    options = webdriver.FirefoxOptions()
-    options.add_argument("-headless")
-    options.binary_location = program
-    options.set_preference("intl.accept_languages", "ja")
-    service = webdriver.FirefoxService(driver, log_output=subprocess.DEVNULL)
-    opened = webdriver.Firefox(options, service)
-    opened.set_window_size(1280, 900)
+def firefox(tmp_path_factory):
+    if firefox_bidi.program() is None:
+        if "CI" in os.environ:
+            pytest.fail("there is no Firefox")
+        pytest.skip("there is no Firefox: install one (in Debian: firefox-esr)")
+    opened = firefox_bidi.Firefox(tmp_path_factory.mktemp("firefox"))
     yield opened
-    opened.quit()
+    opened.close()
 
 
 @pytest.mark.slow
 class TestFirefox:
-    def run(self, firefox, script, *args):
-        return firefox.execute_script(f"return {script}", *args)
-
-    def until(self, firefox, expression):
-        deadline = time.monotonic() + PATIENCE
-        while not self.run(firefox, expression):
-            assert time.monotonic() < deadline, expression
-            time.sleep(0.05)
+    def open(self, firefox, shipped_page, place="", size=(1280, 900)):
+        firefox.size(*size)
+        firefox.open(f"{shipped_page[0].as_uri()}#{place}")
+        firefox.until("window.explorer !== undefined")
+        firefox.run("(window.faults = [], onerror = (text) => void faults.push(text), 0)")
 
     @pytest.fixture
     def opened(self, firefox, shipped_page):
-        firefox.get("about:blank")
-        firefox.get(f"{shipped_page[0].as_uri()}#tab=interpolate&a=4&b=9&t=0.5")
-        self.until(firefox, "window.explorer !== undefined")
-        firefox.execute_script("window.faults = []; onerror = (text) => void faults.push(text)")
+        self.open(firefox, shipped_page, "tab=interpolate&a=4&b=9&t=0.5")
         yield firefox
-        assert self.run(firefox, "faults") == []
+        assert firefox.run("faults") == []
 
     def test_it_decodes_as_chainer_does(self, opened, z2, z20):
         rng = np.random.RandomState(3)
         for name, model, n in (("decode", z2, 2), ("decode20", z20, 20)):
             z = rng.uniform(-2, 2, (50, n)).astype("f4")
             script = f"arguments[0].map((z) => Array.from(explorer.{name}(z)))"
-            found = self.run(opened, script, z.tolist())
+            found = opened.run(script, z.tolist())
             np.testing.assert_allclose(found, latent.decode(model, z), atol=1e-4)
 
     def test_place_theme_and_language(self, opened):
         click = "document.getElementById(arguments[0]).click()"
         state = "[explorer.tabs.chosen(), explorer.interpolation.ends, explorer.interpolation.t]"
-        assert self.run(opened, state) == ["interpolate", ["4", "9"], 0.5]
-        assert self.run(opened, "document.documentElement.lang") == "ja"
-        self.run(opened, "document.querySelector('[data-lang=en]').click()")
-        self.run(opened, click, "theme")
-        self.until(opened, "location.hash.endsWith('lang=en')")
-        assert self.run(opened, "location.hash").startswith("#tab=interpolate&a=4&b=9&t=0.5")
-        opened.refresh()
-        self.until(opened, "window.explorer !== undefined")
-        self.run(opened, "window.faults = []")
+        assert opened.run(state) == ["interpolate", ["4", "9"], 0.5]
+        assert opened.run("document.documentElement.lang") == "ja"
+        opened.run("document.querySelector('[data-lang=en]').click()")
+        opened.run(click, "theme")
+        opened.until("location.hash.endsWith('lang=en')")
+        assert opened.run("location.hash").startswith("#tab=interpolate&a=4&b=9&t=0.5")
+        opened.reload()
+        opened.until("window.explorer !== undefined")
+        opened.run("window.faults = []")
         found = "[document.documentElement.lang, document.documentElement.dataset.theme]"
-        assert self.run(opened, found) == ["en", "dark"]
+        assert opened.run(found) == ["en", "dark"]
         for button in ("theme", "tab-decode"):
-            self.run(opened, click, button)
-        self.run(opened, "localStorage.clear()")
+            opened.run(click, button)
+        opened.run("localStorage.clear()")
 
     def test_tour_by_keyboard(self, opened):
-        keys = importlib.import_module("selenium.webdriver.common.keys").Keys
-        self.run(opened, "document.getElementById('tour-start').click()")
+        tab, enter, right = "\ue004", "\ue007", "\ue014"
+        opened.run("document.getElementById('tour-start').click()")
         for step in range(1, 7):
-            assert self.run(opened, "explorer.tour.step") == step
-            assert self.run(opened, "document.activeElement.id") == "tour-title"
+            assert opened.run("explorer.tour.step") == step
+            assert opened.run("document.activeElement.id") == "tour-title"
             for _ in range(3):  # past "leave" and "back"
-                if self.run(opened, "document.activeElement.id") != "tour-answer":
-                    opened.switch_to.active_element.send_keys(keys.TAB)
-            opened.switch_to.active_element.send_keys(keys.ENTER)
-            assert self.run(opened, "document.getElementById('tour-said').textContent.length") > 30
-            opened.switch_to.active_element.send_keys(keys.ENTER)
-        assert self.run(opened, "explorer.tour.step") is None
-        self.run(opened, "document.querySelector('#plane .over').focus()")
-        before = self.run(opened, "explorer.plane.z")
-        opened.switch_to.active_element.send_keys(keys.ARROW_RIGHT)
-        assert self.run(opened, "explorer.plane.z[0]") > before[0]
-        self.until(opened, "document.getElementById('said').textContent.includes('z = ')")
+                if opened.run("document.activeElement.id") != "tour-answer":
+                    opened.press(tab)
+            opened.press(enter)
+            assert opened.run("document.getElementById('tour-said').textContent.length") > 30
+            opened.press(enter)
+        assert opened.run("explorer.tour.step") is None
+        opened.run("document.querySelector('#plane .over').focus()")
+        before = opened.run("explorer.plane.z")
+        opened.press(right)
+        assert opened.run("explorer.plane.z[0]") > before[0]
+        opened.until("document.getElementById('said').textContent.includes('z = ')")
+
+    @pytest.mark.parametrize(
+        ("kind", "size"), [("mouse", (1280, 900)), ("touch", (390, 844)), ("mouse", (640, 450))]
+    )
+    def test_a_drawing_lands_in_the_plane(self, firefox, shipped_page, z2, mnist, kind, size):
+        """On a desktop, a phone, and a desktop at 200 %."""
+        self.open(firefox, shipped_page, "tab=draw", size)
+        box = """(() => {
+          const element = document.querySelector(arguments[0]);
+          element.scrollIntoView({ block: "center" });
+          const { x, y, width, height } = element.getBoundingClientRect();
+          return [x, y, width, height];
+        })()"""
+        x, y, width, height = firefox.run(box, "#pad")
+        stroke = [(0.5, 0.2), (0.5, 0.4), (0.5, 0.6), (0.5, 0.8)]
+        firefox.drag([(x + width * u, y + height * v) for u, v in stroke], kind)
+        firefox.until("explorer.subject.label === null && explorer.subject.image !== null")
+        mu = firefox.run("Array.from(explorer.subject.posterior.mu)")
+        image = np.float32(firefox.run("Array.from(explorer.subject.image)"))[None]
+        np.testing.assert_allclose([mu], encode(z2, image)[0], atol=0.1)
+        # A vertical stroke lands among the 1s.
+        means = latent.class_means(
+            encode(z2, mnist.test_images[:1000])[0], mnist.test_labels[:1000]
+        )
+        assert np.linalg.norm(means - mu, axis=1).argmin() == 1
+        x, y, width, height = firefox.run(box, "#plane")
+        before = firefox.run("explorer.plane.z")
+        firefox.drag([(x + width * u, y + height * u) for u in (0.3, 0.5, 0.6)], kind)
+        assert firefox.run("explorer.plane.z") != before
+        assert firefox.run("faults") == []
 
 
 def test_the_guides_name_each_part_of_an_address():
@@ -2219,6 +2238,12 @@ def test_the_colours_are_in_one_block():
         used |= set(re.findall(r'view\.color\("([a-z0-9-]+)"\)', text))
     named = [set(re.findall(r"--([a-z0-9-]+):", block)) for block in (style, light, dark)]
     assert used <= named[0] and named[2] <= named[1]
+
+
+def test_the_classes_have_the_figures_colours():
+    style = (page.WEB / "style.css").read_text("utf-8").partition('[data-theme="dark"]')[0]
+    found = re.findall(r"--class-\d: (#[0-9a-f]{6})", style)
+    assert found == list(map(to_hex, DIGIT_COLORS.colors))
 
 
 @pytest.fixture(scope="session")

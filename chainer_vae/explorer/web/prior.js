@@ -18,7 +18,7 @@ function setUpPrior(planes) {
   };
   for (const plane of Object.values(planes)) {
     plane.marks.push((context) => {
-      for (const z of samples) plane.drawDot(context, z, view.color("flag"), 3);
+      for (const z of samples) plane.drawDot(context, z, view.color("mark"), 4);
     });
   }
   byId("new-samples").addEventListener("click", draw);

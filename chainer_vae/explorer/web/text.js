@@ -150,7 +150,7 @@ const TEXT = {
     spread: (mean, std) => `図の点の z：平均 ${mean}、標準偏差 ${std}`,
     comparisonRandom: "両方で N(0, I) から z をサンプリング",
     newSamples: (n) => `${n}個をサンプリングし直す`,
-    samplesHelp: (n) => `上の画像は、N(0, I) からサンプリングした同じ${n}個の z（図の橙色の点）を、両方のモデルでデコードしたものです。` +
+    samplesHelp: (n) => `上の画像は、N(0, I) からサンプリングした同じ${n}個の z（図の黒い点、ダークテーマでは白い点）を、両方のモデルでデコードしたものです。` +
       "VAEでは、学習データに似た、さまざまな数字になります。オートエンコーダーでは、z が点のない場所や一部の数字の場所に当たり、データの分布を再現できません。生成モデルではないからです。",
     samplesPlain: "N(0, I) からのサンプルをオートエンコーダーでデコードした画像",
     samplesVariational: "N(0, I) からのサンプルをVAEでデコードした画像",
@@ -320,7 +320,7 @@ const TEXT = {
     spread: (mean, std) => `z of the points shown: mean ${mean}, standard deviation ${std}`,
     comparisonRandom: "Sample z ~ N(0, I) for both",
     newSamples: (n) => `${n} new samples`,
-    samplesHelp: (n) => `The images above decode the same ${n} samples z ~ N(0, I), the orange dots in the planes, with both models. The VAE makes` +
+    samplesHelp: (n) => `The images above decode the same ${n} samples z ~ N(0, I), the black dots in the planes (white in the dark theme), with both models. The VAE makes` +
       " varied digits like its data. The autoencoder does not: its z fall where few or no images are, so it is no generative model.",
     samplesPlain: "Samples from N(0, I), decoded by the autoencoder",
     samplesVariational: "Samples from N(0, I), decoded by the VAE",
