@@ -92,15 +92,6 @@ class Training:
         self.sums = np.zeros(2)
         self.elapsed = 0.0
 
-    def join(self, communicator: Communicator) -> None:
-        """Be trained by several processes from now on; all of them call this.
-
-        Args:
-            communicator: The ranks, each of which has this training.
-        """
-        self.communicator, self._gpu_engine = communicator, None
-        self._fused_backend()  # here, for it may connect the ranks
-
     @property
     def random_state(self) -> Any:
         """The state of ``random``, as ``numpy.random.get_state`` returns it."""
@@ -344,7 +335,16 @@ class Training:
 
     @property
     def not_fused(self) -> Optional[str]:
-        """Why the engine does not compute the steps; None where it does."""
+        """Why the engine does not compute the steps; None where it does.
+
+        Example:
+            >>> from chainer_vae import Config
+            >>> from chainer_vae.datasets import load_data
+            >>> from chainer_vae.training import Training
+            >>> config = Config(objective="iwae", k=5, test=True)
+            >>> Training(config, load_data(config)).not_fused
+            '--objective iwae'
+        """
         if self.config.engine == "chainer":
             return "--engine chainer"
         return self._unsupported() or engine.unsupported(self.model, self.optimizer)
@@ -364,7 +364,8 @@ class Training:
             arguments = self.model, self.optimizer, lambda: self.C, *settings
             return DistributedSteps(*arguments, several) if several else engine.CpuSteps(*arguments)
         # It is kept: to capture a step takes a while.
-        if self._gpu_engine is None or not self._gpu_engine.is_current():
+        of_these = getattr(self._gpu_engine, "communicator", None) is several
+        if self._gpu_engine is None or not (of_these and self._gpu_engine.is_current()):
             # Imported here, where there is CuPy.
             if several:
                 from chainer_vae.distributed_gpu import DistributedGpuEngine

@@ -24,7 +24,7 @@ from chainer_vae.environment import blamed_on
 from chainer_vae.errors import InputError, accessory, printable, warn_of_missing
 from chainer_vae.runs import Run, article_log
 from chainer_vae.runs.folder import CONFIG
-from chainer_vae.runs.ranks import follow, lead, require_possible
+from chainer_vae.runs.ranks import follow, join, lead, require_possible
 
 if TYPE_CHECKING:  # its images need matplotlib, which takes a while
     from chainer_vae.tensorboard import TensorBoard
@@ -141,7 +141,7 @@ def run(args: argparse.Namespace) -> int:
         raise
     lead(run, communicator)
     with communicator.ending_together():
-        run.join(communicator)
+        join(run, communicator)
         return _train(run, board)
 
 

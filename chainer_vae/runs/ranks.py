@@ -6,6 +6,7 @@ from chainer_vae import devices
 from chainer_vae.config import Config
 from chainer_vae.datasets import load_data
 from chainer_vae.distributed import Communicator, has_nccl
+from chainer_vae.engine import Backend
 from chainer_vae.errors import InputError, NonFiniteLossError, in_one_line
 from chainer_vae.runs import checkpoints
 from chainer_vae.runs.images import checksums
@@ -43,7 +44,7 @@ def require_possible(run: Run, communicator: Communicator) -> None:
 
 
 def lead(run: Run, communicator: Communicator) -> None:
-    """Send a run to the other ranks, which call :func:`follow`; then it can join them.
+    """Send a run to the other ranks, which call :func:`follow`; :func:`join` is next.
 
     Args:
         run: The run, as it was started or resumed.
@@ -57,6 +58,16 @@ def lead(run: Run, communicator: Communicator) -> None:
     faults = communicator.faults(None)
     if faults:
         raise InputError(faults[0])
+
+
+def join(training: Training, communicator: Communicator) -> Backend:
+    """Have these ranks train a run, or what follows it, from now on; all of them call this.
+
+    Returns:
+        Backend: What computes its steps, and may connect the ranks when it is made.
+    """
+    training.communicator = communicator
+    return training.backend
 
 
 def follow(communicator: Communicator) -> None:
@@ -85,7 +96,7 @@ def follow(communicator: Communicator) -> None:
         fault = in_one_line(error)
     if communicator.faults(fault):
         return
-    training.join(communicator)
+    join(training, communicator)
     stop = StopSignals()
     try:
         with stop:
