@@ -4,7 +4,7 @@ import json
 import math
 import re
 from pathlib import Path
-from statistics import median
+from statistics import mean, median, stdev
 from types import SimpleNamespace
 
 import gpu_check
@@ -152,6 +152,25 @@ def test_the_table_beside_the_literature():
         assert shown == f"{json_of(f'{name}/log')[int(epoch) - 1][LOSSES[0]]:.3f}"
     last = json_of("burda.json")[-1]
     assert f"| {last['nll']:.2f} | [burda.json](burda.json), {last['epochs']} epochs" in text
+
+
+def test_the_table_of_the_seeds():
+    record = json.loads(text_of("chainer_vae/data/seeds.json"))
+    assert record["epoch"] == 100
+    runs = [run for run in record["runs"] if run["dimz"] == 20]
+    assert [run["seed"] for run in runs] == list(range(len(runs)))
+    _, _, section = text_of("results/README.md").partition("### What a seed decides")
+    rows = re.findall(r"^\| (.*) \|$", section.partition("###")[0], re.MULTILINE)[1:]
+    columns = [
+        [run["losses"][epoch][kind] for run in runs]
+        for epoch, kind in (("100", "train"), ("100", "test"), ("71", "train"))
+    ]
+    expected = [
+        f"{run['seed']} | {train:.3f} | {test:.3f} | {run['active_by_kl']} | {early:.3f}"
+        for run, train, test, early in zip(runs, *columns)
+    ]
+    train, test, early = (f"{mean(column):.3f} ± {stdev(column):.3f}" for column in columns)
+    assert rows == [*expected, f"mean ± standard deviation | {train} | {test} | | {early}"]
 
 
 def test_the_engine_goes_chainers_way_for_ten_epochs():

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import json
 import os
 import re
 import shutil
@@ -21,6 +22,7 @@ from matplotlib.text import Text
 from PIL import Image
 
 from chainer_vae import InputError, encode, figures, graph, latent, load_model
+from chainer_vae.datasets import DATA_DIR
 from chainer_vae.figures import gallery, plane, style, tsne
 from chainer_vae.figures.runner import draw
 from chainer_vae.plane import principal_plane
@@ -28,7 +30,7 @@ from chainer_vae.runs import choose_run, describe_run, find_run, load_log
 from chainer_vae.runs.models import MODELS_DIR
 
 # The article's images in order: numbers, ID, file, and the model needed. Then further figures from
-# its notebook, and a learning curve.
+# its notebook, a learning curve, and what a seed decides.
 INVENTORY = [
     ((1, 11), "interp-all-anim", "vae_all_9to9.gif", "z20"),
     ((2,), "autoencoder", "autoencoder.png", None),
@@ -63,6 +65,7 @@ INVENTORY = [
     ((), "interp-0-9-frames", "frames_0to9.png", "z20"),
     ((), "interp-0-9-anim", "vae_0to9.gif", "z20"),
     ((), "learning-curve", "learning_curve.png", "z20"),
+    ((), "seeds", "seeds.png", None),
 ]
 # Width, height, number of frames, milliseconds per frame, and the size of the original in bytes, if
 # known.
@@ -418,6 +421,23 @@ def test_learning_curve_has_the_recorded_losses():
     for label, loss in ends.items():
         assert len(lines[label]) == 100
         assert lines[label][-1] == pytest.approx(loss, abs=6e-4)
+
+
+def test_what_a_seed_decides_is_as_recorded():
+    record = json.loads((DATA_DIR / "seeds.json").read_text())
+    kl, loss = drawn_figure("seeds").axes
+    runs = {run["seed"]: run for run in record["runs"] if run["dimz"] == 20}
+    curves = {line.get_label(): list(line.get_ydata()) for line in kl.lines}
+    for seed, run in runs.items():
+        assert curves[f"seed {seed}"] == sorted(run["kl"], reverse=True)
+        assert sum(value > 0.1 for value in run["kl"]) == run["active_by_kl"]
+    points = {text.get_text(): text.xy for text in loss.texts}
+    assert points.keys() == {str(seed) for seed in runs}
+    for seed, run in runs.items():
+        x, y = points[str(seed)]
+        assert round(x) == run["active_by_kl"] and y == run["losses"]["100"]["test"]
+    authors = [line.get_ydata()[0] for line in loss.lines if len(set(line.get_ydata())) == 1]
+    assert {round(value, 3) for value in authors} >= {97.193, 97.12}
 
 
 @pytest.mark.parametrize("n", (1, 2, 30, 130))

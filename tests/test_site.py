@@ -269,7 +269,7 @@ class TestPages:
     def test_the_gallery(self, visit, lang):
         page = visit(f"{lang}/gallery.html", **DESKTOP)
         specs = figures.all_figures()
-        assert page.locator("figure").count() == len(specs) == 33
+        assert page.locator("figure").count() == len(specs) == 34
         page.evaluate("document.querySelectorAll('img').forEach((img) => (img.loading = 'eager'))")
         loaded = "Array.from(document.images).filter((img) => img.naturalWidth > 100).length"
         wait_until(lambda: page.evaluate(loaded) >= len(specs))

@@ -8,6 +8,7 @@ from chainer_vae.figures import (
     network,
     plane,
     schematics,
+    seeds,
     swiss_roll,
     tsne,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "network",
     "plane",
     "schematics",
+    "seeds",
     "swiss_roll",
     "tsne",
     "write_index",
