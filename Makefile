@@ -39,7 +39,8 @@ comma := ,
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 # $(call pip,REQUIREMENTS), without build isolation because Chainer's build needs an old setuptools.
-# An older pip than 25.1 can take hours to choose versions: Python 3.9 comes with 23.0.
+# An older pip (Python 3.9 comes with 23.0) can take hours to choose versions, from an index that does
+# not say which Python each version needs.
 pip = $(BIN)/python -m pip install -qq --disable-pip-version-check --no-build-isolation $(1) || { \
   echo "make: pip could not set up $(VENV), for the reason above; it needs a network and 1.5 GB of disk" >&2; exit 2; }
 
