@@ -3,12 +3,14 @@
 
     python scripts/burda.py --stages 5 --out runs/burda
     python scripts/burda.py --objective iwae --k 50 --out runs/burda-iwae
+    python scripts/burda.py --dataset binarized_mnist.npz --out runs/static
     make burda STAGES=5
 
 Stage i, from 0 to 7, trains for 3^i epochs with the learning rate 1e-3 10^(-i/7): 3,280 epochs in
 all.  After each, ln p(x) of the first 1,000 test images is estimated; after the last, of all.  The
 encoder and the decoder have two layers of 200 tanh units, z has 50 dimensions; MNIST is binarized
-at random, the training images anew in each epoch; Adam has epsilon 1e-4, a batch 20 images.
+at random, the training images anew in each epoch; Adam has epsilon 1e-4, a batch 20 images.  With
+``--dataset``, the images are taken as they are: binarized once for all, say.
 
 Other than theirs: the first weights (the article's), and the biases of the pixels, which begin
 at 0 and not at the mean image's.
@@ -28,12 +30,14 @@ from typing import Any, Optional
 from chainer_vae import Config, Run, devices, load_model, posterior
 from chainer_vae.config import OBJECTIVES
 from chainer_vae.datasets import load_data
+from chainer_vae.errors import InputError
 from chainer_vae.evaluation import encode
 from chainer_vae.likelihood import log_likelihood
 from chainer_vae.runs.files import save_text
 
 EPSILON = 1e-4  # Adam's
 SHOWN = 1000  # test images, after each stage but the last
+RESUMED = "epoch", "seed", "objective", "k", "dataset", "binarize"  # must be those of the run
 
 
 def rate(epoch: int) -> float:
@@ -65,6 +69,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     parser.add_argument("--stages", type=int, default=5, metavar="N", help="1 to 8 (5)")
     parser.add_argument("--objective", choices=OBJECTIVES, default="elbo")
     parser.add_argument("--k", type=int, default=1, metavar="K", help="samples in training (1)")
+    parser.add_argument("--dataset", metavar="FILE", help="images that are binarized already")
     parser.add_argument("--seed", type=int, default=0, metavar="N")
     parser.add_argument("--samples", type=int, default=5000, metavar="K", help="for ln p(x) (5000)")
     parser.add_argument("--out", type=Path, default=Path("runs/burda"), metavar="DIR")
@@ -74,10 +79,11 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     ends = [(3 ** (stage + 1) - 1) // 2 for stage in range(args.stages)]
     config = Config(
         epoch=ends[-1], dimz=50, dim_h=200, act="tanh", batchsize=20, seed=args.seed,
-        binarize="stochastic", lr=rate(0), objective=args.objective, k=args.k,
+        binarize="none" if args.dataset else "stochastic", dataset=args.dataset, lr=rate(0),
+        objective=args.objective, k=args.k,
     )  # fmt: skip
     if (args.out / "config.json").exists():
-        settings = {name: getattr(config, name) for name in ("epoch", "seed", "objective", "k")}
+        settings = {name: getattr(config, name) for name in RESUMED}
         run = Run.resume(args.out, **settings)
     else:
         run = Run.start(config, args.out)
@@ -104,4 +110,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except InputError as error:
+        sys.exit(f"burda.py: {error}")

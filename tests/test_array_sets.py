@@ -175,6 +175,7 @@ def test_files_that_are_something_else(tmp_path):
         ("train-images-idx3-ubyte", b"\0\0\x08\x03", "name the folder of all four"),
         ("train-images-idx3-ubyte.gz", b"\x1f\x8b", "name the folder of all four"),
         ("a.tar", bytes(257) + b"ustar" + bytes(250), "is a tar file"),
+        ("b.npz", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "`git lfs pull`"),
     ):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(InputError) as error:

@@ -4,8 +4,11 @@ import json
 from pathlib import Path
 
 import burda
+import numpy as np
 import pytest
 
+from chainer_vae.datasets import load_data
+from chainer_vae.errors import InputError
 from chainer_vae.runs import load_info
 
 ROOT = Path(__file__).parent.parent
@@ -41,6 +44,23 @@ def test_a_small_one(tmp_path, monkeypatch):
     )
     with pytest.raises(SystemExit):
         burda.main(["--stages", "9"])
+
+
+def test_images_that_are_binarized_already(tmp_path):
+    """They are taken as they are, and a run on others is not taken for one on them."""
+    images = np.random.RandomState(0).random((40, 16)) < 0.3
+    np.savez(tmp_path / "binarized.npz", x_train=images[:30], x_test=images[30:])
+    out = tmp_path / "run"
+    options = ["--samples", "5", "--out", str(out)]
+    given = ["--dataset", str(tmp_path / "binarized.npz")]
+    assert burda.main(["--stages", "1", *given, *options]) == 0
+    config = load_info(out).config
+    assert config.binarize == "none" and config.dataset == given[1]
+    assert set(load_data(config).train_images.ravel().tolist()) == {0.0, 1.0}
+    with pytest.raises(InputError, match="binarize"):
+        burda.main(["--stages", "2", *options])
+    assert burda.main(["--stages", "2", *given, *options]) == 0
+    assert len(json.loads((out / "stages.json").read_text())) == 2
 
 
 CONFIG = burda.Config

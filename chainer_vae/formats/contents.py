@@ -25,6 +25,7 @@ STARTS = {
     b"BZh": "a bzip2 file",
     b"PAR1": "a Parquet file",
     b"\x80": "a Python pickle, which could run a program when loaded",
+    b"version https://git-lfs": "a pointer of Git LFS: get the file itself by `git lfs pull`",
 }
 IDX_NUMBERS = {
     0x08: "bytes",
