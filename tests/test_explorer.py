@@ -1339,6 +1339,22 @@ class TestWhereItLands:
         found = desktop.evaluate("places => spread(places, 20)", places.tolist())
         np.testing.assert_allclose(found, latent.spread(places, 20.0), atol=1e-9)
 
+    def test_long_names_are_not_on_top_of_each_other(self, desktop):
+        places = np.random.RandomState(0).uniform(100, 200, (len(NAMES), 2))
+        found, widths = desktop.evaluate(
+            """([names, places]) => {
+            const context = explorer.plane.base.getContext("2d");
+            context.font = "bold 20px sans-serif";
+            return [spreadNames(context, names.map((name) => ({ name })), places, 20),
+              names.map((name) => context.measureText(name).width)]; }""",
+            [NAMES, places.tolist()],
+        )
+        assert max(widths) > 150
+        apart = np.abs(np.array(found)[:, None] - np.array(found)[None])
+        room = np.add.outer(widths, widths) / 2
+        free = (apart[..., 0] > 0.99 * room) | (apart[..., 1] > 19.9)
+        assert free[~np.eye(len(NAMES), dtype=bool)].all()
+
     def test_one_of_which(self, desktop):
         desktop.click("text=English")
         found = desktop.evaluate("[0, 1, 5, 8].map(oneOf)")
@@ -1395,7 +1411,8 @@ class TestHabits:
     """What users of such pages expect: a legend, real images, search, the prior."""
 
     def test_the_legend_picks_a_class(self, desktop, phone, mnist):
-        n_coloured = """() => { const { base } = explorer.plane;
+        n_coloured = """(id) => {
+          const base = id ? document.getElementById(id) : explorer.plane.base;
           const { data } = base.getContext("2d").getImageData(0, 0, base.width, base.height);
           let n = 0;
           for (let i = 0; i < data.length; i += 4) n += Math.max(...data.slice(i, i + 3)) -
@@ -1408,6 +1425,7 @@ class TestHabits:
         ):
             next_frame(opened)
             before = opened.evaluate(n_coloured)
+            before_in_strip = opened.evaluate(n_coloured, "flow-place")
             for label in (2, 8):  # of saturated colours
                 button = f"#legend button >> nth={label}"
                 choose(button)
@@ -1415,6 +1433,7 @@ class TestHabits:
                 assert opened.locator("#legend [aria-pressed=true]").count() == 1
                 next_frame(opened)
                 assert 0 < opened.evaluate(n_coloured) < before / 2
+                assert 0 < opened.evaluate(n_coloured, "flow-place") < before_in_strip / 2
                 found = opened.evaluate("explorer.planes.map((p) => p.nearest(p.z)?.label ?? null)")
                 assert set(found) <= {label, None}
                 elsewhere = int(np.flatnonzero(mnist.test_labels[:1500] != label)[0])

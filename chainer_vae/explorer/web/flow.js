@@ -62,10 +62,12 @@ class Flow {
       this.show();
       this.run();
     });
-    view.onTheme(() => {
+    const repaint = () => {
       this.background.width = 0; // is painted again
       this.show();
-    });
+    };
+    view.onTheme(repaint);
+    classes.onIsolate(repaint);
     view.onLanguage(() => {
       this.describeReference();
       this.play(this.playing);
@@ -263,15 +265,17 @@ class Flow {
     context.scale(across / width, across / width);
     const { latents, labels } = this.plane.points;
     for (let i = 0; i < labels.length; i++) {
+      if (!classes.shows(labels[i])) continue;
       context.fillStyle = classes.color(labels[i]);
       const [x, y] = this.toPlace([latents[2 * i], latents[2 * i + 1]], width);
       context.fillRect(x - 0.75, y - 0.75, 1.5, 1.5);
     }
     Object.assign(context, { font: "bold 13px system-ui, sans-serif", textAlign: "center", textBaseline: "middle" });
     Object.assign(context, { lineWidth: 3, lineJoin: "round", strokeStyle: view.color("halo"), fillStyle: view.color("mark") });
-    const places = spread(this.plane.names.map(({ z }) => this.toPlace(z, width)), 14);
-    this.plane.names.forEach(({ name }, i) => {
-      if (classes.labels.length > MANY || name.length > LONG) return;
+    const { names } = this.plane;
+    const places = spreadNames(context, names, names.map(({ z }) => this.toPlace(z, width)), 14);
+    names.forEach(({ label, name }, i) => {
+      if (!classes.isNamed(label) || name.length > LONG) return;
       context.strokeText(name, ...places[i]);
       context.fillText(name, ...places[i]);
     });

@@ -420,7 +420,7 @@ class Plane {
     context.font = `bold ${size}px system-ui, sans-serif`;
     context.textAlign = "center";
     context.textBaseline = "middle";
-    this.namePlaces = spread(this.names.map(({ z }) => this.toPixels(z)), size);
+    this.namePlaces = spreadNames(context, this.names, this.names.map(({ z }) => this.toPixels(z)), size);
     this.names.forEach(({ label, name }, i) => {
       if (classes.isNamed(label)) this.write(context, name, ...this.namePlaces[i]);
     });
@@ -527,6 +527,14 @@ function fitted(x, y, side) {
   const scale = side / Math.max(shape.width, shape.height);
   const [width, height] = [scale * shape.width, scale * shape.height];
   return [x + (side - width) / 2, y + (side - height) / 2, width, height];
+}
+
+// Places of names, of letters of a size, moved apart until no name lies on another.
+function spreadNames(context, names, places, size) {
+  const width = d3.max(names, ({ name }) => context.measureText(name).width);
+  if (width <= size) return spread(places, size);
+  const flat = size / width; // in which a name is as wide as it is high; corners must not meet either
+  return spread(places.map(([x, y]) => [flat * x, y]), Math.SQRT2 * size).map(([x, y]) => [x / flat, y]);
 }
 
 // Move places apart until every pair is at least a distance apart, each as little as needed, as spread of
