@@ -35,6 +35,7 @@ def seeds(context: Context) -> Figure:
     fig.subplots_adjust(left=0.085, right=0.985, bottom=0.16, top=0.9, wspace=0.3)
 
     last = str(record["epoch"])
+    same = Counter(run["active_by_kl"] for run in runs)
     beside: Counter[int] = Counter()  # runs that use as many dimensions stand side by side
     for run, color, marker in zip(runs, COLORS, MARKERS):
         name = context.text(f"seed {run['seed']}", f"シード {run['seed']}")
@@ -42,10 +43,11 @@ def seeds(context: Context) -> Figure:
         values = sorted(run["kl"], reverse=True)
         kl.plot(range(1, len(values) + 1), values, lw=1, label=name, **how)
         active, test = run["active_by_kl"], run["losses"][last]["test"]
-        loss.plot(active + 0.12 * beside[active], test, ls="", **how)
+        x = active + 0.11 * (beside[active] - (same[active] - 1) / 2)
+        loss.plot(x, test, ls="", **how)
         loss.annotate(
-            str(run["seed"]), (active + 0.12 * beside[active], test), (6, 0),
-            textcoords="offset points", color=color, va="center",
+            str(run["seed"]), (x, test), (0, 5), textcoords="offset points", color=color,
+            ha="center",
         )  # fmt: skip
         beside[active] += 1
     kl.axhline(ACTIVE_KL, color=style.MUTED, lw=0.8, ls=":")
