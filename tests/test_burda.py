@@ -1,13 +1,14 @@
 """The literature's training on binarized MNIST: its stages, a small one, and the text about it."""
 
 import json
+import re
 from pathlib import Path
 
 import burda
 import numpy as np
 import pytest
 
-from chainer_vae.datasets import load_data
+from chainer_vae.datasets import load_data, load_images
 from chainer_vae.errors import InputError
 from chainer_vae.runs import load_info
 
@@ -72,3 +73,26 @@ def test_the_text_has_the_recorded_numbers():
         numbers = each["nll"], each["standard_error"], each["bounds"]["1"]
         cells = [each["stage"], each["epochs"], *(f"{n:.2f}" for n in numbers), each["active"]]
         assert f"| {' | '.join(map(str, cells))} |" in text
+
+
+def test_the_text_has_those_of_images_that_were_binarized_once():
+    text = " ".join((ROOT / "results" / "README.md").read_text(encoding="utf-8").split())
+    last = json.loads((ROOT / "results" / "burda-static.json").read_text())[-1]
+    assert last["images"] == 10_000
+    expected = f"came to {last['nll']:.2f} ± {last['standard_error']:.2f} after {last['epochs']}"
+    assert f"{expected} epochs, on all 10,000 test images" in text
+    assert f"-ELBO of {last['bounds']['1']:.2f} and {last['active']} active units" in text
+
+
+def test_images_binarized_once_become_a_data_set(tmp_path, monkeypatch):
+    """By the lines in results/README.md, from text files as Larochelle distributes them."""
+    text = (ROOT / "results" / "README.md").read_text(encoding="utf-8")
+    (lines,) = re.findall(r"```python\n(.*?amat.*?)```", text, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    images = {"train": np.eye(9)[:4], "test": np.eye(9)[4:7]}
+    for part, pixels in images.items():
+        np.savetxt(f"binarized_mnist_{part}.amat", pixels, fmt="%d")
+    exec(lines, {})
+    data = load_images(tmp_path / "binarized_mnist.npz")
+    np.testing.assert_array_equal(data.train_images, images["train"])
+    np.testing.assert_array_equal(data.test_images, images["test"])

@@ -153,7 +153,7 @@ class Flow {
     const mostOfKl = Math.max(...klOfDimension.map((found) => most(found)));
     return {
       stack: new Gauge(byId("flow-stack"), most(rec, kl), ["decoder", "latent"]),
-      rec: new Gauge(byId("flow-rec-gauge"), most(rec), ["decoder"], rec),
+      rec: new Gauge(byId("flow-rec-gauge"), most(rec, kl), ["decoder"], rec), // as long as in the loss
       kl: klOfDimension.map((found, j) => new Gauge(byId(`flow-kl-gauge-${j + 1}`), mostOfKl, ["latent"], found)),
     };
   }
