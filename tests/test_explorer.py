@@ -1447,6 +1447,27 @@ class TestHabits:
             next_frame(opened)
             assert abs(opened.evaluate(n_coloured) - before) < before / 10
 
+    def test_dots_are_squares_only_while_zooming(self, desktop):
+        """So that frames come in time without a graphics card."""
+        desktop.evaluate(
+            """() => {
+            window.drawn = { arc: 0, fillRect: 0 };
+            for (const name of Object.keys(drawn)) {
+              const own = CanvasRenderingContext2D.prototype[name];
+              CanvasRenderingContext2D.prototype[name] = function (...given) {
+                if (this.canvas === explorer.plane.base) drawn[name]++;
+                return own.apply(this, given);
+              };
+            }
+            explorer.plane.zoomBy(1.1); }"""
+        )
+        wait_until(desktop, "drawn.arc > 1000")  # at rest
+        assert desktop.evaluate("drawn.fillRect") > 1000  # before that
+        desktop.evaluate("explorer.classes.isolate(3)")
+        before = desktop.evaluate("drawn.fillRect")
+        next_frame(desktop)
+        assert desktop.evaluate("drawn.fillRect") < before + 100
+
     def test_what_is_at_the_crosshair_is_of_the_class_picked(self, desktop, z2, mnist):
         labels = mnist.test_labels
         mu = encode(z2, mnist.test_images[:1500])[0]

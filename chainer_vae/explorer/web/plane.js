@@ -3,6 +3,7 @@
 const TILE = 64; // maximum size in pixels of a digit on the map; the minimum is half of it
 const MAX_TILES = 1500; // in the cache
 const BUDGET = 6; // milliseconds per frame for decoding the map
+const REST = 150; // milliseconds without zooming, after which dots are round again
 const N_NEAR = 15; // test images that say which class a place has
 const N_TRIED = 25; // test images of a class that its name may be written at
 const NEAR_PIXELS = 14; // so far from a test image, the cross-hair is at it
@@ -57,6 +58,12 @@ class Plane {
       .filter((event) => this.zooms(event))
       .on("zoom", ({ transform }) => {
         this.transform = transform;
+        this.zooming = true;
+        clearTimeout(this.rest);
+        this.rest = setTimeout(() => {
+          this.zooming = false;
+          this.paintBase();
+        }, REST);
         this.moved(this.z, this.image); // the nearest point depends on the scale
         this.paintBase();
         this.paintOver();
@@ -400,6 +407,14 @@ class Plane {
     const { latents, labels } = this.points;
     const radius = Math.min(6, (this.side < 250 ? 1.4 : 2.2) * this.transform.k ** 0.4);
     context.globalAlpha = this.showMap ? 0.75 : 0.6;
+    // Thousands of round dots take longer than a frame without a graphics card; squares of their area do not.
+    const side = Math.sqrt(Math.PI) * radius;
+    const addDot = this.zooming
+      ? (x, y) => context.fillRect(x - side / 2, y - side / 2, side, side)
+      : (x, y) => {
+        context.moveTo(x + radius, y);
+        context.arc(x, y, radius, 0, 2 * Math.PI);
+      };
     for (const label of classes.labels.filter(classes.shows)) {
       context.fillStyle = classes.color(label);
       context.beginPath();
@@ -407,8 +422,7 @@ class Plane {
         if (labels[i] !== label) continue;
         const [x, y] = this.toPixels([latents[2 * i], latents[2 * i + 1]]);
         if (x < -9 || y < -9 || x > this.side + 9 || y > this.side + 9) continue;
-        context.moveTo(x + radius, y);
-        context.arc(x, y, radius, 0, 2 * Math.PI);
+        addDot(x, y);
       }
       context.fill();
     }
