@@ -3,9 +3,9 @@
     python benchmarks/seeds.py
     python benchmarks/seeds.py --seeds 2 --epoch 1 --dimz 20 --runs runs/seeds --out runs/seeds.json
 
-A run that is there resumes.  Writes chainer_vae/data/seeds.json after each run: its losses (nats
-per image, the test's with k = 10) after some epochs, and what its latent space looks like on the
-test images.
+Adds to chainer_vae/data/seeds.json, after each run that it lacks: the losses (nats per image, the
+test's with k = 10) after some epochs, and what the latent space looks like on the test images.  A
+run that was begun resumes.
 """
 
 import argparse
@@ -29,18 +29,18 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=Path("runs/seeds"), metavar="DIR")
     parser.add_argument("--out", type=Path, default=DATA_DIR / "seeds.json", metavar="FILE")
     args = parser.parse_args()
-    settings = [(dimz, seed) for dimz in args.dimz for seed in range(args.seeds)]
-    runs: list[dict[str, Any]] = []
-    for dimz, seed in settings:
+    record: dict[str, Any] = {"epoch": args.epoch, "runs": []}
+    if args.out.exists():
+        record = json.loads(args.out.read_text(encoding="utf-8"))
+    if record["epoch"] != args.epoch:
+        parser.error(f"{args.out} has runs of {record['epoch']} epochs: name another with --out")
+    runs: list[dict[str, Any]] = record["runs"]
+    for dimz, seed in [(dimz, seed) for dimz in args.dimz for seed in range(args.seeds)]:
+        if any((run["dimz"], run["seed"]) == (dimz, seed) for run in runs):
+            continue
         folder = args.runs / f"z{dimz}-seed{seed}"
         runs.append(measure(Config(epoch=args.epoch, dimz=dimz, seed=seed), folder))
-        record = {
-            "date": datetime.now(timezone.utc).date().isoformat(),
-            "device": devices.describe(-1),
-            "versions": devices.versions(),
-            "epoch": args.epoch,
-            "runs": runs,
-        }
+        runs.sort(key=lambda run: (-run["dimz"], run["seed"]))
         save_text(args.out, json.dumps(record, indent=1) + "\n")
 
 
@@ -60,6 +60,9 @@ def measure(config: Config, folder: Path) -> dict[str, Any]:
     return {
         "dimz": config.dimz,
         "seed": config.seed,
+        "date": datetime.now(timezone.utc).date().isoformat(),
+        "device": devices.describe(-1),
+        "versions": devices.versions(),
         "losses": {
             str(entry["epoch"]): {
                 "train": entry["main/loss"],

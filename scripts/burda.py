@@ -37,7 +37,7 @@ from chainer_vae.runs.files import save_text
 
 EPSILON = 1e-4  # Adam's
 SHOWN = 1000  # test images, after each stage but the last
-RESUMED = "epoch", "seed", "objective", "k", "dataset", "binarize"  # must be those of the run
+RESUMED = "epoch", "seed", "objective", "k", "dataset", "binarize"  # what a run keeps
 
 
 def rate(epoch: int) -> float:
