@@ -21,17 +21,21 @@ from pathlib import Path
 from typing import Any, Optional
 
 import build_notebooks
+import matplotlib
 import nbformat
 import numpy as np
 import playwright.sync_api
 import pypandoc
 import record_explorer
 import typst
+from matplotlib.figure import Figure
 from PIL import Image
 
 from chainer_vae import figures
+from chainer_vae.figures import style
 from chainer_vae.figures.output import save
-from chainer_vae.figures.registry import Animation
+from chainer_vae.figures.registry import Animation, FigureSpec
+from chainer_vae.figures.runner import draw
 from chainer_vae.runs import SHIPPED
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -58,6 +62,9 @@ SLIDES = ["--slide-level=1", "--variable=theme:serif", "--variable=display:grid"
           "--variable=center:false", "--variable=width:1280", "--variable=height:720",
           "--variable=margin:0", "--variable=slideNumber:true", "--variable=transition:none",
           "--variable=hash:true"]  # fmt: skip
+# Figures whose axes have labels, which are this much larger than in a text.
+PLOTS = ("latent-scatter", "latent-arrow", "manifold", "learning-curve", "interp-0-9-frames")
+LARGER = 1.5
 FRAME = 120  # milliseconds, of the film
 SECONDS = 60
 HOLD = 2  # seconds at the end of each scene
@@ -77,23 +84,40 @@ def draw_figures(lang: str, folder: Path) -> dict[str, str]:
         dict: For each ID what Markdown shows the figure with: its file and its caption.
     """
     wanted: set[str] = set()
-    for file, figure in (("slides.md", FIGURE), ("handout.typ", FIGURE_IN_TYPST)):
-        wanted.update(figure.findall((TEACHING / file).read_text(encoding="utf-8")))
+    for text, figure in (("slides.md", FIGURE), ("handout.typ", FIGURE_IN_TYPST)):
+        wanted.update(figure.findall((TEACHING / text).read_text(encoding="utf-8")))
     specs = [spec for spec in figures.all_figures() if spec.id in wanted]
     context = figures.Context(lang, {name: name for name in SHIPPED})
-    shown = {}
+    files: list[tuple[FigureSpec, Path]] = []
+    plots = [spec for spec in specs if spec.id in PLOTS]
     equations = [spec for spec in specs if spec.id.startswith("eq-")]  # thin strokes stay sharp
-    others = [spec for spec in specs if spec not in equations]
+    others = [spec for spec in specs if spec not in (*plots, *equations)]
     for those, suffix in ((equations, "svg"), (others, "png")):
         for drawn in figures.draw_figures(those, context, folder, suffix):
             if drawn.error is not None:
                 raise drawn.error
-            (drawn_file,) = drawn.files
-            name = f"{drawn.spec.id}{drawn_file.suffix}"
-            drawn_file.rename(folder / name)
-            caption = re.sub(r"([^\w\s])", r"\\\1", drawn.spec.caption[lang])
-            shown[drawn.spec.id] = f"![{caption}]({name})"
+            (file,) = drawn.files
+            files.append((drawn.spec, file.rename(folder / f"{drawn.spec.id}{file.suffix}")))
+    for spec in plots:
+        files.append((spec, folder / f"{spec.id}.png"))
+        save_with_large_labels(spec, context, files[-1][1])
+    shown = {}
+    for spec, file in files:
+        caption = re.sub(r"([^\w\s])", r"\\\1", spec.caption[lang])
+        shown[spec.id] = f"![{caption}]({file.name})"
     return shown
+
+
+def save_with_large_labels(spec: FigureSpec, context: figures.Context, file: Path) -> None:
+    """Draw a figure whose axes can be read from the back of a room."""
+    figure = draw(spec, context)
+    assert isinstance(figure, Figure)
+    for axes in figure.axes:
+        axes.tick_params(labelsize=LARGER * 11)
+        for text in (axes.title, axes.xaxis.label, axes.yaxis.label):
+            text.set_fontsize(LARGER * text.get_fontproperties().get_size_in_points())
+    with matplotlib.rc_context({**style.settings(context.lang), "savefig.bbox": "tight"}):
+        save(figure, file)
 
 
 def convert(text: str, to: str, lang: str, options: list[str], *folders: Path) -> str:
