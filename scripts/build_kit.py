@@ -110,13 +110,14 @@ def draw_figures(lang: str, folder: Path) -> dict[str, str]:
 
 def save_with_large_labels(spec: FigureSpec, context: figures.Context, file: Path) -> None:
     """Draw a figure whose axes can be read from the back of a room."""
+    settings = style.settings(context.lang)
     figure = draw(spec, context)
     assert isinstance(figure, Figure)
     for axes in figure.axes:
-        axes.tick_params(labelsize=LARGER * 11)
+        axes.tick_params(labelsize=LARGER * settings["font.size"])
         for text in (axes.title, axes.xaxis.label, axes.yaxis.label):
             text.set_fontsize(LARGER * text.get_fontproperties().get_size_in_points())
-    with matplotlib.rc_context({**style.settings(context.lang), "savefig.bbox": "tight"}):
+    with matplotlib.rc_context({**settings, "savefig.bbox": "tight"}):
         save(figure, file)
 
 
