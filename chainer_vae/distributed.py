@@ -181,11 +181,7 @@ class DistributedSteps(CpuSteps):
     communicator: Communicator
 
     def _engine(self, pool: TaskPool) -> Engine:
-        return DistributedEngine(
-            self.communicator,
-            *(self.model, self.optimizer, self.C(), self.k, pool),
-            random=self.random,
-        )
+        return DistributedEngine(self.communicator, *self._settings(pool))
 
 
 def evaluate_together(

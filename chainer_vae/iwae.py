@@ -56,18 +56,16 @@ def iwae_loss_func(model: VAE, k: int) -> Callable[[Any], chainer.Variable]:
         mu, ln_var = model.encode(x)
         if len(mu) == 0:
             raise ValueError("x holds no images: its shape is (0, ...)")
-        rec_loss: Any = 0
-        log_weights = []
-        for _ in range(k):
-            z, eps = F.gaussian(mu, ln_var, return_eps=True)
-            z.name = "z"
-            nll = F.sum(model._nll(x, model.decode(z, sigmoid=False), reduce="no"), axis=1)
-            # ln p(z) - ln q(z|x); the factors of 2 pi cancel
-            log_weights.append(F.sum(eps**2 - z**2 + ln_var, axis=1) / 2 - nll)
-            rec_loss += F.average(nll) / k
-        model.rec_loss = rec_loss
+        # Row i B + j is sample i of image j.
+        mu, ln_var, x = (F.tile(each, (k, 1)) for each in (mu, ln_var, x))
+        z, eps = F.gaussian(mu, ln_var, return_eps=True)
+        z.name = "z"
+        nll = F.sum(model._nll(x, model.decode(z, sigmoid=False), reduce="no"), axis=1)
+        model.rec_loss = F.average(nll)
         model.rec_loss.name = "reconstruction error"
-        bounds = F.logsumexp(F.stack(log_weights), axis=0) - math.log(k)
+        # ln p(z) - ln q(z|x); the factors of 2 pi cancel
+        log_weights = F.sum(eps**2 - z**2 + ln_var, axis=1) / 2 - nll
+        bounds = F.logsumexp(F.reshape(log_weights, (k, -1)), axis=0) - math.log(k)
         model.loss = -F.average(bounds)
         model.loss.name = "loss"
         return model.loss

@@ -341,9 +341,9 @@ class Training:
             >>> from chainer_vae import Config
             >>> from chainer_vae.datasets import load_data
             >>> from chainer_vae.training import Training
-            >>> config = Config(objective="iwae", k=5, test=True)
+            >>> config = Config(likelihood="gaussian", test=True)
             >>> Training(config, load_data(config)).not_fused
-            '--objective iwae'
+            '--likelihood gaussian'
         """
         if self.config.engine == "chainer":
             return "--engine chainer"
@@ -351,17 +351,19 @@ class Training:
 
     def _unsupported(self) -> Optional[str]:
         """The setting that the engine cannot compute."""
-        for option in self.config.options(["objective", "likelihood"]):
+        for option in self.config.options(["likelihood"]):
             return option
-        if self.config.C_warmup > 0 and self.model.xp is not np:
-            return "on a GPU, --C-warmup"  # its CUDA graph has one C for all steps
+        if self.model.xp is not np:
+            # Its CUDA graph has one C for all steps.
+            for option in self.config.options(["objective", "C_warmup"]):
+                return f"on a GPU, {option}"
         return None
 
     def _fused_backend(self) -> Backend:
         config, several = self.config, self.communicator
         settings = config.k, self.images, config.batchsize, self.random
         if self.model.xp is np:
-            arguments = self.model, self.optimizer, lambda: self.C, *settings
+            arguments = self.model, self.optimizer, lambda: self.C, *settings, config.objective
             return DistributedSteps(*arguments, several) if several else engine.CpuSteps(*arguments)
         # It is kept: to capture a step takes a while.
         of_these = getattr(self._gpu_engine, "communicator", None) is several

@@ -69,6 +69,15 @@ def test_they_train_as_one(n, alone, train, small_set, tmp_path):
 
 
 @pytest.mark.slow
+def test_they_train_an_iwae_as_one(train, small_set, tmp_path):
+    options = ["--dataset", str(small_set), *OPTIONS, "--objective", "iwae", "--epoch", "2"]
+    code, out, err = train(2, *options, "--out", "run")
+    assert (code, err) == (0, "") and "\nengine: fused\n" in out
+    assert main(["train", *options, "--out", str(tmp_path / "alone")]) == 0
+    np.testing.assert_allclose(losses(tmp_path / "run"), losses(tmp_path / "alone"), rtol=1e-5)
+
+
+@pytest.mark.slow
 def test_a_run_resumes_with_another_number(alone, train, small_set, tmp_path):
     options = ["--dataset", small_set, *OPTIONS, "--out", "run"]
     assert train(2, *options, "--epoch", "1")[0] == 0

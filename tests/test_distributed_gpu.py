@@ -110,8 +110,8 @@ def test_they_train_as_one_on_the_cpu(name, n, train, small_set, tmp_path):
         (["--communicator", "flat"], "flat is for GPUs: add --gpu 0"),
         (["--communicator", "naive", "--gpu", "0"], "naive is for the CPU: leave --gpu out"),
         (
-            ["--communicator", "flat", "--gpu", "0", "--C-warmup", "2"],
-            "several processes need the fused engine, but: on a GPU, --C-warmup",
+            ["--communicator", "flat", "--gpu", "0", "--objective", "iwae", "--k", "2"],
+            "several processes need the fused engine, but: on a GPU, --objective iwae",
         ),
     ],
 )

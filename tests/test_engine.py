@@ -27,13 +27,16 @@ from chainer_vae import (
 )
 from chainer_vae.engine import Engine, cpu_evaluation, network, thread_pool, unsupported
 from chainer_vae.engine import cpu_kernels as kernels
+from chainer_vae.engine.iwae_network import IWAENetwork
 from chainer_vae.engine.threads import MAX_THREADS
 from chainer_vae.evaluation import squared_error
+from chainer_vae.iwae import iwae_loss_func
 from chainer_vae.kernels import LEVELS, load
 from chainer_vae.runs import checkpoints
 
 ACTIVATIONS = [F.softplus, F.tanh, F.relu, F.sigmoid]
 FLOAT32 = np.finfo("f4")
+MODELS = [(VAE, "elbo", 2), (VAE, "iwae", 3), (Autoencoder, "elbo", 1)]  # with k
 by_name = dict(ids=lambda value: getattr(value, "__name__", str(value)))
 
 
@@ -47,23 +50,25 @@ def make(act_func=F.softplus, n_latent=20, n_h=500, dtype="f4", n_in=784, kind=V
     return model, optimizer
 
 
-def loss_func_of(model, C, k):
+def loss_func_of(model, C, k, objective="elbo"):
     """Chainer's, of either model."""
+    if objective == "iwae":
+        return iwae_loss_func(model, k)
     return model.get_loss_func(C, k) if isinstance(model, VAE) else model.get_loss_func()
 
 
-def train(batches, fused, C=1.0, k=1, threads=2, **model_settings):
+def train(batches, fused, C=1.0, k=1, threads=2, objective="elbo", **model_settings):
     """Losses of each step, the model and its optimizer; the noise begins at the same seed."""
     model, optimizer = make(**model_settings)
     losses = []
     np.random.seed(5)
     if fused:
         with thread_pool(threads) as pool:
-            engine = Engine(model, optimizer, C, k, pool)
+            engine = Engine(model, optimizer, C, k, pool, objective=objective)
             losses = [engine.step(x) for x in batches]
             engine.finish()
     else:
-        loss_func = loss_func_of(model, C, k)
+        loss_func = loss_func_of(model, C, k, objective)
         with threadpool_limits(1, user_api="blas"):  # see conftest.py
             for x in batches:
                 optimizer.update(loss_func, x)
@@ -93,38 +98,47 @@ def assert_same_state(found, expected, tolerance):
 
 
 @pytest.mark.parametrize(
-    "kind, C, k, n, n_latent, n_h",
-    [(VAE, 1, 1, 100, 20, 500), (VAE, 4, 3, 7, 2, 33), (Autoencoder, 1, 1, 7, 2, 33)],
+    "kind, objective, C, k, n, n_latent, n_h",
+    [
+        (VAE, "elbo", 1, 1, 100, 20, 500),
+        (VAE, "elbo", 4, 3, 7, 2, 33),
+        (VAE, "iwae", 1, 5, 100, 20, 500),  # products in blocks
+        (VAE, "iwae", 1, 3, 7, 2, 33),
+        (VAE, "iwae", 1, 1, 1, 1, 5),
+        (Autoencoder, "elbo", 1, 1, 7, 2, 33),
+    ],
     **by_name,
 )
 @pytest.mark.parametrize("act_func", ACTIVATIONS, **by_name)
-def test_gradients_are_those_of_autograd(act_func, kind, C, k, n, n_latent, n_h, mnist):
+def test_gradients_are_those_of_autograd(act_func, kind, objective, C, k, n, n_latent, n_h, mnist):
     model, optimizer = make(act_func, n_latent, n_h, "f8", kind=kind)
     x = mnist.train_images[:n].astype("f8")
     np.random.seed(5)
     model.cleargrads()
-    loss_func_of(model, C, k)(x).backward()
+    loss_func_of(model, C, k, objective)(x).backward()
     expected = {name: param.grad for name, param in model.namedparams()}
     before = checkpoints.to_arrays(model)
     np.random.seed(5)
     with thread_pool(2) as pool:
-        found = Engine(model, optimizer, C, k, pool).gradients(x)
+        found = Engine(model, optimizer, C, k, pool, objective=objective).gradients(x)
     assert found.keys() == expected.keys()
+    # A sample's share is as exact as ln w, which is a difference of hundreds.
+    tolerance = 1e-12 if objective == "elbo" else 1e-11
     for name, gradient in expected.items():
         largest = np.abs(gradient).max()
         np.testing.assert_allclose(
-            found[name], gradient, rtol=0, atol=1e-12 * largest, err_msg=name
+            found[name], gradient, rtol=0, atol=tolerance * largest, err_msg=name
         )
     for name, array in checkpoints.to_arrays(model).items():
         np.testing.assert_array_equal(array, before[name])
 
 
-@pytest.mark.parametrize("kind, k", [(VAE, 2), (Autoencoder, 1)], **by_name)
+@pytest.mark.parametrize("kind, objective, k", MODELS, **by_name)
 @pytest.mark.parametrize("share", [1, 20_000])
-def test_products_in_shares(share, kind, k, mnist, monkeypatch):
+def test_products_in_shares(share, kind, objective, k, mnist, monkeypatch):
     """As a large batch has them, cut at odd places."""
     batches = list(epoch(mnist.train_images[:150], 50, "f8"))
-    settings = dict(n_latent=3, n_h=33, dtype="f8", k=k, kind=kind)
+    settings = dict(n_latent=3, n_h=33, dtype="f8", k=k, kind=kind, objective=objective)
     expected, *reference = train(batches, False, **settings)
     monkeypatch.setattr(network, "MIN_BLOCK_WORK", share)
     found, *own = train(batches, True, threads=3, **settings)
@@ -132,13 +146,14 @@ def test_products_in_shares(share, kind, k, mnist, monkeypatch):
     assert_same_state(own, reference, 1e-10)
 
 
-@pytest.mark.parametrize("kind, k", [(VAE, 2), (Autoencoder, 1)], **by_name)
+@pytest.mark.parametrize("kind, objective, k", MODELS, **by_name)
 @pytest.mark.parametrize("act_func", ACTIVATIONS, **by_name)
-def test_steps_are_chainers(act_func, kind, k, mnist):
+def test_steps_are_chainers(act_func, kind, objective, k, mnist):
     """In float64, where nothing but another computation makes a difference; with a partial batch,
     and then by Chainer from where the engine stopped, and by the engine from there."""
     batches = list(epoch(mnist.train_images[:950], 100, "f8"))
-    settings = dict(act_func=act_func, n_latent=5, n_h=64, dtype="f8", C=0.5, k=k, kind=kind)
+    layers = dict(act_func=act_func, n_latent=5, n_h=64, dtype="f8", kind=kind)
+    settings = dict(C=0.5, k=k, objective=objective, **layers)
     expected, *reference = train(batches, False, **settings)
     # With one thread, each update is as late as it may be.
     found, *own = train(batches, True, threads=1, **settings)
@@ -147,15 +162,15 @@ def test_steps_are_chainers(act_func, kind, k, mnist):
 
     for model, optimizer in (own, reference):
         np.random.seed(6)
-        optimizer.update(loss_func_of(model, 0.5, k), batches[0])
+        optimizer.update(loss_func_of(model, 0.5, k, objective), batches[0])
         np.random.seed(7)
         if model is own[0]:
             with thread_pool() as pool:
-                engine = Engine(model, optimizer, 0.5, k, pool)
+                engine = Engine(model, optimizer, 0.5, k, pool, objective=objective)
                 engine.step(batches[1])
                 engine.finish()
         else:
-            optimizer.update(loss_func_of(model, 0.5, k), batches[1])
+            optimizer.update(loss_func_of(model, 0.5, k, objective), batches[1])
     assert_same_state(own, reference, 1e-10)
 
 
@@ -189,20 +204,23 @@ def test_an_epoch_in_float64(act_func, mnist):
     assert_same_state(own, reference, 1e-10)
 
 
-def test_the_number_of_threads_changes_nothing(mnist):
-    batches = list(epoch(mnist.train_images[:3000], 1000, "f4"))  # large enough for shares
-    runs = [train(batches, True, threads=threads) for threads in (1, 2, 4)]
+@pytest.mark.parametrize("objective, k, n", [("elbo", 1, 3000), ("iwae", 10, 300)])
+def test_the_number_of_threads_changes_nothing(objective, k, n, mnist):
+    batches = list(epoch(mnist.train_images[:n], n // 3, "f4"))  # large enough for shares
+    settings = dict(k=k, objective=objective)
+    runs = [train(batches, True, threads=threads, **settings) for threads in (1, 2, 4)]
     for losses, *own in runs[1:]:
         np.testing.assert_array_equal(losses, runs[0][0])
         assert_same_state(own, runs[0][1:], 0)
 
 
-def test_a_loss_that_is_not_finite_leaves_the_parameters(mnist):
+@pytest.mark.parametrize("objective, k", [("elbo", 1), ("iwae", 3)])
+def test_a_loss_that_is_not_finite_leaves_the_parameters(objective, k, mnist):
     model, optimizer = make(n_h=16)
     model.le3_ln_var.b.array[...] = 1000
     before = state(model, optimizer)
     with thread_pool(2) as pool, np.errstate(all="ignore"):
-        engine = Engine(model, optimizer, 1.0, 1, pool)
+        engine = Engine(model, optimizer, 1.0, k, pool, objective=objective)
         loss, _ = engine.step(mnist.train_images[:10])
         engine.finish()
     assert not np.isfinite(loss) and optimizer.t == 0
@@ -748,6 +766,36 @@ def test_samples_share_their_image(level):
         assert out[0] == pytest.approx(expected, rel=1e-6)
     gradient = 0.25 * (exact(F.sigmoid, logits + b) - x)
     np.testing.assert_allclose(a, gradient, rtol=1e-5, atol=1e-6)
+
+
+def test_bernoulli_of_each_sample_and_image(level):
+    random = np.random.RandomState(0)
+    logits, b = random.normal(0, 5, (6, 3, 11)), random.normal(0, 1, (6, 1, 1))
+    x = random.uniform(0, 1, (6, 1, 11))
+    a, out = logits.astype("f4"), np.empty((3, 11))
+    e, t = np.empty_like(a), np.empty_like(a)
+    kernels.bernoulli_by_sample(a, b.astype("f4"), x.astype("f4"), e, t, out)
+    expected = np.sum(exact(F.softplus, logits + b) - x * (logits + b), axis=0)
+    np.testing.assert_allclose(out, expected, rtol=1e-6)
+    np.testing.assert_allclose(a, exact(F.sigmoid, logits + b) - x, rtol=1e-5, atol=1e-6)
+
+
+def test_a_sample_without_weight_makes_no_subnormal_number(mnist):
+    """ln w of an image's samples may lie hundreds of nats apart."""
+    model, _ = make(n_latent=2, n_h=16)
+    x = mnist.train_images[:10]
+    own = IWAENetwork(network.layers_of(model), F.softplus, 10, 5)
+    own.allocate_gradients()
+    own.x[...] = x.T
+    own.encode()
+    own.sample(np.linspace(0, 20, 100).reshape(5, 10, 2))
+    own.decode()
+    model.ld3.b.array[...] = -69  # as far down as pixels go
+    own.reconstruct(backward=True)
+    assert (own._shares == 0).any()
+    np.testing.assert_allclose(own._shares.reshape(5, 10).sum(axis=0), 0.1, rtol=1e-6)
+    found = np.abs(own.a)
+    assert (found[found > 0] > FLOAT32.tiny).all()
 
 
 def test_adam_by_hand(level):

@@ -252,10 +252,14 @@ def test_a_run_is_that_of_the_cpu(gpu, binarize, small_set, tmp_path):
             assert found[key] == pytest.approx(expected[key], rel=1e-4), key
 
 
-def test_a_warm_up_of_C_is_chainers(gpu, small_set, tmp_path):
-    run = Run.start(Config(gpu=0, C_warmup=1, dataset=str(small_set)), tmp_path / "run")
-    assert (run.backend.name, run.backend.reason) == ("chainer", "on a GPU, --C-warmup")
-    with pytest.raises(InputError, match="--engine fused is not possible: on a GPU, --C-warmup; "):
+@pytest.mark.parametrize(
+    ("settings", "option"),
+    [(dict(C_warmup=1), "--C-warmup 1"), (dict(objective="iwae", k=2), "--objective iwae")],
+)
+def test_what_is_chainers_on_a_gpu(settings, option, gpu, small_set, tmp_path):
+    run = Run.start(Config(gpu=0, dataset=str(small_set), **settings), tmp_path / "run")
+    assert (run.backend.name, run.backend.reason) == ("chainer", f"on a GPU, {option}")
+    with pytest.raises(InputError, match=f"fused is not possible: on a GPU, {option}; "):
         Run.resume(run.folder, engine="fused")
 
 

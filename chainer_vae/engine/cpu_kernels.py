@@ -223,6 +223,32 @@ def bernoulli(
         a *= scale
 
 
+def bernoulli_by_sample(
+    a: np.ndarray,
+    b: np.ndarray,
+    x: np.ndarray,
+    e: np.ndarray,
+    t: np.ndarray,
+    out: np.ndarray,
+) -> None:
+    """As :func:`bernoulli`, of each sample and image: into ``out``, of shape (k, n).
+
+    Leaves in ``a`` the derivative, always, and as it is.
+    """
+    rows = len(a)
+    flat_a, flat_e, flat_t = (array.reshape(rows, -1) for array in (a, e, t))
+    t[...] = a
+    _softplus(flat_t, b[:, 0], flat_e)
+    a += b
+    a *= x
+    np.subtract(t, a, out=a)
+    out[...] = np.dot(np.ones(rows, a.dtype), flat_a).reshape(out.shape)
+    # The softplus of l has the derivative e^l / (1 + e^l).
+    a.fill(1)
+    _softplus_chain(flat_a, flat_t, flat_e)
+    a -= x
+
+
 def squared_error(
     a: np.ndarray,
     b: np.ndarray,

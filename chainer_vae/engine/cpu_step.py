@@ -11,6 +11,7 @@ import numpy as np
 
 from chainer_vae.engine import cpu_kernels
 from chainer_vae.engine.flat_model import FlatModel
+from chainer_vae.engine.iwae_network import IWAENetwork
 from chainer_vae.engine.network import (
     Model,
     Network,
@@ -30,6 +31,7 @@ class Engine(FlatModel):
     Args:
         model, optimizer, C, k, pool, kernels: As for :class:`FlatModel`.
         random: The ``numpy.random.RandomState`` of the noise; by default, that of ``numpy.random``.
+        objective: "elbo", or "iwae" for the bound by ``k`` weighted samples, which has no ``C``.
     """
 
     def __init__(
@@ -41,9 +43,11 @@ class Engine(FlatModel):
         pool: TaskPool,
         kernels: Any = cpu_kernels,
         random: Any = NUMPY,
+        objective: str = "elbo",
     ) -> None:
         super().__init__(model, optimizer, C, k, pool, kernels)
         self.random = random
+        self._network = IWAENetwork if objective == "iwae" else network_of(model)
         # By number of images; two of each, in turn, because the updates of the last step may still
         # read its arrays.
         self._networks: dict[tuple[int, bool], Network] = {}
@@ -117,7 +121,7 @@ class Engine(FlatModel):
         self._turn = not self._turn
         key = len(x), self._turn
         if key not in self._networks:
-            self._networks[key] = network_of(self.model)(
+            self._networks[key] = self._network(
                 self.layers, self.model.act_func, len(x), self.k, self.pool, self.kernels
             )
             self._networks[key].allocate_gradients()
@@ -149,6 +153,7 @@ class CpuSteps:
     images: np.ndarray  # for training, shape (number, n_in)
     batchsize: int
     random: np.random.RandomState  # of the noise
+    objective: str  # "elbo" or "iwae"
 
     def epoch(
         self,
@@ -178,4 +183,8 @@ class CpuSteps:
             engine.finish()
 
     def _engine(self, pool: TaskPool) -> Engine:
-        return Engine(self.model, self.optimizer, self.C(), self.k, pool, random=self.random)
+        return Engine(*self._settings(pool))
+
+    def _settings(self, pool: TaskPool) -> tuple[Any, ...]:
+        own = self.model, self.optimizer, self.C(), self.k, pool
+        return *own, cpu_kernels, self.random, self.objective
