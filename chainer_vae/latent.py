@@ -132,21 +132,25 @@ def class_means(latents: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return means
 
 
-def spread(points: np.ndarray, distance: float) -> np.ndarray:
+def spread(points: np.ndarray, distance: float, wide: float = 1.0) -> np.ndarray:
     """Move points apart until every pair is at least ``distance`` apart, each as little as needed.
+
+    With ``wide`` above 1, what surrounds a point is that many times as wide as it is high, as a
+    label is: two points side by side end up ``distance * wide`` apart.
 
     It stops after 100 rounds, even if some pairs are still closer. Coinciding points stay together.
 
     Args:
         points: Shape (number, 2); rows with NaN are ignored and returned unchanged.
         distance: The minimum distance, in the units of the points.
+        wide: As above.
 
     Returns:
         numpy.ndarray: The new positions, shape (number, 2), float64.
 
     Raises:
-        InputError: ``points`` are not of this shape, or ``distance`` is no finite number, 0 or
-            more.
+        InputError: ``points`` are not of this shape, ``distance`` is no finite number, 0 or more,
+            or ``wide`` none above 0.
 
     Example:
         >>> import numpy as np
@@ -160,6 +164,10 @@ def spread(points: np.ndarray, distance: float) -> np.ndarray:
     if positions.shape[1] != 2:
         raise InputError(f"points must have the shape (number, 2), not {positions.shape}")
     distance = validation.weight("distance", distance)
+    wide = validation.number("wide", wide)
+    if wide <= 0:
+        raise InputError(f"wide must be above 0, not {wide}")
+    positions[:, 0] /= wide
     for _ in range(100):
         offset = positions[:, None] - positions[None]  # (number, number, 2)
         gap = np.hypot(offset[..., 0], offset[..., 1])
@@ -169,6 +177,7 @@ def spread(points: np.ndarray, distance: float) -> np.ndarray:
         # Each point of a pair moves by half of the missing distance, plus 1 % to converge.
         scale = np.where(close, 0.51 * (distance - gap) / np.where(close, gap, 1), 0)
         positions += np.nansum(scale[..., None] * offset, axis=1)
+    positions[:, 0] *= wide
     return positions
 
 

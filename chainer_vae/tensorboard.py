@@ -25,7 +25,7 @@ import numpy as np
 from chainer.backends import cuda
 from PIL import Image
 
-from chainer_vae import latent, validation
+from chainer_vae import binarization, latent, validation
 from chainer_vae.config import CHANGEABLE
 from chainer_vae.errors import InputError, accessory
 from chainer_vae.evaluation import encode, latent_vectors
@@ -42,8 +42,8 @@ PARTS = ("train", "test")
 SHOWN = 10  # test images above their reconstructions
 EMBEDDED = 2000  # test images in the embedding: to write 10,000 would take half a second
 CHARTS = 100  # latent dimensions with a chart of their own
-# The KL divergence of the training images is the rest of their loss, divided by C: with a smaller C
-# it would be the losses' rounding.
+# The KL divergence of the training images is the rest of their -ELBO, divided by C: with a smaller
+# C it would be the losses' rounding.
 LEAST_C = 0.01
 
 
@@ -104,15 +104,18 @@ class TensorBoard:
         self._show_model(entry)
 
     def _losses(self, entry: dict[str, float]) -> dict[str, list[Any]]:
-        vae, C = isinstance(self.run.model, VAE), self.run.config.C
+        vae, config = isinstance(self.run.model, VAE), self.run.config
+        warm = entry["epoch"] <= config.C_warmup  # each step had a C of its own
+        C = 0.0 if warm or config.objective != "elbo" else config.C
+        unit = f"nats per image{binarization.in_words(config)}" if vae else "squares summed"
         values = {}
         for part, prefix, weight in (("train", "main", C), ("test", "validation/main", 1.0)):
             loss, rec_loss = entry[f"{prefix}/loss"], entry[f"{prefix}/rec_loss"]
-            values[part] = [self._scalar("loss", loss)]
+            values[part] = [self._scalar("loss", loss, unit)]
             if vae:
-                values[part].append(self._scalar("reconstruction error", rec_loss))
+                values[part].append(self._scalar("reconstruction error", rec_loss, unit))
             if vae and weight >= LEAST_C:
-                values[part].append(self._scalar("KL divergence", (loss - rec_loss) / weight))
+                values[part].append(self._scalar("KL divergence", (loss - rec_loss) / weight, unit))
         return values
 
     def _show_model(self, entry: dict[str, float]) -> None:
@@ -132,6 +135,7 @@ class TensorBoard:
                 run.test_labels[: len(few)],
                 run.image_shape,
                 NAMES[0] if isinstance(run.model, VAE) else NAMES[1],
+                run.class_names,
             )
 
     def _dimensions(self, mu: np.ndarray, ln_var: np.ndarray) -> list[Any]:
@@ -139,7 +143,8 @@ class TensorBoard:
         digits = len(str(len(found.kl)))
         shown = enumerate(found.kl[:CHARTS], 1)
         charts = [self._scalar(f"KL divergence by dimension/z{j:0{digits}}", kl) for j, kl in shown]
-        return [self._scalar("active dimensions", found.active_by_kl.sum()), *charts]
+        active = self._scalar("active dimensions", found.active_by_kl.sum(), "number")
+        return [active, *charts]
 
     def _reconstructions(self, images: Any) -> Any:
         model, image_shape = self.run.model, self.run.image_shape
@@ -154,8 +159,9 @@ class TensorBoard:
         )
         return self._summary.Summary.Value(tag="reconstructions", image=picture)
 
-    def _scalar(self, tag: str, value: float) -> Any:
-        return self._summary.Summary.Value(tag=tag, simple_value=float(value))
+    def _scalar(self, tag: str, value: float, unit: str = "nats per image") -> Any:
+        about = self._summary.SummaryMetadata(summary_description=unit)
+        return self._summary.Summary.Value(tag=tag, simple_value=float(value), metadata=about)
 
     def _append(self, entry: dict[str, float], values: dict[str, list[Any]]) -> None:
         """Append values to the files of some of the parts, all of a part's or none."""

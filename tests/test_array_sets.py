@@ -111,6 +111,9 @@ def test_colours_are_turned_grey(caplog, channels, dtype):
     ]
     opaque_grey = np.repeat(IMAGES[..., None], 3, 3)
     np.testing.assert_array_equal(grey(opaque_grey), IMAGES)
+    caplog.clear()
+    make_dataset(opaque_grey)  # in three channels, as most programs save it, but not in colour
+    assert not caplog.records
 
 
 ZEROS = np.zeros((20, 4, 4), np.uint8)
@@ -160,6 +163,22 @@ def test_arrays_in_python_that_cannot_be():
     ):
         with pytest.raises(InputError, match=message):
             call()
+
+
+def test_class_names_in_a_file(tmp_path):
+    """They reach what shows a run of arrays, which were saved for it."""
+    names = ["rock", "paper", "scissors"]
+    file = saved(tmp_path / "set.npz", images=IMAGES, labels=LABELS, class_names=names)
+    assert load_images(file).class_names == tuple(names)
+    for wrong, message in (
+        (dict(labels=LABELS, class_names=[1, 2, 3]), ": class_names must be a list of texts"),
+        (dict(labels=LABELS, class_names="rock"), ": class_names must be a list of texts"),
+        (dict(labels=LABELS, class_names=names[:2]), "up to 2, but names only of 2 classes"),
+        (dict(class_names=names), ": class_names are of labels, but there are no labels"),
+        (dict(labels=LABELS, class_names=np.array(names, object)), "holds Python objects"),
+    ):
+        with pytest.raises(InputError, match=message):
+            load_images(saved(tmp_path / "set.npz", images=IMAGES, **wrong))
 
 
 def test_files_that_are_something_else(tmp_path):

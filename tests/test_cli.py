@@ -91,6 +91,15 @@ def test_default_folder_and_test_option(tmp_path):
     assert (tmp_path / "runs" / "z2-seed0-test" / "mlp_2.model").exists()
 
 
+def test_default_folder_of_other_images(small_set, tmp_path, monkeypatch, capsys):
+    """It has the data set's name, beside MNIST's."""
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", "--dataset", str(small_set), "-e", "1", "--dim-h", "8"]) == 0
+    folder = Path("runs") / f"{small_set.name}-z20-seed0"
+    assert (folder / "mlp_20.model").exists()
+    assert capsys.readouterr().out.splitlines()[-1] == f"saved in {folder}"
+
+
 def test_article_options(small_set, tmp_path):
     """Every option of Chainer's example, in both spellings."""
     chainer_vae(

@@ -115,11 +115,13 @@ def test_they_train_as_one_on_the_cpu(name, n, train, small_set, tmp_path):
         ),
     ],
 )
-def test_what_does_not_go_together_is_said_once(options, message, train, small_set):
-    code, out, err = train(2, "--dataset", small_set, *options)
+def test_what_does_not_go_together_is_said_once(options, message, train, small_set, tmp_path):
+    """And before there is a run, which would be in the way of the next try."""
+    code, out, err = train(2, "--dataset", small_set, *options, "--out", "run")
     assert (code, out) == (2, "")
     (line,) = err.splitlines()
     assert line.startswith("chainer-vae: error: ") and message in line
+    assert not (tmp_path / "run").exists()
 
 
 def test_nccl_that_is_missing(monkeypatch):

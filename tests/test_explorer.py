@@ -1132,7 +1132,7 @@ class TestFlow:
         assert pad.evaluate("(pad) => getComputedStyle(pad).opacity") == "0"  # x is below it
         image = pixels(desktop, "#flow-x").reshape(28, 28)
         assert (image[:, :9] == 0).all() and (image[6:22, 14] > 200).all()  # a 1
-        assert desktop.get_attribute("#flow-x", "aria-label") == "入力画像 x：手書きの数字"
+        assert desktop.get_attribute("#flow-x", "aria-label") == "入力画像 x：描いた画像"
         np.testing.assert_array_equal(pixels(desktop, "#drawn"), image.ravel())
         np.testing.assert_allclose(
             point(desktop), desktop.evaluate("explorer.subject.posterior.mu")

@@ -448,7 +448,7 @@ def test_learning_curve_of_another_length(monkeypatch, n):
     shared = context()
     monkeypatch.setitem(vars(shared.trained("z20")), "log", log)
     axes = draw(SPECS["learning-curve"], shared).axes[0]
-    assert axes.get_xlim() == (0, max(n, 2))
+    assert axes.get_xlim() == (0, n if n > 1 else 1.05)
     bottom, top = axes.get_ylim()
     for line in axes.lines:
         losses = line.get_ydata()[n // 40 : n]
@@ -851,6 +851,22 @@ def test_learning_curve_says_where_it_ends():
     log = load_log(find_run("z20") / "log")[-1]
     words = [text.get_text() for text in drawn_figure("learning-curve").axes[0].texts]
     assert words == [f"{log['main/loss']:.2f}", f"{log['validation/main/loss']:.2f}"]
+
+
+@pytest.mark.parametrize("last", [(192.92, 190.41), (1234.5, 1234.4), (93.9, 97.1)])
+def test_learning_curve_s_last_losses_can_be_read(monkeypatch, last):
+    """Within the picture, and not one on top of the other."""
+    log = [
+        {"epoch": 1 + i, "main/loss": (400 - 4 * i) + train, "validation/main/loss": test}
+        for i, (train, test) in enumerate(100 * [last])
+    ]
+    shared = context()
+    monkeypatch.setitem(vars(shared.trained("z20")), "log", log)
+    fig = draw(SPECS["learning-curve"], shared)
+    renderer = FigureCanvasAgg(fig).get_renderer()
+    boxes = [text.get_window_extent(renderer) for text in fig.axes[0].texts]
+    assert len(boxes) == 2 and not boxes[0].overlaps(boxes[1])
+    assert all(box.x1 <= fig.bbox.x1 and box.y0 >= 0 for box in boxes)
 
 
 def test_a_colour_bar_s_japanese_is_upright():

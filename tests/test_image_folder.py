@@ -138,6 +138,15 @@ def test_colours_and_transparency(tmp_path, caplog, mode):
     ]
 
 
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P"])
+def test_grey_images_in_files_that_could_have_colours(tmp_path, caplog, mode):
+    """As most programs save them: nothing is lost, and nothing is said."""
+    image = np.arange(24, dtype=np.uint8).reshape(6, 4)
+    Image.fromarray(image).convert(mode).save(tmp_path / "image.png")
+    np.testing.assert_array_equal(read_one(tmp_path / "image.png"), image)
+    assert not caplog.records
+
+
 def test_a_photo_is_turned_upright(tmp_path):
     """As its EXIF data say, and as viewers show it."""
     image = np.zeros((16, 8), np.uint8)

@@ -62,6 +62,16 @@ def test_spread_moves_only_what_is_close():
     assert np.isnan(positions[3]).all()
 
 
+def test_spread_of_wide_labels():
+    """Side by side they need more room than one above the other."""
+    points = np.array([[0.0, 0], [0.1, 0], [5, 0], [5, 0.1]])
+    positions = latent.spread(points, 0.3, wide=4)
+    assert 1.2 <= positions[1, 0] - positions[0, 0] < 1.3
+    assert 0.3 <= positions[3, 1] - positions[2, 1] < 0.33
+    with pytest.raises(InputError, match="wide must be above 0, not 0"):
+        latent.spread(points, 0.3, 0)
+
+
 def test_interpolation_ends_at_its_ends():
     start, end = np.array([1, -0.3], np.float32), np.array([0.1, 7], np.float32)
     line = latent.interpolate(start, end, np.linspace(0, 1, 5))

@@ -447,6 +447,30 @@ def test_encode_as_a_table(said, small_set, mnist):
     assert [int(row[1]) for row in rows] == mnist.test_labels[:40].tolist()
 
 
+def test_classes_are_called_by_their_names(said, named_set, tmp_path):
+    """In a table as in print."""
+    said("train", "--dataset", named_set, "--dim-h", 8, "--dimz", 2, "--epoch", 1, "--out", "run")
+    said("encode", "run", "--out", "a.csv")
+    with open("a.csv", newline="", encoding="utf-8") as file:
+        header, *rows = csv.reader(file)
+    assert header == ["index", "label", "class", "mu_1", "mu_2", "ln_var_1", "ln_var_2"]
+    assert [row[:3] for row in rows] == [["0", "0", "cat"], ["1", "1", "小犬"]]
+    said("encode", "run", "--out", "a.npz")
+    with np.load("a.npz") as arrays:
+        assert arrays["class"].tolist() == ["cat", "小犬"]
+    lines = said("reconstruct", "run")
+    assert [line.split()[0::2] for line in lines[1:4]] == [
+        ["index", "class"], ["0", "cat"], ["1", "小犬"]
+    ]  # fmt: skip
+
+
+@pytest.fixture
+def named_set():
+    images = np.random.RandomState(0).randint(0, 256, (20, 5, 5)).astype(np.uint8)
+    np.savez("set.npz", images=images, labels=np.arange(20) % 2, class_names=["cat", "小犬"])
+    return "set.npz"
+
+
 def test_encode_the_training_images_of_an_autoencoder(said, small_set, mnist):
     line, _ = said("encode", "ae2", "--dataset", small_set, "--set", "train", "--out", "a.npz")
     assert line.endswith("z of 250 training images")

@@ -103,6 +103,13 @@ def test_a_model_of_pytorch_s_own(said, torch, small_set):
     assert json.loads(Path("from-torch/log").read_text()) == []
 
 
+def test_a_model_of_other_images(said, torch):
+    """The line that trains it further names those, too."""
+    torch.save(guide_s_vae(torch, n_in=30, n_latent=3, n_h=9).state_dict(), "own.pt")
+    line = said("import-torch", "own.pt", "--out", "own.model")[1]
+    assert line.endswith("train --initmodel own.model --dimz 3 --dim-h 9 --dataset PATH")
+
+
 @pytest.mark.parametrize("act", ["softplus", "tanh"])
 def test_load_torch(torch, act):
     model = Autoencoder(12, 3, 7, getattr(F, act))

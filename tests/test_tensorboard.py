@@ -15,7 +15,7 @@ import pytest
 from conftest import idx
 from PIL import Image
 
-from chainer_vae import Config, InputError, Run, encode, latent
+from chainer_vae import Config, InputError, Run, encode, latent, load_mnist
 from chainer_vae.cli import main
 from chainer_vae.evaluation import latent_vectors
 from chainer_vae.figures import sheets
@@ -211,9 +211,19 @@ def test_an_autoencoder(settings, tmp_path):
     assert (board.folder / "test" / "latent_vectors.tsv").is_file()
 
 
-@pytest.mark.parametrize("C", [2.0, 0.0])
-def test_the_kl_divergence_of_the_training_images_is_without_its_weight(C, settings, tmp_path):
-    run = Run.start(Config(**settings, epoch=1, C=C), tmp_path / "run")
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        (dict(C=2.0), True),
+        (dict(C=0.0), False),
+        (dict(C=2.0, C_warmup=1), False),
+        (dict(objective="iwae", k=3), False),
+    ],
+)
+def test_the_kl_divergence_of_the_training_images_is_without_its_weight(
+    given, shown, settings, tmp_path
+):
+    run = Run.start(Config(**settings, epoch=1, **given), tmp_path / "run")
     board = TensorBoard(tmp_path / "board", run)
     for entry in run.train():
         board.write(entry)
@@ -224,7 +234,27 @@ def test_the_kl_divergence_of_the_training_images_is_without_its_weight(C, setti
         if v.tag == "KL divergence"
     ]
     kl = (entry["main/loss"] - entry["main/rec_loss"]) / 2
-    assert found == ([pytest.approx(kl, rel=1e-5)] if C else [])
+    assert found == ([pytest.approx(kl, rel=1e-5)] if shown else [])
+
+
+@pytest.mark.slow
+def test_what_the_numbers_and_the_classes_are(tmp_path, tensorboard, small_set):
+    """Of what pixels, at every chart; and the names of the classes, under Projector."""
+    data = load_mnist(small_set)._replace(class_names=tuple("abcdefghij"))
+    config = Config(dimz=3, dim_h=8, epoch=1, binarize="threshold")
+    run = Run.start(config, tmp_path / "run", data=data)
+    board = TensorBoard(tmp_path / "board", run)
+    for entry in run.train():
+        board.write(entry)
+    ask = tensorboard(board.folder)
+    tags = wait_until(ask, "scalars/tags", lambda found: len(found) == 2)
+    for part in ("train", "test"):
+        for tag in ("loss", "reconstruction error", "KL divergence"):
+            expected = "<p>nats per image, binarized (threshold)</p>"
+            assert tags[part][tag]["description"] == expected
+    metadata = ask("projector/metadata", run="test", name="latent means").decode().splitlines()
+    names = [data.class_names[label] for label in data.test_labels]
+    assert [line.split("\t")[0] for line in metadata] == ["class", *names]
 
 
 def test_of_many_latent_dimensions_the_first_have_a_chart(settings, tmp_path):

@@ -13,7 +13,7 @@ from chainer_vae.model import VAE
 SUMMARY = "write the latent vectors of images, as .npz or .csv"
 DESCRIPTION = (
     "Write the latent vectors of all test images, or of images in files: mu and ln_var of a VAE, z"
-    " of an autoencoder; with the class and the index of each image, or its path."
+    " of an autoencoder; with the index and the class of each image, or its path."
 )
 
 
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
         latents = dict(zip(("mu", "ln_var"), encode(model, shown.pixels)))
     else:
         latents = {"z": latent_vectors(model, shown.pixels)}
-    write_latents(out, latents, shown.of)
+    write_latents(out, latents, shown.named(data))
     words = {"train": "training ", "test": "test "}[which] if not args.pictures else ""
     number = f"{len(shown.pixels):,} {words}image" + "s" * (len(shown.pixels) != 1)
     line = f"{in_words(args.run)}: {' and '.join(latents)} of {number}"

@@ -9,7 +9,7 @@ from chainer_vae.cli.parser import add_gpu, add_out, did_you_mean
 from chainer_vae.cli.progress import Progress
 from chainer_vae.environment import blamed_on
 from chainer_vae.errors import InputError, in_one_line, printable
-from chainer_vae.runs import SHIPPED, choose_run, describe_run
+from chainer_vae.runs import SHIPPED, choose_run, describe_run, find_run, load_info
 from chainer_vae.runs.files import check_writable
 from chainer_vae.shell import command
 
@@ -65,12 +65,14 @@ def run(args: argparse.Namespace) -> int:
     chosen = [spec for spec in specs.values() if args.only is None or spec.id in args.only]
 
     runs = {name: getattr(args, f"run_{name}") for name in SHIPPED}
+    others = False
     for name in SHIPPED:
         if any(spec.needs == name for spec in chosen):
             if runs[name] is None:
                 runs[name] = choose_run(name)
             with contextlib.suppress(InputError):  # said below, of each figure
                 print(printable(f"{name}: {describe_run(runs[name])}"))
+                others |= load_info(find_run(runs[name])).config.dataset is not None
     if args.out.is_file():
         raise InputError(f"--out {args.out} is a file; give the name of a folder")
     check_writable(args.out / "index.html")
@@ -93,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
         for name in SHIPPED:
             given = getattr(args, f"run_{name}")
             options += [] if given is None else [command(f"--run-{name}", given)]
-        figures.write_index(args.out, args.lang, args.format, printable(" ".join(options)))
+        figures.write_index(args.out, args.lang, args.format, printable(" ".join(options)), others)
         drawn = "1 figure" if n_drawn == 1 else f"{n_drawn} figures"
         print(f"{drawn} drawn; to see them, open {printable(args.out / 'index.html')}")
     for reason, ids in faults.items():

@@ -1,9 +1,11 @@
 """``chainer-vae import-torch``."""
 
 import argparse
+import math
 
 from chainer_vae import shell
 from chainer_vae.cli.parser import a_path
+from chainer_vae.datasets import MNIST_SHAPE
 from chainer_vae.errors import printable
 from chainer_vae.exports.pytorch import load_torch
 from chainer_vae.model import VAE
@@ -31,6 +33,7 @@ def run(args: argparse.Namespace) -> int:
     print(f"{type(model).__name__} {n_in}-{n_h}-{n_h}-{dimz}; to train it further:")
     kind = [] if isinstance(model, VAE) else ["--model", "autoencoder"]
     words = ["--initmodel", args.out, "--dimz", str(dimz), "--dim-h", str(n_h)]
-    print(f"  {printable(shell.chainer_vae('train', *kind, *words))}")
+    images = [] if n_in == math.prod(MNIST_SHAPE) else ["--dataset", "PATH"]
+    print(f"  {printable(shell.chainer_vae('train', *kind, *words, *images))}")
     print(f"wrote {printable(args.out)}")
     return 0

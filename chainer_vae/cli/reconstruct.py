@@ -55,8 +55,9 @@ def run(args: argparse.Namespace) -> int:
         for file, error in zip(shown.of["path"], errors):
             print(printable(f"{error:10.3f}  {file}"))
     else:
-        print("index  class       error")
-        for index, label, error in zip(shown.of["index"], shown.of["label"], errors):
-            print(f"{index:5}  {label:5}  {error:10.3f}")
+        names = [data.class_name(label) for label in shown.of["label"]]
+        print("index       error  class")
+        for index, name, error in zip(shown.of["index"], names, errors):
+            print(printable(f"{index:5}  {error:10.3f}  {name}"))
     print(f"wrote {printable(out)}")
     return 0

@@ -1,8 +1,10 @@
 """``chainer-vae train``."""
 
 import argparse
+import logging
 import sys
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
@@ -127,15 +129,15 @@ def run(args: argparse.Namespace) -> int:
     given.pop("command")
     name = given.pop("communicator", None)
     if name is None:
-        return _train(*_prepared(given))
+        return _train(*_prepared(given, lambda run: None))
     communicator = Communicator(name)
     if communicator.rank > 0:
+        logging.getLogger("chainer_vae").setLevel(logging.ERROR)  # rank 0 warns
         with communicator.ending_together():
             follow(communicator)
         return 0
     try:
-        run, board = _prepared(given)
-        require_possible(run, communicator)
+        run, board = _prepared(given, partial(require_possible, communicator=communicator))
     except BaseException:
         communicator.from_first(None)  # the others end, too
         raise
@@ -145,7 +147,9 @@ def run(args: argparse.Namespace) -> int:
         return _train(run, board)
 
 
-def _prepared(given: dict[str, Any]) -> "tuple[Run, Optional[TensorBoard]]":
+def _prepared(
+    given: dict[str, Any], check: Callable[[Run], object]
+) -> "tuple[Run, Optional[TensorBoard]]":
     """The run, and what shows it in TensorBoard."""
     resume, initmodel, out, watched = (
         given.pop(name, None) for name in ("resume", "initmodel", "out", "tensorboard")
@@ -154,7 +158,7 @@ def _prepared(given: dict[str, Any]) -> "tuple[Run, Optional[TensorBoard]]":
         with blamed_on("MPLBACKEND"):
             from chainer_vae.tensorboard import TensorBoard, require_usable
     if resume is not None and initmodel is None:
-        run = Run.resume(_run_folder(resume), out, **given)
+        run = Run.resume(_run_folder(resume), out, check=check, **given)
     else:
         config = Config(**given)
         if resume is not None and resume.is_dir():
@@ -163,10 +167,11 @@ def _prepared(given: dict[str, Any]) -> "tuple[Run, Optional[TensorBoard]]":
             )
         kind = "z" if config.model == "vae" else "ae"
         quick = "-test" if config.test else ""
-        default = Path("runs") / f"{kind}{config.dimz}-seed{config.seed}{quick}"
+        images = "" if config.dataset is None else f"{Path(config.dataset).resolve().stem}-"
+        default = Path("runs") / f"{images}{kind}{config.dimz}-seed{config.seed}{quick}"
         if watched is not None:
             require_usable(watched)  # before the run is there
-        run = Run.start(config, out or default, initmodel, resume)
+        run = Run.start(config, out or default, initmodel, resume, check=check)
     return run, None if watched is None else TensorBoard(watched, run)
 
 

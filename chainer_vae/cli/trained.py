@@ -51,6 +51,12 @@ class Images(NamedTuple):
     pixels: np.ndarray  # (number, n_in)
     of: dict[str, np.ndarray]  # where each is in its set, from 0, and its class; or its path
 
+    def named(self, data: Dataset) -> dict[str, np.ndarray]:
+        """``of``, with what the classes are called, where they have names."""
+        if not data.class_names or "label" not in self.of:
+            return self.of
+        return {**self.of, "class": np.array(data.class_names)[self.of["label"]]}
+
 
 def images_of(
     data: Dataset, which: str = "test", indices: Optional[Sequence[int]] = None

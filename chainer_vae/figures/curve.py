@@ -2,12 +2,14 @@
 
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from chainer_vae.errors import InputError
 from chainer_vae.figures import style
 from chainer_vae.figures.registry import Context, figure
+from chainer_vae.latent import spread
 from chainer_vae.runs import article_log
 
 
@@ -54,12 +56,15 @@ def learning_curve(context: Context) -> Figure:
     seen = [losses[n // 40 : n] for run in runs for losses in run[2:4]]
     bottom, top = min(map(min, seen)), max(map(max, seen))
     axes.set(
-        xlim=(0, max(n, 2)), ylim=(bottom - 0.05 * (top - bottom), top + 0.02 * (top - bottom))
+        xlim=(0, n if n > 1 else 1.05),  # the edge would halve the dot of one epoch
+        ylim=(bottom - 0.05 * (top - bottom), top + 0.02 * (top - bottom)),
     )
-    for values in runs[-1][2:4]:
+    last = np.array([[0, values[-1]] for values in runs[-1][2:4]])
+    point = 1.07 * (top - bottom) / (0.765 * 4.5 * 72)  # in nats
+    for (_, value), (_, place) in zip(last, spread(last, 13 * point)):
         axes.annotate(
-            f"{values[-1]:.2f}", (epochs[-1], values[-1]), (6, 0), textcoords="offset points",
-            color=style.LOSS, va="center", annotation_clip=False,
+            f"{value:.2f}", (epochs[-1], value), (6, (place - value) / point),
+            textcoords="offset points", color=style.LOSS, va="center", annotation_clip=False,
         )  # fmt: skip
     axes.grid(True)
     axes.set_xlabel(context.text("epoch", "エポック"))
@@ -74,4 +79,7 @@ def learning_curve(context: Context) -> Figure:
     axes.legend(
         frameon=False, ncol=len(runs), fontsize=10, loc="lower center", bbox_to_anchor=(0.5, 1)
     )
+    left, right = style.overhang(fig)
+    if left + right > 0:
+        axes.set_position((0.1 + left, 0.115, 0.82 - left - right, 0.765))
     return fig

@@ -152,24 +152,29 @@ def reconstruction(context: Context) -> Figure:
 def digits(context: Context) -> Figure:
     z20 = context.trained("z20")
     images = z20.decode(z20.latent_means[[z20.first(digit) for digit in z20.classes]])
-    rows = math.ceil(len(images) / 5)
+    columns = min(len(images), 5)
+    rows = math.ceil(len(images) / columns)
+    share = columns / 5  # of the width
     stretch = aspect(z20.image_shape)
     height = (0.35 + 1.4 * stretch) * rows
-    fig = Figure(figsize=(style.WIDTH, height))
+    fig = Figure(figsize=(style.WIDTH * share, height))
     top, bottom = 1 - 0.28 / height, 0.07 / height
+    left, right = 0.01 / share, 1 - 0.09 / share
     hspace = 0.16 / stretch  # for the titles, which are of the same height
     grid = fig.subplots(
         rows,
-        5,
+        columns,
         squeeze=False,
-        gridspec_kw=dict(left=0.01, right=0.91, top=top, bottom=bottom, hspace=hspace, wspace=0.06),
+        gridspec_kw=dict(
+            left=left, right=right, top=top, bottom=bottom, hspace=hspace, wspace=0.06
+        ),
     )
     for axes, digit, image in zip(grid.flat, z20.classes, images):
         show_digit(axes, image)
         axes.set_title(z20.class_name(digit))
     for axes in grid.flat[len(images) :]:
         axes.remove()
-    bar_axes = fig.add_axes((0.93, 0.105 / height, 0.018, 1 - 0.42 / height))
+    bar_axes = fig.add_axes((1 - 0.07 / share, 0.105 / height, 0.018 / share, 1 - 0.42 / height))
     bar = fig.colorbar(grid[0, 0].images[0], cax=bar_axes)
     bar.set_ticks([0, 0.5, 1])
     bar.outline.set_visible(False)
@@ -179,23 +184,23 @@ def digits(context: Context) -> Figure:
 def interpolated_images(
     context: Context, name: str, start: int, end: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Interpolate between the latent means of the first test images of two digits.
+    """Interpolate between the latent means of the test images of two digits.
 
     Args:
         context: Provides the model.
         name: The name of the model, a key of SHIPPED.
-        start, end: The digits.
+        start, end: The digits, as for :meth:`Trained.ends`.
 
     Returns:
         tuple: t from 0 to 1, shape (81,), and the decoded images in [0, 1], shape
         (81, height, width).
 
     Raises:
-        InputError: The model cannot be used, or there is no test image of a digit.
+        InputError: The model cannot be used.
     """
     trained = context.trained(name)
     t = np.linspace(0, 1, N_FRAMES)
-    z_start, z_end = trained.latent_means[[trained.first(start), trained.first(end)]]
+    z_start, z_end = trained.latent_means[trained.ends(start, end)]
     return t, trained.decode(interpolate(z_start, z_end, t))
 
 

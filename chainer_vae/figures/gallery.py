@@ -24,6 +24,13 @@ WORDS = {
         "ja": f'kenmatsu4氏の<a href="{ARTICLE}">記事</a>（2017）の図を、記事の順に'
         "chainer-vaeで描き直したものです。クリックすると原寸で表示します。",
     },
+    "others": {
+        "en": "The captions speak of the article’s digits. A figure of a model of other images"
+        " shows their classes; for the 0 and the 7 (or 9), where no classes have these numbers, it"
+        " has the first and the last class.",
+        "ja": "説明は、記事の数字についてのものです。他の画像で学習したモデルの図は、その画像の"
+        "クラスを示します。0と7（または9）という番号のクラスがなければ、最初のクラスと最後のクラスを使っています。",
+    },
     "figure": {"en": "image", "ja": "画像"},
     "original": {"en": "in the article", "ja": "記事での名前"},
     "attached": {"en": "Also written:", "ja": "関連ファイル:"},
@@ -102,7 +109,7 @@ button {{ font: inherit; color: inherit; cursor: pointer;
 <body>
 <h1>{title}</h1>
 <p>{about}</p>
-<nav id="contents" aria-label="{contents}">
+{note}<nav id="contents" aria-label="{contents}">
 {thumbnails}
 </nav>
 {body}
@@ -122,7 +129,13 @@ for (const button of document.querySelectorAll("button")) {{
 """
 
 
-def write_index(folder: Union[str, Path], lang: str, suffix: str = "png", options: str = "") -> int:
+def write_index(
+    folder: Union[str, Path],
+    lang: str,
+    suffix: str = "png",
+    options: str = "",
+    others: bool = False,
+) -> int:
     """Write ``index.html``, which shows every figure found in the folder.
 
     Args:
@@ -132,6 +145,7 @@ def write_index(folder: Union[str, Path], lang: str, suffix: str = "png", option
             shown.
         options: What the page's commands have besides ``--only``, ``--lang`` and ``--format``,
             such as ``--rainbow``.
+        others: Whether a figure shows other images than MNIST's; the page says so then.
 
     Returns:
         int: The number of figures shown.
@@ -151,6 +165,7 @@ def write_index(folder: Union[str, Path], lang: str, suffix: str = "png", option
     lang = validation.choice("lang", lang, LANGUAGES)
     suffix = validation.choice("suffix", suffix, SUFFIXES)
     validation.instance("write_index", options, str)
+    others = validation.flag("others", others)
     given = [f"--lang {lang}"] if lang != "en" else []
     given += [f"--format {suffix}"] if suffix != "png" else []
     given += [options] if options else []
@@ -167,7 +182,10 @@ def write_index(folder: Union[str, Path], lang: str, suffix: str = "png", option
             parts += [heading, *(_entry(folder, spec, file, lang, given) for spec, file in entries)]
             shown += len(entries)
     words = {key: in_both[lang] for key, in_both in WORDS.items()}
-    page = PAGE.format(lang=lang, thumbnails="\n".join(contents), body="\n".join(parts), **words)
+    note = f"<p>{words['others']}</p>\n" if others else ""
+    page = PAGE.format(
+        lang=lang, note=note, thumbnails="\n".join(contents), body="\n".join(parts), **words
+    )
     save_text(folder / "index.html", page)
     return shown
 

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib import patheffects
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import Collection
 from matplotlib.colors import BoundaryNorm
@@ -52,9 +51,10 @@ def scatter(axes: Axes, context: Context, width: float, clear: bool = False) -> 
     )  # fmt: skip
     means = class_means(latents, labels)
     names = {label: z2.class_name(label) for label in z2.classes}
-    large = n <= MANY and max(map(style.width_of, names.values())) <= 3
+    longest = max(map(style.width_of, names.values()))
+    large = n <= MANY and longest <= 3
     # A label that would cover another one is moved aside, and joined to its mean by a line.
-    positions = spread(means, 0.045 * width)
+    positions = spread(means, 0.045 * width, 1 if large else max(1, 0.4 * longest))
     if clear:
         positions = beside(positions, ends(z2), 0.035 * width)
     for digit, (mean, position) in enumerate(zip(means, positions)):
@@ -137,8 +137,7 @@ def whole_scatter(context: Context, clear: bool = False) -> tuple[Figure, Axes]:
         else:
             bar.set_label(word)
     # A narrow range, as of a few images, has tick labels of many digits; classes have long names.
-    needed = fig.get_tightbbox(FigureCanvasAgg(fig).get_renderer())
-    left, right = max(0, -needed.x0 / style.WIDTH), max(0, needed.x1 / style.WIDTH - 0.995)
+    left, right = style.overhang(fig)
     if left + right > 0:
         axes.set_position((0.08 + left, 0.075, 0.79 - left - right, 0.915))
         bar_axes.set_position((0.9 - right, 0.075, 0.025, 0.915))
@@ -147,7 +146,7 @@ def whole_scatter(context: Context, clear: bool = False) -> tuple[Figure, Axes]:
 
 def ends(z2: Trained) -> np.ndarray:
     """The start and end of the arrow: the latent means of the two digits, shape (2, 2)."""
-    return z2.plane.project(z2.latent_means[[z2.first(START), z2.first(END)]])
+    return z2.plane.project(z2.latent_means[z2.ends(START, END)])
 
 
 def draw_arrow(axes: Axes, z2: Trained, color: str, gap: float = 0) -> None:
@@ -168,7 +167,7 @@ def draw_arrow(axes: Axes, z2: Trained, color: str, gap: float = 0) -> None:
 
 def draw_ends(axes: Axes, z2: Trained, color: str) -> None:
     """Show the decoded ends of the arrow on the map, framed, each as large as a tile."""
-    images = z2.decode(z2.latent_means[[z2.first(START), z2.first(END)]])
+    images = z2.decode(z2.latent_means[z2.ends(START, END)])
     half = LIMIT / (N_MAP - 1)
     for (x, y), image in zip(ends(z2), images):
         corners = (x - half, x + half, y - half, y + half)

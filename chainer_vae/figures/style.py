@@ -7,7 +7,9 @@ from typing import Any, Optional
 
 import matplotlib
 from matplotlib import font_manager
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Colormap, ListedColormap
+from matplotlib.figure import Figure
 
 # Each colour has the same meaning in every figure.
 INK = "#222222"
@@ -60,6 +62,12 @@ def width_of(text: str) -> int:
 def label_font(text: str) -> dict[str, Any]:
     """The font of a class's label: bold, where the font has the letters in bold."""
     return {"family": "DejaVu Sans", "weight": "bold"} if text.isascii() else {}
+
+
+def overhang(fig: Figure) -> tuple[float, float]:
+    """How far labels reach beyond a figure of the article's width, left and right, as shares."""
+    needed = fig.get_tightbbox(FigureCanvasAgg(fig).get_renderer())
+    return max(0, -needed.x0 / WIDTH), max(0, needed.x1 / WIDTH - 0.995)
 
 
 def settings(lang: str) -> dict[str, Any]:

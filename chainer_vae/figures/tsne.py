@@ -14,7 +14,7 @@ from chainer_vae.figures import style
 from chainer_vae.figures.digits import pixel_axes, pixel_figure
 from chainer_vae.figures.output import pixels
 from chainer_vae.figures.registry import Animation, Context, figure
-from chainer_vae.latent import class_means
+from chainer_vae.latent import class_means, spread
 from chainer_vae.projector import write_projector
 
 N_POINTS = 2000
@@ -176,8 +176,9 @@ def label_classes(image: np.ndarray, means: np.ndarray, names: dict[int, str]) -
     axes = pixel_axes(fig, 0, 0, width, height)
     axes.imshow(image, extent=(0, width, height, 0))
     axes.set_axis_off()
-    size = 17 if max(map(style.width_of, names.values())) <= 3 else 11
-    for digit, (x, y) in enumerate(means):
+    longest = max(map(style.width_of, names.values()))
+    size, wide = (17, 1.0) if longest <= 3 else (11, 0.5 * longest)
+    for digit, (x, y) in enumerate(spread(means, 22 / REACH, wide)):
         if np.isfinite(x):
             column, row = PANEL + 20 + PANEL / 2 + x * REACH, 36 + PANEL / 2 - y * REACH
             label = axes.text(

@@ -1,7 +1,8 @@
 """Arrays as a data set: in an npz file, or from Python.
 
 The names in a file are those of Keras (``x_train``), of MedMNIST (``train_images``), or just
-``images`` and ``labels``; other arrays in it are not read.
+``images`` and ``labels``; ``class_names`` has a text for each label.  Other arrays in it are not
+read.
 """
 
 import math
@@ -24,6 +25,7 @@ NAMES = (
     ("train_images", "train_labels", "test_images", "test_labels"),
 )
 WHOLE = "images", "labels"  # from which the test images are split
+CLASS_NAMES = "class_names"
 MOST_NAMED = 5  # of a file's arrays, in a message
 LUMA = 19595, 38470, 7471  # of red, green and blue, in 65536ths: ITU-R BT.601, as Pillow has it
 BLOCK = 1 << 20  # pixels that are turned grey at a time
@@ -52,8 +54,10 @@ def read_npz(path: Path) -> Sets:
                 _require_one_for_each(f"{path}: {labels}", arrays.header(labels).shape, n)
         train, train_labels, *rest = [arrays.get(name) for name in names]
         test, test_labels = rest or (None, None)
+        found = arrays.get(CLASS_NAMES)
+        class_names = () if found is None else found.tolist()
         return sets_of_arrays(
-            train, train_labels, test, test_labels, prefix=f"{path}: ", names=names
+            train, train_labels, test, test_labels, class_names, f"{path}: ", names
         )
 
 
@@ -93,10 +97,10 @@ def sets_of_arrays(
         raise InputError(
             f"{prefix}{names[1]} and {names[3]}: give the labels of both, or of neither"
         )
-    class_names = _class_names(class_names)
+    class_names = _class_names(f"{prefix}{CLASS_NAMES}", class_names)
     if train_labels is None:
         if class_names:
-            raise InputError("class_names are names of labels, but there are no labels")
+            raise InputError(f"{prefix}{CLASS_NAMES} are of labels, but there are no labels")
         class_names = (UNLABELLED,)
     train = _part(train_images, train_labels, prefix, names[:2])
     if test_images is None:
@@ -126,10 +130,10 @@ def _require_one_for_each(name: str, shape: tuple[int, ...], number: int) -> Non
         )
 
 
-def _class_names(names: Any) -> tuple[str, ...]:
+def _class_names(what: str, names: Any) -> tuple[str, ...]:
     sound = isinstance(names, (tuple, list)) and all(isinstance(name, str) for name in names)
     if not sound:
-        raise InputError("class_names must be a list of texts")
+        raise InputError(f"{what} must be a list of texts")
     return tuple(map(str, names))
 
 
@@ -157,7 +161,8 @@ def image_array(name: str, images: Any) -> np.ndarray:
         array = array.astype(np.uint8) * np.uint8(255)
     if channels == 1:
         return array.reshape(-1, height, width)
-    warn(f"{name} are in colour; they are turned grey")
+    if in_colour(array):
+        warn(f"{name} are in colour; they are turned grey")
     return grey(array)
 
 
@@ -181,6 +186,14 @@ def _layout(name: str, shape: tuple[int, ...], dtype: np.dtype) -> tuple[int, in
         )
     require_sizes(name, shape[0], *sizes)
     return (*sizes, channels)
+
+
+def in_colour(images: np.ndarray) -> bool:
+    """Whether images with channels, as for :func:`grey`, have colours or transparency; many files
+    have neither, and three channels all the same."""
+    red, others = images[..., :1], images[..., 1:3]
+    opaque = 255 if images.dtype == np.uint8 else 1
+    return bool((red != others).any() or (images[..., 3:] != opaque).any())
 
 
 def grey(images: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from PIL import Image, ImageOps
 from chainer_vae import reading
 from chainer_vae.errors import InputError, warn
 from chainer_vae.formats import contents
-from chainer_vae.formats.arrays import grey
+from chainer_vae.formats.arrays import grey, in_colour
 from chainer_vae.formats.sets import (
     UNLABELLED,
     Part,
@@ -182,7 +182,7 @@ def read_files(where: Union[str, Path], files: Sequence[Path], size: Size = None
 
 
 def _read_image(file: Path, most: int) -> tuple[np.ndarray, bool]:
-    """The pixels of a file as bytes, shape (height, width), and whether they were turned grey."""
+    """The pixels of a file as bytes, shape (height, width), and whether they lost colours."""
     with reading.opened(file) as stream:
         kind = contents.kind_of(stream.read(contents.START))
         if kind not in (contents.PNG, contents.JPEG):
@@ -210,7 +210,8 @@ def _decoded(file: Path, stream: BinaryIO, most: int) -> tuple[np.ndarray, bool]
         return np.rint(np.asarray(upright) / 257).astype(np.uint8), False
     if upright.mode in ("1", "L") and not transparent:
         return np.asarray(upright.convert("L")), False
-    return grey(np.asarray(upright.convert("RGBA" if transparent else "RGB"))), True
+    pixels = np.asarray(upright.convert("RGBA" if transparent else "RGB"))
+    return grey(pixels), in_colour(pixels)
 
 
 def _too_large(file: Path, most: int) -> InputError:

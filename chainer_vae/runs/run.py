@@ -59,6 +59,7 @@ class Run(Training):
         folder (pathlib.Path): Where it is saved; see :mod:`chainer_vae.runs.folder`.
         log (list): The losses of every epoch, as :meth:`train` yields them.
         test_labels (numpy.ndarray): The classes of the test images.
+        class_names (tuple of str): The name of each class; empty where the numbers are the names.
         environments (list): What the run was computed on.
         interrupted (bool): Whether the last :meth:`train` was ended by a signal, such as Ctrl-C.
         saved_step (int): How many steps the files in the folder hold.
@@ -86,6 +87,7 @@ class Run(Training):
         self.folder = validation.path("folder", folder)
         self.checksums = checksums(data)
         self.test_labels = data.test_labels
+        self.class_names = data.class_names
         self.log: list[dict[str, float]] = []
         self.environments: list[dict[str, Any]] = []
         self.interrupted = False
@@ -103,6 +105,7 @@ class Run(Training):
         initmodel: Optional[Union[str, Path]] = None,
         initstate: Optional[Union[str, Path]] = None,
         data: Optional[Dataset] = None,
+        check: Callable[["Run"], object] = lambda run: None,
     ) -> "Run":
         """A new run.
 
@@ -113,6 +116,7 @@ class Run(Training):
             initstate: A saved optimizer to take the state from, also of another program.
             data: The images, as of :func:`chainer_vae.make_dataset`; by default, those that
                 the settings name.
+            check: Called with the run before anything is written; what it raises ends this.
 
         Returns:
             Run: The run, saved, with no epoch trained.
@@ -139,6 +143,7 @@ class Run(Training):
         if initstate is not None:
             with checkpoints.load_npz(initstate) as arrays:
                 checkpoints.restore_optimizer(run.optimizer, arrays, initstate)
+        check(run)
         run._record_environment()
         run._appear()
         return run
@@ -149,6 +154,7 @@ class Run(Training):
         folder: Union[str, Path],
         out: Optional[Union[str, Path]] = None,
         data: Optional[Dataset] = None,
+        check: Callable[["Run"], object] = lambda run: None,
         **changes: Any,
     ) -> "Run":
         """Resume a saved run, exactly as if it had not stopped.
@@ -158,6 +164,7 @@ class Run(Training):
             out: Where to save from here on; by default, ``folder``.
             data: The run's images, as they were given to :meth:`start`; by default, those that its
                 settings name.
+            check: As for :meth:`start`.
             changes: Settings given anew.  ``epoch``, ``gpu``, ``engine``, ``snapshots`` and
                 ``dataset`` (the same images at another path) may differ from the saved ones; the
                 rest must agree.
@@ -202,6 +209,7 @@ class Run(Training):
             require_same_images(replace(saved, config=config), data, folder)
             run = cls(config, out, data)
             log = checkpoints.restore_training(run, arrays, state)
+        check(run)
         run.environments = saved.environments
         run.log = load_log(folder / LOG, run.epoch) if log is None else log
         if run.epoch < config.epoch:

@@ -1,4 +1,4 @@
-// Draw a digit: its posterior q(z|x), its reconstruction, and samples.
+// Draw an image: its posterior q(z|x), its reconstruction, and samples.
 
 const N_SAMPLES = 5;
 const BRUSH = 24 / 280; // of the pad's shorter side

@@ -25,20 +25,20 @@ const TEXT = {
     // 問いと答え。
     tourSteps: (n, a, b, c) => [
       [`入力画像 x は${n}画素ですが、途中を通るのは2つの数 z だけです。デコーダーは、z から x をどこまで描けるでしょうか。`,
-        "おおよその形は描けますが、細部は失われます。z が伝えるのは、どの数字か、どんな字形かということだけだからです。失われたものは、下の「再構成誤差」に表れます。"],
+        "おおよその形は描けますが、細部は失われます。z が伝えるのは、何の画像か、およそどんな形かということだけだからです。失われたものは、下の「再構成誤差」に表れます。"],
       ["x は変えずに、ノイズ ε だけを引き直します。x′ はどのくらい変わるでしょうか。",
         "少ししか変わりません。σ が小さい（釣り鐘の幅が狭い）ので、z はいつも μ の近くにあるからです。学習でも ε を毎回引き直すので、デコーダーは μ の周りのどの z からも x に似た画像を描くようになります。"],
       [`学習ではラベルを使っていません。${c} のテスト画像は、潜在空間の1か所に集まるでしょうか。それとも散らばるでしょうか。`,
-        "ほぼ1か所に集まります。似た画像を近い z に変えるほうが、損失が小さくなるからです。ラベルは色を付けるためだけに使っています。色が混ざっているところには、形の似た数字があります。"],
+        "ほぼ1か所に集まります。似た画像を近い z に変えるほうが、損失が小さくなるからです。ラベルは色を付けるためだけに使っています。色が混ざっているところには、形の似た画像があります。"],
       ["点と点の間には、テスト画像が1枚もない場所もあります。デコーダーはそこから何を描くでしょうか。",
-        "中心の近くなら、そこからも数字を描きます（地図を見てください）。ε が分布に幅を与え、KLがすべての分布を N(0, I) に近づけるので、隙間が少ないのです。だから N(0, I) からサンプリングした z で、新しい画像を作れます。"],
+        "中心の近くなら、そこからも学習データのような画像を描きます（地図を見てください）。ε が分布に幅を与え、KLがすべての分布を N(0, I) に近づけるので、隙間が少ないのです。だから N(0, I) からサンプリングした z で、新しい画像を作れます。"],
       [`${a} と ${b} の間には、何があるでしょうか。`,
-        "2つを重ねた画像ではなく、中間の形があります。近い z からは似た画像が得られるので、形は少しずつ変わります。画素の平均をとると、2つの数字が重なって見えるだけです。なお、2次元では、形の似た数字どうしが同じ場所に重なることがあります。"],
+        "2つを重ねた画像ではなく、中間の形があります。近い z からは似た画像が得られるので、形は少しずつ変わります。画素の平均をとると、2つの画像が重なって見えるだけです。なお、2次元では、形の似たクラスどうしが同じ場所に重なることがあります。"],
       ["エンコーダーの学習には、損失の勾配が必要です。しかし z を直接サンプリングすると、勾配は赤い×印で止まります。どうすればよいでしょうか。",
         "乱数を ε に任せて、z = μ + σε と計算します（Reparameterization Trick）。足し算と掛け算なので、勾配は z から μ と σ を通ってエンコーダーまで届きます。"],
     ],
     flow: "1枚の画像がVAEを通る様子",
-    flowHelp: "エンコーダーは画像 x を、潜在空間での位置 μ とその幅 σ に変えます。μ に、幅 σ のノイズ（σε）を加えた点が z で、デコーダーは z から画像 x′ を作ります。x に数字を書くか、テスト画像を選んでください。",
+    flowHelp: "エンコーダーは画像 x を、潜在空間での位置 μ とその幅 σ に変えます。μ に、幅 σ のノイズ（σε）を加えた点が z で、デコーダーは z から画像 x′ を作ります。x に描くか、テスト画像を選んでください。",
     flowExamples: "x にするテスト画像",
     newNoise: "ε を再サンプリング",
     backpropagation: "誤差逆伝播を表示",
@@ -49,7 +49,7 @@ const TEXT = {
       "エンコーダーに届くのはKLの勾配（破線）だけで、それは画像を見ずに、どの画像の分布も N(0, I) に近づけます。",
     encoder: "エンコーダー",
     decoder: "デコーダー",
-    captionX: "入力画像。ここに書けます",
+    captionX: "入力画像。ここに描けます",
     captionEncoder: "画像を読む\u200bネットワーク",
     captionPosterior: "x に対応する潜在空間の位置（μ）と、その不確かさ（σ）。上：μ の位置（紫の線）と N(0, 1)（灰色）。下：拡大図。紫の点は z",
     captionNoise: "ノイズ。N(0, 1) から毎回引く乱数（灰色の点）",
@@ -67,7 +67,7 @@ const TEXT = {
     codeHint: "図の各部分を指すか選ぶと、Chainerのコードでの行を表示します。",
     inChainer: "Chainerでは：",
     testImageOf: (label) => `入力画像 x：${label} のテスト画像`,
-    drawingOfYours: "入力画像 x：手書きの数字",
+    drawingOfYours: "入力画像 x：描いた画像",
     outputLabel: (z) => `出力画像 x′：z = ${z} をデコード`,
     noiseLabel: (eps) => `標準正規分布とノイズ ε = ${eps}`,
     errorLabel: "画素ごとの再構成誤差",
@@ -106,13 +106,13 @@ const TEXT = {
     nearest: (classes, label, distance, picked) => `近くのテスト画像${numberOf(classes)}枚：${firstThree(classes).map(([c, n]) => `${c} が${n}枚`).join("、")}` +
       `${numberOfOthers(classes) ? `、ほかが${numberOfOthers(classes)}枚` : ""}。` +
       `${picked ? "表示中で" : ""}最も近いのは ${label}（距離 ${distance}）で、楕円はその 1σ と 2σ です。`,
-    drawHelp: "数字を書くと、エンコーダーが平均 μ と標準偏差 σ を出力し、デコーダーが μ から画像を再構成します。" +
+    drawHelp: "テスト画像のような画像を描くと、エンコーダーが平均 μ と標準偏差 σ を出力し、デコーダーが μ から画像を再構成します。" +
       "潜在空間の楕円は 1σ と 2σ です（小さいので、「x を拡大」で見てください）。",
     sampleLabel: (i, n, z) => `サンプル ${i} / ${n}：z = ${z} をデコード`,
     reconstructionLabel: (mu) => `再構成した x′：μ = ${mu} をデコード`,
-    padLabel: "数字の入力欄（マウスまたは指で書く）",
+    padLabel: "入力欄（マウスまたは指で描く）",
     clear: "消去",
-    examples: "または、この数字のテスト画像を使う",
+    examples: "または、このクラスのテスト画像を使う",
     input: ({ height, width }) => `x（${height} × ${width} に変換）`,
     reconstruction: "μ から再構成した x′",
     posterior: (mu, sigma) => `μ = ${mu}、σ = ${sigma}`,
@@ -122,8 +122,8 @@ const TEXT = {
     noInput: "まだ入力がありません。",
     resample: "ε を再サンプリング",
     sampleHint: "z = μ + σε、ε ~ N(0, I) の5つのサンプルをデコードした画像です。学習でも、毎回このように z をサンプリングします（Reparameterization Trick）。",
-    interpolationHelp: "2つの数字 A、B を選ぶと、それぞれの最初のテスト画像の平均 μ の間を線形補間します：z = (1 − t) z_A + t z_B。" +
-      "2次元では多くの場合、途中で別の数字を通ります。次元が大きいと、別の数字を通ることは少なくなります。",
+    interpolationHelp: "2つのクラス A、B を選ぶと、それぞれの最初のテスト画像の平均 μ の間を線形補間します：z = (1 − t) z_A + t z_B。" +
+      "2次元では多くの場合、途中で別のクラスを通ります。次元が大きいと、別のクラスを通ることは少なくなります。",
     interpolationStart: "始点 A",
     interpolationEnd: "終点 B",
     crossHair: "十字の位置",
@@ -137,21 +137,21 @@ const TEXT = {
     dimensions: (n) => `${n}個の潜在次元を1つずつ動かす`,
     dimensionsHelp: (n, used) => `${n}個の潜在次元を、平均KLの大きい順に並べています。KLがほぼ0の次元（薄い行）は使われておらず、` +
       `動かしても画像はほとんど変わりません。使われている次元は${used}個（KL > 0.1 nats）です。`,
-    dimensionsStart: "各数字の最初のテスト画像",
+    dimensionsStart: "各クラスの最初のテスト画像",
     dimensionsRandom: "N(0, I) から z をサンプリング",
     dimensionsZero: "すべて 0 にする",
     dimensionsImage: (n) => `${n}個の潜在変数をデコードした画像`,
     dimension: (dimension, kl) => `z${dimension}、KL ${kl} nats`,
     comparison: "通常のオートエンコーダーとの比較",
     comparisonHelp: "同じ大きさのネットワークを、左はノイズもKLも使わずに2乗誤差だけで、右はVAEとして学習したものです。左の z には位置や広がりの" +
-      "制約がなく（下の平均と標準偏差を参照）、N(0, I) に従いません。そのため、N(0, I) からサンプリングした z をデコードしても、一部の数字しか現れません。",
+      "制約がなく（下の平均と標準偏差を参照）、N(0, I) に従いません。そのため、N(0, I) からサンプリングした z をデコードしても、一部のクラスしか現れません。",
     plain: "オートエンコーダー",
     variational: "VAE",
     spread: (mean, std) => `図の点の z：平均 ${mean}、標準偏差 ${std}`,
     comparisonRandom: "両方で N(0, I) から z をサンプリング",
     newSamples: (n) => `${n}個をサンプリングし直す`,
     samplesHelp: (n) => `上の画像は、N(0, I) からサンプリングした同じ${n}個の z（図の黒い点、ダークテーマでは白い点）を、両方のモデルでデコードしたものです。` +
-      "VAEでは、学習データに似た、さまざまな数字になります。オートエンコーダーでは、z が点のない場所や一部の数字の場所に当たり、データの分布を再現できません。生成モデルではないからです。",
+      "VAEでは、学習データに似た、さまざまな画像になります。オートエンコーダーでは、z が点のない場所や一部のクラスの場所に当たり、データの分布を再現できません。生成モデルではないからです。",
     samplesPlain: "N(0, I) からのサンプルをオートエンコーダーでデコードした画像",
     samplesVariational: "N(0, I) からのサンプルをVAEでデコードした画像",
     epochsTwin: "付属のモデルと同じ設定とシードで、高速エンジンで学習した記録です。",
@@ -191,15 +191,15 @@ const TEXT = {
     // A question and its answer each.
     tourSteps: (n, a, b, c) => [
       [`The image x has ${n} pixels, but only two numbers, z, pass through the middle. How much of x can the decoder draw from them?`,
-        "The rough shape, not the details: z says only which digit it is and about how it is written. The reconstruction error below shows what is lost."],
+        "The rough shape, not the details: z says only what it shows and roughly how it looks. The reconstruction error below shows what is lost."],
       ["Leave x as it is, and only draw new noise ε. How much does x′ change?",
         "A little. σ is small (the bells are narrow), so z stays near μ. Training draws ε anew each time, too, so the decoder learns to draw an image like x from every z around μ."],
       [`Training uses no labels. Do the test images of ${oneOf(c)} gather in one place of the plane, or are they all over it?`,
-        "They gather. Giving similar images neighbouring z makes the loss smaller. Labels are used only for the colours. Where colours mix, the digits look alike."],
+        "They gather. Giving similar images neighbouring z makes the loss smaller. Labels are used only for the colours. Where colours mix, the images look alike."],
       ["There are places between the points where no test image lies. What does the decoder draw there?",
-        "Near the centre, digits as well: look at the map. The noise ε widens each distribution, and the KL divergence pulls all of them to N(0, I), which leaves few gaps. So a z sampled from N(0, I) gives a new image."],
+        "Near the centre, images like the data as well: look at the map. The noise ε widens each distribution, and the KL divergence pulls all of them to N(0, I), which leaves few gaps. So a z sampled from N(0, I) gives a new image."],
       [`What is between ${oneOf(a)} and ${oneOf(b)}?`,
-        "Shapes in between, not one digit on top of the other. Neighbouring z decode to similar images, so the shape changes little by little. A mean of the pixels would show both digits at once. With only 2 dimensions, similar digits may share a place."],
+        "Shapes in between, not one image on top of the other. Neighbouring z decode to similar images, so the shape changes little by little. A mean of the pixels would show both at once. With only 2 dimensions, similar classes may share a place."],
       ["To train the encoder, the gradient of the loss must reach it. If z is sampled directly, it stops at the red cross. What can be done?",
         "Leave the randomness to ε, and compute z = μ + σε: the reparameterization trick. It only adds and multiplies, so the gradient passes through μ and σ to the encoder."],
     ],
@@ -275,13 +275,13 @@ const TEXT = {
       `${firstThree(classes).map(([c, n]) => areOf(c, n)).join(", ")}` +
       `${numberOfOthers(classes) ? `; others: ${numberOfOthers(classes)}` : ""}. ` +
       `The very nearest${picked ? " of those shown" : ""} is ${oneOf(label)} (distance ${distance}); the ellipses are its 1σ and 2σ.`,
-    drawHelp: "Draw a digit. The encoder outputs a mean μ and a standard deviation σ, and the decoder reconstructs the digit" +
+    drawHelp: "Draw an image like the test images. The encoder outputs a mean μ and a standard deviation σ, and the decoder reconstructs it" +
       " from μ. The ellipses in the latent space show 1σ and 2σ; “Zoom to x” makes them large.",
     sampleLabel: (i, n, z) => `Sample ${i} of ${n}, decoded from z = ${z}`,
     reconstructionLabel: (mu) => `Reconstruction x′, decoded from μ = ${mu}`,
-    padLabel: "Draw a digit here with the mouse or a finger",
+    padLabel: "Draw here with the mouse or a finger",
     clear: "Clear",
-    examples: "Or use a test image of this digit",
+    examples: "Or use a test image of this class",
     input: ({ height, width }) => `x, resized to ${height} × ${width}`,
     reconstruction: "x′ decoded from μ",
     posterior: (mu, sigma) => `μ = ${mu}, σ = ${sigma}`,
@@ -291,8 +291,8 @@ const TEXT = {
     noInput: "No input yet.",
     resample: "Resample ε",
     sampleHint: "Five decoded samples of z = μ + σε with ε ~ N(0, I). Training samples z the same way each time (the reparameterization trick).",
-    interpolationHelp: "Choose two digits A and B to interpolate linearly between the latent means μ of their first test images:" +
-      " z = (1 − t) z_A + t z_B. In 2 dimensions, the path usually passes through other digits; in more dimensions, through fewer.",
+    interpolationHelp: "Choose two classes A and B to interpolate linearly between the latent means μ of their first test images:" +
+      " z = (1 − t) z_A + t z_B. In 2 dimensions, the path usually passes through other classes; in more dimensions, through fewer.",
     interpolationStart: "Start A",
     interpolationEnd: "End B",
     crossHair: "Crosshair",
@@ -306,7 +306,7 @@ const TEXT = {
     dimensions: (n) => `Vary ${n} latent dimensions one at a time`,
     dimensionsHelp: (n, used) => `The ${n} latent dimensions are sorted by mean KL, largest first. Dimensions with a KL near 0 (pale) are` +
       ` unused: moving them hardly changes the image. ${used} are used (KL > 0.1 nats).`,
-    dimensionsStart: "First test image of each digit",
+    dimensionsStart: "First test image of each class",
     dimensionsRandom: "Sample z ~ N(0, I)",
     dimensionsZero: "Set all to 0",
     dimensionsImage: (n) => `Image decoded from the ${n} latent variables`,
@@ -314,14 +314,14 @@ const TEXT = {
     comparison: "Comparison with a plain autoencoder",
     comparisonHelp: "Both networks have the same size. The left one is trained on squared error alone, without noise or KL. The right one" +
       " is the VAE. Nothing constrains the location or scale of z on the left (see its mean and standard deviation), so z does not" +
-      " follow N(0, I). Samples from N(0, I) therefore decode to only some of the digits.",
+      " follow N(0, I). Samples from N(0, I) therefore decode to only some of the classes.",
     plain: "Autoencoder",
     variational: "VAE",
     spread: (mean, std) => `z of the points shown: mean ${mean}, standard deviation ${std}`,
     comparisonRandom: "Sample z ~ N(0, I) for both",
     newSamples: (n) => `${n} new samples`,
     samplesHelp: (n) => `The images above decode the same ${n} samples z ~ N(0, I), the black dots in the planes (white in the dark theme), with both models. The VAE makes` +
-      " varied digits like its data. The autoencoder does not: its z fall where few or no images are, so it is no generative model.",
+      " varied images like its data. The autoencoder does not: its z fall where few or no images are, so it is no generative model.",
     samplesPlain: "Samples from N(0, I), decoded by the autoencoder",
     samplesVariational: "Samples from N(0, I), decoded by the VAE",
     epochsTwin: "Recorded from a training with the bundled model’s settings and seed, by the fast engine.",
