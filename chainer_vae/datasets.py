@@ -311,6 +311,11 @@ def _dataset(
             f"{source}: training images are {size_in_words(train.shape[1:])} pixels,"
             f" but test images are {size_in_words(test.shape[1:])}"
         )
+    if all(each.dtype == np.uint8 for each in images) and max(map(np.max, images)) == 1:
+        raise InputError(
+            f"the pixels of {source} are bytes from 0 to 1, which is black: 255 is white; multiply"
+            " them by 255, or give an array of booleans"
+        )
     last = max(sets.train.labels.max(), sets.test.labels.max())
     if sets.class_names and last >= len(sets.class_names):
         raise InputError(

@@ -55,7 +55,7 @@ class NonFiniteLossError(_OneLine, ArithmeticError):
 def in_one_line(error: BaseException) -> str:
     """What an error says; of one that was not foreseen, its type, too."""
     text = " ".join(str(error).split())
-    if isinstance(error, InputError):
+    if isinstance(error, (InputError, NonFiniteLossError)):
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 

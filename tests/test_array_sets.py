@@ -165,6 +165,19 @@ def test_arrays_in_python_that_cannot_be():
             call()
 
 
+def test_bytes_of_0_and_1_are_no_images(tmp_path):
+    """As binarized images are often kept: they would be black."""
+    bits = (RANDOM.random_sample((30, 5, 7)) < 0.5).astype(np.uint8)
+    for load in (
+        lambda: make_dataset(bits),
+        lambda: load_images(saved(tmp_path / "set.npz", images=bits)),
+    ):
+        with pytest.raises(InputError, match="are bytes from 0 to 1, which is black: 255 is white"):
+            load()
+    assert make_dataset(bits.astype(bool)).train_images.max() == 1
+    assert make_dataset(255 * bits).train_images.max() == 1
+
+
 def test_class_names_in_a_file(tmp_path):
     """They reach what shows a run of arrays, which were saved for it."""
     names = ["rock", "paper", "scissors"]

@@ -69,6 +69,14 @@ def test_they_train_as_one(n, alone, train, small_set, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_run_that_is_trained_already_ends(train, small_set):
+    """All ranks do, and none waits for another."""
+    assert train(2, "--dataset", small_set, *OPTIONS, "--epoch", "1", "--out", "run")[0] == 0
+    code, out, err = train(2, "--resume", "run")
+    assert (code, err) == (0, "") and "run is already trained for 1 epoch\n" in out
+
+
+@pytest.mark.slow
 def test_they_train_an_iwae_as_one(train, small_set, tmp_path):
     options = ["--dataset", str(small_set), *OPTIONS, "--objective", "iwae", "--epoch", "2"]
     code, out, err = train(2, *options, "--out", "run")

@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 
-from chainer_vae import InputError, encode, figures, graph, latent, load_model
+from chainer_vae import Config, InputError, Run, encode, figures, graph, latent, load_model
 from chainer_vae.datasets import DATA_DIR
 from chainer_vae.figures import gallery, plane, style, tsne
 from chainer_vae.figures.runner import draw
@@ -517,11 +517,18 @@ def test_learning_curve_of_no_epoch(monkeypatch):
 def test_wrong_models(tmp_path):
     with pytest.raises(InputError, match="holds no run"):
         context(z20=tmp_path).trained("z20")
-    shutil.copytree(MODELS_DIR / "z20", tmp_path / "one")
-    config = tmp_path / "one" / "config.json"
-    config.write_text(config.read_text().replace('"dimz": 20', '"dimz": 1'))
-    with pytest.raises(InputError, match=r"need 2 latent dimensions or more, but .* has 1; .*z20"):
-        context(z20=tmp_path / "one").trained("z20")
+
+
+def test_one_latent_dimension(tmp_path):
+    """What shows no plane is drawn."""
+    run = Run.start(Config(dimz=1, dim_h=8, epoch=1, test=True), tmp_path / "run")
+    list(run.train())
+    context = figures.Context("en", {"z2": run.folder, "z20": run.folder})
+    chosen = ("learning-curve", "digits", "reconstruction", "interp-0-7-frames", "latent-scatter")
+    drawn = figures.draw_figures([SPECS[id] for id in chosen], context, tmp_path)
+    *others, scatter = [result.error for result in drawn]
+    assert others == [None] * 4 and isinstance(scatter, InputError)
+    assert re.match("the latent plane needs 2 latent dim.*, but .* has 1; .*--run-z2", str(scatter))
 
 
 def test_a_figure_that_fails_does_not_stop_the_others(tmp_path):

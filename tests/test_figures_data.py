@@ -201,7 +201,7 @@ def test_classes_are_called_by_their_names(lang, tmp_path, monkeypatch):
             needed = fig.get_tightbbox(FigureCanvasAgg(fig).get_renderer())
             assert needed.x0 >= -0.01 and needed.x1 <= fig.get_figwidth() + 0.01
         frames = draw(SPECS["interp-all-anim"], context).frames
-        rows = [tsne.label_classes(np.full((440, 820, 3), 255, np.uint8), np.eye(2), {0: n, 1: n})
+        rows = [tsne.label_classes(np.full((440, 820, 3), 255, np.uint8), np.eye(2), [n, n])
                 for n in ("c", shown[3])]  # fmt: skip
     points, bar = scatter.axes
     assert [text.get_text() for text in points.texts] == shown
@@ -217,7 +217,7 @@ def test_classes_are_called_by_their_names(lang, tmp_path, monkeypatch):
 
 def test_long_names_do_not_cover_each_other_in_the_embedding():
     """Each is surrounded by white, which would hide a part of another."""
-    names = {0: "triangle", 1: "rectangle"}
+    names = ["triangle", "rectangle"]
 
     def ink(*means):
         image = np.full((440, 820, 3), 255, np.uint8)

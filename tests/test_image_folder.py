@@ -138,6 +138,17 @@ def test_colours_and_transparency(tmp_path, caplog, mode):
     ]
 
 
+def test_folders_that_differ_in_capitals_alone(tmp_path):
+    """One of them would be left out."""
+    for name in ("train", "Train", "test"):
+        (tmp_path / name).mkdir()
+        Image.fromarray(np.zeros((6, 4), np.uint8)).save(tmp_path / name / "a.png")
+    if len(list(tmp_path.iterdir())) < 3:
+        pytest.skip("this system takes both for one")
+    with pytest.raises(InputError, match=r"holds train and test, but also [Tt]rain"):
+        load_images(tmp_path)
+
+
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "P"])
 def test_grey_images_in_files_that_could_have_colours(tmp_path, caplog, mode):
     """As most programs save them: nothing is lost, and nothing is said."""

@@ -232,12 +232,12 @@ def error_by_hand(model, images):
 def test_reconstruct(said, mnist, run, unit):
     first, header, *lines, last = said("reconstruct", run, "--index", 42, 3, 17)
     assert first == f"{run}, which comes with chainer-vae: reconstruction error, {unit}"
-    assert (header.split(), last) == (["index", "class", "error"], "wrote reconstruct.png")
+    assert (header.split(), last) == (["index", "error", "class"], "wrote reconstruct.png")
     images = mnist.test_images[[42, 3, 17]]
     model, _ = load_any_model(run)
     rows = [line.split() for line in lines]
-    assert [row[:2] for row in rows] == [["42", "4"], ["3", "0"], ["17", "7"]]
-    assert [float(row[2]) for row in rows] == pytest.approx(error_by_hand(model, images), rel=1e-4)
+    assert [row[::2] for row in rows] == [["42", "4"], ["3", "0"], ["17", "7"]]
+    assert [float(row[1]) for row in rows] == pytest.approx(error_by_hand(model, images), rel=1e-4)
     tiles = tiles_of("reconstruct.png", 2, 3, 28, 28)
     np.testing.assert_array_equal(tiles[:3], bytes_of(images))
     np.testing.assert_allclose(tiles[3:], bytes_of(model(images).array), atol=1)
@@ -327,7 +327,7 @@ def test_files_that_are_no_pictures(refused, pictures):
         assert refused("reconstruct", "z20", "3.png", option, 1).endswith(
             f": give either images or {option}, not both"
         )
-    assert "--out 3.png is one of the images" in refused(
+    assert "--out 3.png is where the images are" in refused(
         "reconstruct", "z20", "3.png", "-o", "3.png"
     )
     assert "either images or --set" in refused(
@@ -462,6 +462,73 @@ def test_classes_are_called_by_their_names(said, named_set, tmp_path):
     assert [line.split()[0::2] for line in lines[1:4]] == [
         ["index", "class"], ["0", "cat"], ["1", "小犬"]
     ]  # fmt: skip
+
+
+def test_classes_whose_names_are_numbers(said, refused):
+    """A number is such a name, and not where that is in their order."""
+    images = np.random.RandomState(0).randint(0, 256, (30, 5, 5)).astype(np.uint8)
+    np.savez("set.npz", images=images, labels=np.arange(30) % 3, class_names=["1", "2", "3"])
+    said("train", "--dataset", "set.npz", "--dim-h", 8, "--dimz", 2, "--epoch", 1, "--out", "run")
+    assert "(class 1) to test image 2 (class 3) in" in said("interpolate", "run")[0]
+    assert (
+        "(class 3) to test image 0 (class 1) in" in said("interpolate", "run", "--digits", 3, 1)[0]
+    )
+    assert "there is no class 0: 1, 2, 3" in refused("interpolate", "run", "--digits", 3, 0)
+
+
+def test_images_are_not_written_over(said, refused, named_set):
+    """Neither a data set in a file, nor one of the pictures of a folder."""
+    small = "--dim-h", 8, "--dimz", 2, "--epoch", 1
+    said("train", "--dataset", named_set, *small, "--out", "run")
+    before = Path(named_set).read_bytes()
+    for command in (
+        ["encode", "run", "--out", named_set],
+        ["encode", "run", "--dataset", named_set, "--out", named_set],
+        ["export", "run", "--format", "npz", "--out", named_set],
+    ):
+        assert f"--out {named_set} is where the images are: choose another" in refused(*command)
+    assert Path(named_set).read_bytes() == before
+    Path("set").mkdir()
+    for i in range(20):
+        Image.fromarray(np.full((5, 5), 12 * i, np.uint8)).save(f"set/{i}.png")
+    said("train", "--dataset", "set", *small, "--out", "of-set")
+    for command in (
+        ["reconstruct", "of-set", "--out", "set/0.png"],
+        ["reconstruct", "of-set", "--out", "set/new.png"],
+        ["sample", "of-set", "--out", "set/new.png"],
+        ["interpolate", "of-set", "--out", "set/new.png"],
+        ["projector", "of-set", "--out", "set/new"],
+        ["figures", "--run-z2", "of-set", "--only", "manifold", "--out", "set/new"],
+        ["explore", "--run-z2", "of-set", "--out", "set/new.html"],
+        ["train", "--dataset", "set", *small, "--out", "set/run"],
+        ["train", "--dataset", "set", *small, "--out", "new", "--tensorboard", "set/board"],
+    ):
+        assert "set: choose another folder" in refused(*command)
+    assert len(list(Path("set").iterdir())) == 20 and not Path("new").exists()
+
+
+def test_onnx_is_written_whole_or_not_at_all(refused):
+    pytest.importorskip("onnx")
+    Path("a-decoder.onnx").mkdir()
+    assert "a-decoder.onnx" in refused("export", "z2", "--format", "onnx", "--out", "a.onnx")
+    assert not Path("a-encoder.onnx").exists()
+
+
+def test_an_export_says_its_activation(said, refused):
+    """Where it is trained further."""
+    small = "--test", "--epoch", 1, "--dimz", 2, "--dim-h", 8
+    said("train", *small, "--act", "tanh", "--out", "run")
+    said("export", "run", "--format", "npz", "--out", "a.npz")
+    line = refused("train", *small, "--initmodel", "a.npz", "--out", "new")
+    assert "a.npz was trained with --act tanh, not softplus: give that, too" in line
+    said("train", *small, "--initmodel", "a.npz", "--act", "tanh", "--out", "new")
+
+
+def test_the_explorer_refuses_what_it_would_leave_out(said, refused, named_set):
+    said("train", "--dataset", named_set, "--dim-h", 8, "--dimz", 3, "--epoch", 1, "--out", "run")
+    line = refused("explore", "--run-z20", "run")
+    assert "--run-z20 run was trained on other images than package:z2: name a VAE of 2" in line
+    assert not Path("explorer.html").exists()
 
 
 @pytest.fixture

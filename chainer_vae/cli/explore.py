@@ -4,9 +4,11 @@ import argparse
 import webbrowser
 
 from chainer_vae.cli.parser import add_out
+from chainer_vae.cli.trained import require_apart
 from chainer_vae.errors import InputError, printable
-from chainer_vae.runs import choose_run
+from chainer_vae.runs import choose_run, find_run, load_info
 from chainer_vae.runs.files import check_writable
+from chainer_vae.runs.images import same_images
 
 SUMMARY = "write the explorer, an interactive page of the latent space"
 DESCRIPTION = (
@@ -36,7 +38,17 @@ def run(args: argparse.Namespace) -> int:
     if args.out.is_dir():
         raise InputError(f"--out {args.out} is a folder; give the name of a file in it")
     runs = {name: getattr(args, f"run_{name}") for name in ("z2", "z20", "ae2")}
+    given = [name for name, run in runs.items() if run is not None]
     runs = {name: choose_run(name) if run is None else run for name, run in runs.items()}
+    infos = {name: load_info(find_run(run)) for name, run in runs.items()}
+    for name in given:
+        if not same_images(infos[name], infos["z2"]):
+            raise InputError(
+                f"--run-{name} {runs[name]} was trained on other images than {runs['z2']}: name a"
+                " VAE of 2 latent dimensions on the same images by --run-z2"
+            )
+    for info in infos.values():
+        require_apart(args.out, info.config.dataset)
     check_writable(args.out)  # before what takes long
     print("fitting the models into the page; this takes about 20 seconds", flush=True)
     written = write_page(args.out, **runs)

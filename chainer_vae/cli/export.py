@@ -5,7 +5,7 @@ from pathlib import Path
 
 from chainer_vae import validation
 from chainer_vae.cli.parser import a_path, add_run
-from chainer_vae.cli.trained import in_words
+from chainer_vae.cli.trained import in_words, require_apart
 from chainer_vae.errors import printable
 from chainer_vae.exports import onnx_graphs, parameters, pytorch
 from chainer_vae.runs import find_run, load_any_model, load_info
@@ -36,6 +36,7 @@ def run(args: argparse.Namespace) -> int:
     out = args.out or Path(folder.absolute().name + endings[0])
     out = validation.ending(f"--out of --format {args.format}", out, endings)
     model, config = load_any_model(args.run)
+    require_apart(out, config.dataset)
     written = [out]
     if args.format == "npz":
         parameters.write_parameters(out, model, config, load_info(folder).image_shape)

@@ -7,6 +7,7 @@ import traceback
 
 from chainer_vae.cli.parser import add_gpu, add_out, did_you_mean
 from chainer_vae.cli.progress import Progress
+from chainer_vae.cli.trained import require_apart
 from chainer_vae.environment import blamed_on
 from chainer_vae.errors import InputError, in_one_line, printable
 from chainer_vae.runs import SHIPPED, choose_run, describe_run, find_run, load_info
@@ -65,14 +66,16 @@ def run(args: argparse.Namespace) -> int:
     chosen = [spec for spec in specs.values() if args.only is None or spec.id in args.only]
 
     runs = {name: getattr(args, f"run_{name}") for name in SHIPPED}
-    others = False
+    others, dataset = False, None
     for name in SHIPPED:
         if any(spec.needs == name for spec in chosen):
             if runs[name] is None:
                 runs[name] = choose_run(name)
             with contextlib.suppress(InputError):  # said below, of each figure
                 print(printable(f"{name}: {describe_run(runs[name])}"))
-                others |= load_info(find_run(runs[name])).config.dataset is not None
+                dataset = load_info(find_run(runs[name])).config.dataset
+                others |= dataset is not None
+            require_apart(args.out, dataset)
     if args.out.is_file():
         raise InputError(f"--out {args.out} is a file; give the name of a folder")
     check_writable(args.out / "index.html")

@@ -6,7 +6,7 @@ import math
 from chainer_vae import shell
 from chainer_vae.cli.parser import a_path
 from chainer_vae.datasets import MNIST_SHAPE
-from chainer_vae.errors import printable
+from chainer_vae.errors import InputError, printable
 from chainer_vae.exports.pytorch import load_torch
 from chainer_vae.model import VAE
 from chainer_vae.runs.checkpoints import save_npz, to_arrays
@@ -27,6 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     model = load_torch(args.file)
+    if args.out.exists() and args.out.samefile(args.file):
+        raise InputError(f"--out {args.out} is the file that is read: choose another")
     save_npz(args.out, to_arrays(model))
     n_h, n_in = model.le1.W.shape
     dimz = model.ld1.W.shape[1]

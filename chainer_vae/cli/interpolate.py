@@ -39,11 +39,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_out(parser, "interpolate.png", "FILE", "the picture, .png or .gif")
 
 
-def _usual(data: Dataset) -> tuple[str, str]:
-    """The article's 0 and 7, where there are such classes."""
-    found = np.unique(data.test_labels)
-    first, last = (0, 7) if {0, 7} <= set(found) else (found[0], found[-1])
-    return str(first), str(last)
+def _usual(data: Dataset) -> tuple[int, int]:
+    """The article's 0 and 7, where there are such classes, or the first and the last."""
+    found = np.unique(data.test_labels).tolist()
+    return (0, 7) if {0, 7} <= set(found) else (found[0], found[-1])
 
 
 def _class(word: str, data: Dataset) -> int:
@@ -54,7 +53,8 @@ def _class(word: str, data: Dataset) -> int:
     """
     if word in data.class_names:
         return data.class_names.index(word)
-    if word.isdecimal():
+    numbered = data.class_names and all(name.isdecimal() for name in data.class_names)
+    if word.isdecimal() and not numbered:  # else it is meant as a name
         return int(word)
     names = f": {', '.join(data.class_names)}" if data.class_names else "; give its number"
     raise InputError(f"there is no class {word}{names}")
@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     steps = STEPS[form] if args.steps is None else validation.whole_number("--steps", args.steps)
     model, _, data = load_trained(args)
     n = steps + 1
-    classes = [_class(word, data) for word in args.digits or _usual(data)]
+    classes = [_class(word, data) for word in args.digits or ()] or _usual(data)
     ends = args.index or [latent.first_of_class(data.test_labels, label) for label in classes]
     shown = images_of(data, indices=ends)
     z_start, z_end = latent_vectors(model, shown.pixels)

@@ -4,7 +4,7 @@ import argparse
 
 from chainer_vae import latent, validation
 from chainer_vae.cli.parser import add_gpu, add_out, add_run
-from chainer_vae.cli.trained import in_words
+from chainer_vae.cli.trained import in_words, require_apart
 from chainer_vae.config import Config
 from chainer_vae.environment import blamed_on
 from chainer_vae.errors import InputError, printable
@@ -37,6 +37,7 @@ def run(args: argparse.Namespace) -> int:
     image_shape = load_info(find_run(args.run)).image_shape
     sheets.require_room(n, image_shape)
     model, config = load_any_model(args.run, args.gpu)
+    require_apart(out, config.dataset)
     if config.model != "vae":
         raise InputError(
             f"{args.run} is a plain autoencoder, which has no prior to draw from; `chainer-vae"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Callable, Optional
 from chainer_vae import binarization, devices, shell
 from chainer_vae.cli.parser import a_path, absolute_path, add_size
 from chainer_vae.cli.progress import Progress, discard_output
+from chainer_vae.cli.trained import require_apart
 from chainer_vae.config import (
     ACTIVATIONS,
     BINARIZE,
@@ -169,7 +170,9 @@ def _prepared(
         quick = "-test" if config.test else ""
         images = "" if config.dataset is None else f"{Path(config.dataset).resolve().stem}-"
         default = Path("runs") / f"{images}{kind}{config.dimz}-seed{config.seed}{quick}"
+        require_apart(out or default, config.dataset)
         if watched is not None:
+            require_apart(watched, config.dataset)
             require_usable(watched)  # before the run is there
         run = Run.start(config, out or default, initmodel, resume, check=check)
     return run, None if watched is None else TensorBoard(watched, run)

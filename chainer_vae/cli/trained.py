@@ -1,8 +1,10 @@
 """Loading what :func:`chainer_vae.cli.parser.add_run_and_data` names."""
 
 import argparse
+import os
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import NamedTuple, Optional, Union
 
 import numpy as np
@@ -12,6 +14,7 @@ from chainer_vae.binarization import binarized
 from chainer_vae.config import Config
 from chainer_vae.datasets import Dataset, drawn_once, load_data
 from chainer_vae.errors import InputError
+from chainer_vae.formats import idx_folder
 from chainer_vae.model import VAE, Autoencoder
 from chainer_vae.runs import find_run, load_any_model, load_info
 from chainer_vae.runs.images import load_run_data, require_same_images
@@ -29,11 +32,11 @@ def load_trained(args: argparse.Namespace) -> tuple[Union[VAE, Autoencoder], Con
         for option in ("dataset", "size", "n", "index", "set"):
             if getattr(args, option, None) is not None:
                 raise InputError(f"give either images or --{option}, not both")
-        for picture in args.pictures:
-            if args.out.exists() and picture.exists() and args.out.samefile(picture):
-                raise InputError(f"--out {args.out} is one of the images: choose another file")
+        require_apart(args.out, *args.pictures)
     model, config = load_any_model(args.run, args.gpu)
     folder = find_run(args.run)
+    if hasattr(args, "out"):
+        require_apart(args.out, args.dataset, config.dataset)
     if args.dataset is None:
         if args.size is not None:
             raise InputError("--size is for the images of --dataset: name those, too")
@@ -43,6 +46,26 @@ def load_trained(args: argparse.Namespace) -> tuple[Union[VAE, Autoencoder], Con
     others = replace(load_info(folder), config=config, checksums=None)
     require_same_images(others, data, args.run)  # of the same size
     return model, config, drawn_once(data, config)
+
+
+def require_apart(out: Path, *images: Union[str, Path, None]) -> None:
+    """Refuse to write over images, or among those of a folder, where every file is one.
+
+    Args:
+        out: The file or the folder to write.
+        images: Data sets or pictures; those that are not there do not count.
+
+    Raises:
+        InputError: It would.
+    """
+    for each in images:
+        if each is None or not os.path.exists(each):
+            continue
+        if out.exists() and os.path.samefile(out, each):
+            raise InputError(f"--out {out} is where the images are: choose another file")
+        folder = Path(each).resolve()
+        if folder in out.resolve().parents and idx_folder.locate(folder) is None:
+            raise InputError(f"--out {out} is among the images of {each}: choose another folder")
 
 
 class Images(NamedTuple):

@@ -12,7 +12,7 @@ from chainer_vae.errors import InputError
 from chainer_vae.exports.libraries import library
 from chainer_vae.model import VAE, Autoencoder
 from chainer_vae.runs.checkpoints import to_arrays
-from chainer_vae.runs.files import save_bytes
+from chainer_vae.runs.files import check_writable, save_bytes
 
 OPSET, IR_VERSION = 13, 7  # of 2020: every onnxruntime since 1.6 takes them
 OPERATORS = {F.softplus: "Softplus", F.tanh: "Tanh", F.relu: "Relu", F.sigmoid: "Sigmoid"}
@@ -65,6 +65,8 @@ def write_onnx(file: Union[str, Path], model: Union[VAE, Autoencoder]) -> list[P
         ("decoder", _graph("z", ("ld1", "ld2"), act, {"pixels": "ld3"}, "Sigmoid", arrays)),
     ):
         written.append((file.with_name(f"{file.stem}-{part}{file.suffix}"), graph))
+    for path, _ in written:  # both or none
+        check_writable(path)
     for path, content in written:
         save_bytes(path, content)
     return [path for path, _ in written]

@@ -42,28 +42,28 @@ def scatter(axes: Axes, context: Context, width: float, clear: bool = False) -> 
     """
     z2 = context.trained("z2")
     latents = z2.plane.project(z2.latent_means[:N_SCATTER])
-    labels = z2.data.test_labels[:N_SCATTER]
+    classes = np.searchsorted(z2.classes, z2.data.test_labels[:N_SCATTER])
     n = len(z2.classes)
     norm = BoundaryNorm(np.arange(n + 1) - 0.5, n)
     points = axes.scatter(
-        latents[:, 0], latents[:, 1], c=np.searchsorted(z2.classes, labels),
+        latents[:, 0], latents[:, 1], c=classes,
         cmap=context.class_colors(n), norm=norm, s=16, alpha=0.6, linewidths=0,
     )  # fmt: skip
-    means = class_means(latents, labels)
-    names = {label: z2.class_name(label) for label in z2.classes}
-    longest = max(map(style.width_of, names.values()))
+    means = class_means(latents, classes)[: n if n <= LABELLED else 0]
+    names = [z2.class_name(label) for label in z2.classes]
+    longest = max(map(style.width_of, names))
     large = n <= MANY and longest <= 3
     # A label that would cover another one is moved aside, and joined to its mean by a line.
     positions = spread(means, 0.045 * width, 1 if large else max(1, 0.4 * longest))
     if clear:
         positions = beside(positions, ends(z2), 0.035 * width)
-    for digit, (mean, position) in enumerate(zip(means, positions)):
-        if np.isfinite(mean).all() and n <= LABELLED:
+    for name, mean, position in zip(names, means, positions):
+        if np.isfinite(mean).all():
             label = axes.annotate(
-                names[digit], mean, position, ha="center", va="center",
+                name, mean, position, ha="center", va="center",
                 size=18 if large else 12, zorder=4,
                 arrowprops=dict(arrowstyle="-", color=style.INK, shrinkA=0, shrinkB=0),
-                **style.label_font(names[digit]),
+                **style.label_font(name),
             )  # fmt: skip
             label.set_path_effects([patheffects.withStroke(linewidth=3.5, foreground="white")])
     axes.grid(True)

@@ -186,19 +186,13 @@ class Trained:
         gpu: The number of the GPU for the model; negative for the CPU.
 
     Raises:
-        InputError: The run is missing or has one latent dimension, or its files or the GPU cannot
-            be used.
+        InputError: The run is missing, or its files or the GPU cannot be used.
     """
 
     def __init__(self, name: str, run: Union[str, Path], gpu: int = -1) -> None:
         self.folder = find_run(run)
-        info = load_info(self.folder)
-        if info.config.dimz < 2:
-            raise InputError(
-                f"the figures need 2 latent dimensions or more, but {run} has"
-                f" {info.config.dimz}; choose another with --run-{name}"
-            )
-        self.image_shape = info.image_shape
+        self._asked = run, name
+        self.image_shape = load_info(self.folder).image_shape
         self.model: VAE
         self.config: Config
         self.model, self.config = load_model(run, gpu)
@@ -233,7 +227,17 @@ class Trained:
 
     @cached_property
     def plane(self) -> Plane:
-        """The latent plane: all of a space of two dimensions, else the principal one."""
+        """The latent plane: all of a space of two dimensions, else the principal one.
+
+        Raises:
+            InputError: There is one latent dimension.
+        """
+        if self.config.dimz < 2:
+            run, name = self._asked
+            raise InputError(
+                f"the latent plane needs 2 latent dimensions or more, but {run} has"
+                f" {self.config.dimz}; choose another with --run-{name}"
+            )
         return principal_plane(self.latent_means)
 
     @cached_property

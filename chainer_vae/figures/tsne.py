@@ -1,7 +1,7 @@
 """The latent means, reduced to three and two dimensions by t-SNE."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -13,6 +13,7 @@ from chainer_vae.errors import InputError
 from chainer_vae.figures import style
 from chainer_vae.figures.digits import pixel_axes, pixel_figure
 from chainer_vae.figures.output import pixels
+from chainer_vae.figures.plane import LABELLED
 from chainer_vae.figures.registry import Animation, Context, figure
 from chainer_vae.latent import class_means, spread
 from chainer_vae.projector import write_projector
@@ -136,7 +137,8 @@ def embedding(context: Context) -> Animation:
     )
     latents, labels = z20.latent_means[:N_POINTS], data.test_labels[:N_POINTS]
     images = data.test_images[:N_POINTS].reshape(-1, *data.image_shape)
-    colors = context.class_colors(len(z20.classes))(np.searchsorted(z20.classes, labels))[:, :3]
+    classes = np.searchsorted(z20.classes, labels)
+    colors = context.class_colors(len(z20.classes))(classes)[:, :3]
 
     fig = pixel_figure(2 * PANEL + 20, PANEL + 40)
     for column, title in enumerate((
@@ -149,8 +151,9 @@ def embedding(context: Context) -> Animation:
     flat = embed(latents, 2)
     flat = np.concatenate([flat, np.ones((len(flat), 1))], axis=1)
     draw_sprites(background[36 : 36 + PANEL, PANEL + 20 :], flat, images, colors)
-    names = {label: z20.class_name(label) for label in z20.classes}
-    background = label_classes(background, class_means(flat[:, :2], labels), names)
+    names = [z20.class_name(label) for label in z20.classes]
+    if len(names) <= LABELLED:
+        background = label_classes(background, class_means(flat[:, :2], classes), names)
     space = embed(latents, 3)
     frames = []
     for azimuth in np.arange(N_FRAMES) * 2 * np.pi / N_FRAMES:
@@ -160,13 +163,13 @@ def embedding(context: Context) -> Animation:
     return Animation(frames, 150, colors=128)
 
 
-def label_classes(image: np.ndarray, means: np.ndarray, names: dict[int, str]) -> np.ndarray:
+def label_classes(image: np.ndarray, means: np.ndarray, names: Sequence[str]) -> np.ndarray:
     """Label each class at its mean in the right panel.
 
     Args:
         image: Shape (height, width, 3), uint8.
         means: The mean of each class, as in the panel, shape (classes, 2); NaN: no label.
-        names: What each class is called.
+        names: What each class is called, of those that have one.
 
     Returns:
         numpy.ndarray: A new image of the same shape.
@@ -176,14 +179,14 @@ def label_classes(image: np.ndarray, means: np.ndarray, names: dict[int, str]) -
     axes = pixel_axes(fig, 0, 0, width, height)
     axes.imshow(image, extent=(0, width, height, 0))
     axes.set_axis_off()
-    longest = max(map(style.width_of, names.values()))
+    longest = max(map(style.width_of, names))
     size, wide = (17, 1.0) if longest <= 3 else (11, 0.5 * longest)
-    for digit, (x, y) in enumerate(spread(means, 22 / REACH, wide)):
+    for name, (x, y) in zip(names, spread(means, 22 / REACH, wide)):
         if np.isfinite(x):
             column, row = PANEL + 20 + PANEL / 2 + x * REACH, 36 + PANEL / 2 - y * REACH
             label = axes.text(
-                column, row, names[digit], size=size, ha="center", va="center",
-                **style.label_font(names[digit]),
+                column, row, name, size=size, ha="center", va="center",
+                **style.label_font(name),
             )  # fmt: skip
             label.set_path_effects([withStroke(linewidth=3.5, foreground="white")])
     return pixels(fig)

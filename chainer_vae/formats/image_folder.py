@@ -78,7 +78,12 @@ def _train_and_test(folder: Path) -> list[Path]:
     for pair in PAIRS:
         if not all(name in by_name for name in pair):
             continue
-        others = [path for name, path in by_name.items() if name not in (*pair, *VALIDATION)]
+        taken = {by_name[name] for name in pair}
+        others = [
+            path
+            for path in listed.folders
+            if path not in taken and path.name.lower() not in VALIDATION
+        ]
         if others or listed.files:
             other = (others + listed.files)[0]
             raise InputError(f"{folder} holds {pair[0]} and {pair[1]}, but also {other.name}")

@@ -5,6 +5,7 @@ it is loaded.  The functions here read the same files, and take numbers and text
 """
 
 import io
+import json
 import math
 import sys
 from dataclasses import replace
@@ -101,6 +102,21 @@ def parameter_shapes(config: Config, n_in: int) -> dict[str, tuple[int, ...]]:
         path.lstrip("/"): tuple(sizes[size] for size in param.shape)
         for path, param in small.namedparams()
     }
+
+
+def require_activation(arrays: Arrays, act: str, source: Union[str, Path]) -> None:
+    """Refuse weights that were trained for another activation, where their file says so, as that of
+    ``export --format npz`` does.
+
+    Raises:
+        InputError: They were.
+    """
+    try:
+        found = json.loads(str(arrays["settings"]))["act"]
+    except (KeyError, TypeError, ValueError):  # nothing is said, or by another program
+        return
+    if found != act:
+        raise InputError(f"{source} was trained with --act {found}, not {act}: give that, too")
 
 
 def restore_model(

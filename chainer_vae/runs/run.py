@@ -139,6 +139,7 @@ class Run(Training):
         run = cls(config, folder, _images(config, data))
         if initmodel is not None:
             with checkpoints.load_npz(initmodel) as arrays:
+                checkpoints.require_activation(arrays, config.act, initmodel)
                 checkpoints.restore_model(run.model, arrays, initmodel, finite=True)
         if initstate is not None:
             with checkpoints.load_npz(initstate) as arrays:
@@ -263,6 +264,7 @@ class Run(Training):
         stop = StopSignals()
         self.interrupted = False
         if self.epoch >= self.config.epoch:
+            self._wait_for_others()
             return
         with self._writing():
             epochs = self.epochs(lambda: stop.signal is None, on_step, progress)
@@ -292,9 +294,13 @@ class Run(Training):
                 raise
         # A signal may have been another process's.
         self.interrupted = stop.signal is not None or self.epoch < self.config.epoch
-        if self.communicator is not None:
-            self.communicator.wait()  # else one that ends now would end this before it has saved
+        self._wait_for_others()
         stop.pass_on()
+
+    def _wait_for_others(self) -> None:
+        """Of several processes, one that ends before another has saved would end that, too."""
+        if self.communicator is not None:
+            self.communicator.wait()
 
     def save(self) -> None:
         """Write the whole run to its folder.
