@@ -20,6 +20,7 @@ Source: Burda, Grosse and Salakhutdinov, "Importance Weighted Autoencoders", 201
 
 import argparse
 import json
+import shlex
 import sys
 import time
 from collections.abc import Sequence
@@ -64,6 +65,17 @@ def measure(run: Path, n_images: int, samples: int) -> dict[str, Any]:
     }
 
 
+def command_of(args: argparse.Namespace) -> str:
+    """What trains the same, as it is typed."""
+    words = ["python", "scripts/burda.py", "--stages", str(args.stages)]
+    for name, default in (("objective", "elbo"), ("k", 1), ("seed", 0), ("samples", 5000)):
+        value = getattr(args, name)
+        words += [] if value == default else [f"--{name}", str(value)]
+    if args.dataset is not None:
+        words += ["--dataset", Path(args.dataset).name]
+    return shlex.join(words)
+
+
 def main(argv: Optional[Sequence[str]] = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--stages", type=int, default=5, metavar="N", help="1 to 8 (5)")
@@ -103,8 +115,13 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
             found = measure(args.out, n_images, args.samples)
             stages.append({"stage": len(stages), "epochs": epoch, "seconds": seconds, **found})
             print(json.dumps(stages[-1]), flush=True)
-            date = datetime.now(timezone.utc).strftime("%Y-%m-%d")
-            stages[-1].update(date=date, device=devices.describe(-1), seed=args.seed)
+            stages[-1].update(
+                date=datetime.now(timezone.utc).strftime("%Y-%m-%d"),
+                device=devices.describe(-1),
+                versions=devices.versions(),
+                seed=args.seed,
+                command=command_of(args),
+            )
             save_text(file, json.dumps(stages, indent=1) + "\n")
     return 0
 

@@ -63,6 +63,7 @@ TESTS = {
     "engine/gpu_kernels": "gpu",
     "engine/gpu_noise": "gpu",
     "engine/gpu_step": "gpu",
+    "engine/iwae_network": "iwae engine",
     "engine/network": "engine likelihood",
     "engine/support": "engine",
     "engine/threads": "threads engine",

@@ -35,6 +35,8 @@ def test_a_small_one(tmp_path, monkeypatch):
     assert [(each["stage"], each["epochs"], each["images"]) for each in found] == [
         (0, 1, 100), (1, 4, 100)
     ]  # fmt: skip
+    assert found[1]["command"] == "python scripts/burda.py --stages 2 --samples 5"
+    assert found[1]["versions"]["chainer-vae"]
     assert found[1]["nll"] < found[0]["nll"] <= found[0]["bounds"]["1"]
     config = load_info(out).config
     assert (config.binarize, config.dimz, config.dim_h, config.act) == (
@@ -69,10 +71,35 @@ CONFIG = burda.Config
 
 def test_the_text_has_the_recorded_numbers():
     text = (ROOT / "results" / "README.md").read_text(encoding="utf-8")
-    for each in json.loads((ROOT / "results" / "burda.json").read_text()):
+    stages = json.loads((ROOT / "results" / "burda.json").read_text())
+    for each in stages:
         numbers = each["nll"], each["standard_error"], each["bounds"]["1"]
         cells = [each["stage"], each["epochs"], *(f"{n:.2f}" for n in numbers), each["active"]]
-        assert f"| {' | '.join(map(str, cells))} |" in text
+        gap = f"{each['nll'] - 86.76:.2f}"
+        assert f"| {' | '.join(map(str, cells))} | {gap} |" in text
+    last = stages[-1]
+    words = f"{last['epochs']} of the 3,280 epochs have been trained, and {last['nll'] - 86.76:.1f}"
+    assert f"So {words} nats lie between" in text and last["images"] == 10_000
+    assert f"(stage {last['stage']}: all 10,000)" in text
+
+
+def test_the_text_has_the_numbers_of_50_samples():
+    """At each number of epochs that all three have, of the same images."""
+    text = (ROOT / "results" / "README.md").read_text(encoding="utf-8")
+    one, vae, iwae = (
+        {each["epochs"]: each for each in json.loads((ROOT / "results" / name).read_text())}
+        for name in ("burda.json", "burda-vae-k50.json", "burda-iwae-k50.json")
+    )
+    shared = [epochs for epochs in one if epochs in vae and epochs in iwae]
+    assert shared == [1, 4, 13]
+    for epochs in shared:
+        found = [one[epochs], vae[epochs], iwae[epochs]]
+        assert {each["images"] for each in found} == {1000}
+        row = [str(epochs), *(f"{each['nll']:.2f}" for each in found)]
+        assert f"| {' | '.join(row)} |" in text
+    for stages, options in ((vae, "--k 50"), (iwae, "--objective iwae --k 50")):
+        for each in stages.values():
+            assert each["command"] == f"python scripts/burda.py --stages 4 {options}"
 
 
 def test_the_text_has_those_of_images_that_were_binarized_once():

@@ -145,14 +145,22 @@ def test_the_table_of_the_runs():
 
 def test_the_table_beside_the_literature():
     text = text_of("results/README.md").split("### Beside the literature")[1].split("\n### ")[0]
-    rows = re.findall(r"epoch (\d+), (\d+) latent .*\| (\S+) \| \[(.*?)\]", text)
-    assert len(rows) == 2
-    for epoch, dimz, shown, name in rows:
-        assert json_of(f"{name}/config.json")["arguments"]["dimz"] == int(dimz)
-        assert shown == f"{json_of(f'{name}/log')[int(epoch) - 1][LOSSES[0]]:.3f}"
-    for file in ("burda.json", "burda-static.json"):
+    grey, binarized = text.split("\nBinarized pixels: ")
+    rows = re.findall(r"(\w+) loss at epoch (\d+), (\d+) latent .*? \| (\S+ ± \S+) \|", grey)
+    assert len(rows) == 3
+    runs = json.loads(text_of("chainer_vae/data/seeds.json"))["runs"]
+    for kind, epoch, dimz, shown in rows:
+        losses = [run["losses"][epoch][kind] for run in runs if run["dimz"] == int(dimz)]
+        assert len(losses) == 5 and shown == f"{mean(losses):.3f} ± {stdev(losses):.3f}"
+    of_which = {10_000: "all test images", 1000: "the first 1,000 test images"}
+    rows = re.findall(r"\| (\S+ ± \S+) \| .*? \| \[(.*?)\]\(\2\), (.*?);", binarized)
+    assert [file for _, file, _ in rows] == [
+        "burda.json", "burda-vae-k50.json", "burda-iwae-k50.json", "burda-static.json"
+    ]  # fmt: skip
+    for shown, file, setting in rows:
         last = json_of(file)[-1]
-        assert f"| {last['nll']:.2f} | [{file}]({file}), {last['epochs']} epochs" in text
+        assert shown == f"{last['nll']:.2f} ± {last['standard_error']:.2f}"
+        assert setting == f"{last['epochs']} epochs, {of_which[last['images']]}"
 
 
 def test_the_tables_of_the_seeds():

@@ -292,6 +292,9 @@ def test_emnist(tmp_path):
         assert images.reshape(-1, 5, 4)[:, 1, 3].tolist() == [1] * 12 and images.sum() == 12
     assert data.class_names == ("0", "A", "a")
     assert [data.class_names[label] for label in data.test_labels[:4]] == ["0", "A", "a", "0"]
+    (tmp_path / "unzipped").mkdir()
+    write_emnist(tmp_path / "unzipped" / "gzip", "balanced", 3, mapping)
+    assert load_images(tmp_path / "unzipped").class_names == ("0", "A", "a")
 
 
 def test_a_split_of_emnist(tmp_path):

@@ -37,8 +37,9 @@ def locate(path: Path) -> Optional[Place]:
     """The IDX files that a path names; None if it names none.
 
     Args:
-        path: Their folder, or one with torchvision's ``raw`` or ``MNIST/raw`` in it; either with
-            ``/emnist-letters``, say, where there are several.
+        path: Their folder, or one with torchvision's ``raw`` or ``MNIST/raw`` in it, or with
+            ``gzip``, as EMNIST's zip file has it; the first two with ``/emnist-letters``, say,
+            where there are several.
 
     Raises:
         InputError: There is more than one data set, or the folder cannot be read.
@@ -46,7 +47,12 @@ def locate(path: Path) -> Optional[Place]:
     if not reading.is_there(path):
         prefix = f"{path.name}-"
         return Place(path.parent, prefix) if prefix in _prefixes(path.parent) else None
-    for folders in ([path], [path / "raw"], [sub / "raw" for sub in _folders(path)]):
+    for folders in (
+        [path],
+        [path / "raw"],
+        [path / "gzip"],
+        [sub / "raw" for sub in _folders(path)],
+    ):
         found = [Place(folder, prefix) for folder in folders for prefix in _prefixes(folder)]
         if len(found) > 1:
             names = ", ".join(str(place.folder / place.prefix.rstrip("-")) for place in found)
