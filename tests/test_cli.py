@@ -408,6 +408,7 @@ def test_evaluate_estimates_ln_p_of_x(run_folder, capsys):
     captured = capsys.readouterr()
     assert captured.out.startswith(short) and captured.err == ""
     out = captured.out[len(short) :]
+    assert "nats per image, grey pixels (not comparable with binarized ones)\n" in out
     model, _ = load_model(run_folder)
     images = load_data(load_info(run_folder).config).test_images[:20]
     found = log_likelihood(model, images, 60, seed=3)

@@ -777,8 +777,9 @@ def test_an_arrow_that_leads_out_of_the_map_is_drawn_within():
     fig, axes = plane.map_figure((28, 28))
     fig.set(figwidth=4, figheight=4, dpi=50)
     means = np.array([[-1.0, -1.0], [3.0, 3.0]])
-    first = {plane.START: 0, plane.END: 1}.get
-    z2 = SimpleNamespace(latent_means=means, first=first, plane=principal_plane(means))
+    z2 = SimpleNamespace(
+        latent_means=means, ends=lambda start, end: [0, 1], plane=principal_plane(means)
+    )
     plane.draw_arrow(axes, z2, "red")
     canvas = FigureCanvasAgg(fig)
     canvas.draw()

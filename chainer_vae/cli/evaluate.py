@@ -80,7 +80,10 @@ def run(args: argparse.Namespace) -> int:
             found = log_likelihood(model, images, args.iw, samples.seed, progress=bar.update)
         if not math.isfinite(found.mean):
             raise NonFiniteLossError(f"the model of {args.run} gives a ln p(x) of {found.mean}")
-        _print_log_likelihood(found, binarization.in_words(config))
+        pixels = binarization.in_words(config)
+        if not pixels and ((images > 0) & (images < 1)).any():
+            pixels = ", grey pixels (not comparable with binarized ones)"
+        _print_log_likelihood(found, pixels)
         _print_latent_space(model, images, samples.seed)
     return 0
 
