@@ -311,9 +311,9 @@ def _dataset(
             f"{source}: training images are {size_in_words(train.shape[1:])} pixels,"
             f" but test images are {size_in_words(test.shape[1:])}"
         )
-    if all(each.dtype == np.uint8 for each in images) and max(map(np.max, images)) == 1:
+    if train.dtype == np.uint8 and (train.min(), train.max()) == (0, 1):
         raise InputError(
-            f"the pixels of {source} are bytes from 0 to 1, which is black: 255 is white; multiply"
+            f"the pixels of {source} are bytes of 0 and 1, which are black: 255 is white; multiply"
             " them by 255, or give an array of booleans"
         )
     last = max(sets.train.labels.max(), sets.test.labels.max())

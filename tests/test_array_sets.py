@@ -172,7 +172,7 @@ def test_bytes_of_0_and_1_are_no_images(tmp_path):
         lambda: make_dataset(bits),
         lambda: load_images(saved(tmp_path / "set.npz", images=bits)),
     ):
-        with pytest.raises(InputError, match="are bytes from 0 to 1, which is black: 255 is white"):
+        with pytest.raises(InputError, match="are bytes of 0 and 1, which are black: 255 is white"):
             load()
     assert make_dataset(bits.astype(bool)).train_images.max() == 1
     assert make_dataset(255 * bits).train_images.max() == 1
