@@ -63,8 +63,9 @@ def learning_curve(context: Context) -> Figure:
     point = 1.07 * (top - bottom) / (0.765 * 4.5 * 72)  # in nats
     for (_, value), (_, place) in zip(last, spread(last, 13 * point)):
         axes.annotate(
-            f"{value:.2f}", (epochs[-1], value), (6, (place - value) / point),
-            textcoords="offset points", color=style.LOSS, va="center", annotation_clip=False,
+            f"{value:.2f}", (1, value), (6, (place - value) / point),
+            xycoords=axes.get_yaxis_transform(), textcoords="offset points", color=style.LOSS,
+            va="center", annotation_clip=False,
         )  # fmt: skip
     axes.grid(True)
     axes.set_xlabel(context.text("epoch", "エポック"))
