@@ -224,7 +224,8 @@ def test_long_names_do_not_cover_each_other_in_the_embedding():
         return (tsne.label_classes(image, np.array(means), names) < 100).sum()
 
     one, other, nowhere = (0, 0), (0.03, 0.01), (np.nan, np.nan)
-    assert ink(one, other) > 0.97 * (ink(one, nowhere) + ink(nowhere, other))
+    # One on the other has 0.57 of the ink; a label at another place, 3 % more or less.
+    assert ink(one, other) > 0.9 * (ink(one, nowhere) + ink(nowhere, other))
 
 
 def test_the_author_s_losses_are_shown_beside_those_that_compare(make):
