@@ -94,6 +94,39 @@ def first_of_class(labels: np.ndarray, digit: int) -> int:
     return int(indices[0])
 
 
+def ends(labels: np.ndarray, start: int = 0, end: int = 7) -> tuple[int, int]:
+    """Between which two images an interpolation goes, by default as the article's first does.
+
+    Args:
+        labels: The class of each test image, shape (number,).
+        start: The class to begin with.
+        end: The class to end with.
+
+    Returns:
+        tuple of int: The indices of the first images of the two classes; if one is missing, of the
+        first and the last class that there are; and of one class, of its first and its last image.
+
+    Raises:
+        InputError: There are no labels, or they, ``start`` or ``end`` are no whole numbers.
+
+    Example:
+        >>> import numpy as np
+        >>> from chainer_vae import latent
+        >>> latent.ends(np.array([7, 2, 0])), latent.ends(np.array([5, 2, 3]))
+        ((2, 0), (1, 0))
+    """
+    labels = validation.array("labels", labels, ("number",), "iu")
+    start, end = (validation.whole_number(*each, 0) for each in (("start", start), ("end", end)))
+    classes = np.unique(labels).tolist()
+    if len(classes) == 0:
+        raise InputError("labels must be those of one image or more")
+    if not {start, end} <= set(classes):
+        if len(classes) == 1:
+            return 0, len(labels) - 1
+        start, end = classes[0], classes[-1]
+    return first_of_class(labels, start), first_of_class(labels, end)
+
+
 def class_means(latents: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """The mean latent vector of each class.
 

@@ -780,6 +780,7 @@ def functions():
         "squared_error": (squared_error, dict(model=autoencoder(), images=x, batchsize=3)),
         "decode": (latent.decode, dict(model=vae(), z=z, batchsize=3)),
         "first_of_class": (latent.first_of_class, dict(labels=labels, digit=2)),
+        "ends": (latent.ends, dict(labels=labels, start=2, end=3)),
         "class_means": (latent.class_means, dict(latents=z, labels=labels)),
         "spread": (latent.spread, dict(points=z, distance=0.1)),
         "interpolate": (latent.interpolate, dict(start=z[0], end=z[1], t=labels / 4)),

@@ -62,6 +62,16 @@ def test_spread_moves_only_what_is_close():
     assert np.isnan(positions[3]).all()
 
 
+def test_ends():
+    assert latent.ends([4, 4, 4]) == (0, 2)
+    assert latent.ends([5, 0, 7, 0], 0, 5) == (1, 0)
+    for wrong in ([], [0.5], "07"):
+        with pytest.raises(InputError):
+            latent.ends(wrong)
+    with pytest.raises(InputError, match="end must be a whole number"):
+        latent.ends([0, 7], 0, 0.5)
+
+
 def test_spread_of_wide_labels():
     """Side by side they need more room than one above the other."""
     points = np.array([[0.0, 0], [0.1, 0], [5, 0], [5, 0.1]])

@@ -476,6 +476,15 @@ def test_classes_whose_names_are_numbers(said, refused):
     assert "there is no class 0: 1, 2, 3" in refused("interpolate", "run", "--digits", 3, 0)
 
 
+def test_interpolate_of_one_class(said):
+    """From the first image to the last, not from one to itself."""
+    images = np.random.RandomState(0).randint(0, 256, (30, 5, 5)).astype(np.uint8)
+    np.savez("set.npz", images=images)
+    said("train", "--dataset", "set.npz", "--dim-h", 8, "--dimz", 2, "--epoch", 1, "--out", "run")
+    line = said("interpolate", "run")[0]
+    assert "test image 0 (class unlabelled) to test image 2 (class unlabelled) in" in line
+
+
 def test_images_are_not_written_over(said, refused, named_set):
     """Neither a data set in a file, nor one of the pictures of a folder."""
     small = "--dim-h", 8, "--dimz", 2, "--epoch", 1

@@ -39,12 +39,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_out(parser, "interpolate.png", "FILE", "the picture, .png or .gif")
 
 
-def _usual(data: Dataset) -> tuple[int, int]:
-    """The article's 0 and 7, where there are such classes, or the first and the last."""
-    found = np.unique(data.test_labels).tolist()
-    return (0, 7) if {0, 7} <= set(found) else (found[0], found[-1])
-
-
 def _class(word: str, data: Dataset) -> int:
     """A class, by its name or its number.
 
@@ -70,8 +64,9 @@ def run(args: argparse.Namespace) -> int:
     steps = STEPS[form] if args.steps is None else validation.whole_number("--steps", args.steps)
     model, _, data = load_trained(args)
     n = steps + 1
-    classes = [_class(word, data) for word in args.digits or ()] or _usual(data)
-    ends = args.index or [latent.first_of_class(data.test_labels, label) for label in classes]
+    classes = [_class(word, data) for word in args.digits or ()]
+    named = [latent.first_of_class(data.test_labels, label) for label in classes]
+    ends = args.index or named or latent.ends(data.test_labels)
     shown = images_of(data, indices=ends)
     z_start, z_end = latent_vectors(model, shown.pixels)
     sheets.require_room(n, data.image_shape, form == ".gif")

@@ -254,14 +254,8 @@ class Trained:
         return latent.first_of_class(self.data.test_labels, digit)
 
     def ends(self, start: int, end: int) -> list[int]:
-        """The indices of the first test images of two digits; where there are no such classes, of
-        the first and the last class; and of one class, of its first and its last image."""
-        digits = start, end
-        if not set(digits) <= set(self.classes):
-            if len(self.classes) == 1:
-                return [0, len(self.data.test_labels) - 1]
-            digits = self.classes[0], self.classes[-1]
-        return [self.first(digit) for digit in digits]
+        """The indices of the test images that :func:`latent.ends` finds."""
+        return [*latent.ends(self.data.test_labels, start, end)]
 
     def decode(self, z: np.ndarray) -> np.ndarray:
         """Decode latent vectors (number, n_latent) into images in [0, 1], (number, height,
